@@ -1,0 +1,91 @@
+"""Everything that can go wrong, as a tree.
+
+    ClipbenchError
+    ├── InvalidRequest      a parameter, tag or file is not what the contract asks for
+    │   ├── UnknownName     a model, data set, job or endpoint that does not exist
+    │   └── TooLarge        a stated limit is exceeded
+    ├── JobConflict         the job exists with other settings, or belongs to someone else
+    ├── CheckpointError     weights are missing, damaged or not what the registry states
+    ├── DataError           a data set is missing, short or damaged
+    ├── Unsupported         this machine, runtime or data set cannot do what was asked
+    ├── Unauthorized        no token, a wrong token, or a role that does not allow it
+    └── Unavailable         the server cannot be reached, or is still starting
+
+Every message says what was expected and what to do next.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ClipbenchError(Exception):
+    """Base of every error that clipbench raises on purpose; `code` is its name on the wire."""
+
+    code = "error"
+
+
+class InvalidRequest(ClipbenchError):
+    """A parameter, tag or file is not what the contract asks for."""
+
+    code = "invalid_request"
+
+
+class UnknownName(InvalidRequest):
+    """A model, data set, job or endpoint that does not exist; the message names near ones."""
+
+    code = "unknown_name"
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> None:
+        known = sorted(set(known))
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        text = f"unknown {kind} {name!r}"
+        if near:
+            text += f"; did you mean {' or '.join(near)}?"
+        elif known:
+            text += f"; known: {', '.join(known)}"
+        super().__init__(f"{text} {hint}".rstrip())
+        self.kind, self.name, self.known = kind, name, known
+
+
+class TooLarge(InvalidRequest):
+    """A stated limit is exceeded."""
+
+    code = "too_large"
+
+
+class JobConflict(ClipbenchError):
+    """The job exists with other settings, or belongs to someone else."""
+
+    code = "job_conflict"
+
+
+class CheckpointError(ClipbenchError):
+    """Weights are missing, damaged or not what the registry states."""
+
+    code = "checkpoint"
+
+
+class DataError(ClipbenchError):
+    """A data set is missing, short or damaged."""
+
+    code = "data"
+
+
+class Unsupported(ClipbenchError):
+    """This machine, runtime or data set cannot do what was asked."""
+
+    code = "unsupported"
+
+
+class Unauthorized(ClipbenchError):
+    """No token, a wrong token, or a role that does not allow it."""
+
+    code = "unauthorized"
+
+
+class Unavailable(ClipbenchError):
+    """The server cannot be reached, or is still starting."""
+
+    code = "unavailable"
