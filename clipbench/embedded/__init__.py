@@ -1,0 +1,8 @@
+"""Where the embedded data sets and the embedded models lie."""
+
+from pathlib import Path
+
+DATA: Path = Path(__file__).parent / "data"
+WEIGHTS: Path = Path(__file__).parent / "weights"
+
+__all__ = ["DATA", "WEIGHTS"]
