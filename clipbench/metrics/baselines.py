@@ -1,0 +1,23 @@
+"""What a model that looks at nothing would score; stands beside every accuracy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clipbench.errors import InvalidRequest
+from clipbench.metrics.vectors import IntArray
+
+
+def chance_level(classes: int, k: int = 1) -> float:
+    """Expected top-k accuracy of a uniform guess among the classes: k / c, at most 1."""
+    if classes < 1 or k < 1:
+        raise InvalidRequest(f"no chance level for top-{k} of {classes} classes")
+    return min(k, classes) / classes
+
+
+def majority_share(labels: IntArray) -> float:
+    """Top-1 accuracy of always naming the most frequent class: its share of the images."""
+    labels = np.asarray(labels)
+    if not labels.size:
+        raise InvalidRequest("no label: no majority class")
+    return int(np.bincount(labels).max()) / len(labels)
