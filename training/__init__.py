@@ -1,1 +1,1 @@
-"""How the embedded data sets and the embedded models were made; nothing here runs in the service."""
+"""How the embedded data sets and models were made; nothing here runs in the service."""

@@ -1,10 +1,10 @@
-"""Augmentation of whole batches on tensors, and the pixels that a decoder finds once alpha is dropped."""
+"""Augmentation of whole batches on tensors, and the pixels that show once alpha is dropped."""
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 MEAN = torch.tensor((0.48145466, 0.4578275, 0.40821073))[None, :, None, None]
 STD = torch.tensor((0.26862954, 0.26130258, 0.27577711))[None, :, None, None]
@@ -16,15 +16,23 @@ def normalise(rgb: Tensor) -> Tensor:
 
 
 def emoji_batch(rgba: Tensor, mirrors: Tensor) -> Tensor:
-    """(n, 64, 64, 4) bytes to (n, 3, 64, 64) in 0..1: moved, set on a background or smeared, coloured, blurred."""
+    """(n, 64, 64, 4) bytes to (n, 3, 64, 64) in 0..1, on a background or smeared, and varied."""
     pixels = rgba.permute(0, 3, 1, 2).float() / 255
     alpha = pixels[:, 3:]
-    moved = move(torch.cat((pixels[:, :3] * alpha, alpha), 1), mirrors, scale=(0.8, 1.15), shift=0.12, turn=0.12)
+    moved = move(
+        torch.cat((pixels[:, :3] * alpha, alpha), 1),
+        mirrors,
+        scale=(0.8, 1.15),
+        shift=0.12,
+        turn=0.12,
+    )
     colour, alpha = moved[:, :3], moved[:, 3:]
     count = len(rgba)
     backgrounds = torch.rand(count, 3, 1, 1)
     plain = torch.rand(count, 1, 1, 1)
-    backgrounds = torch.where(plain < 0.3, torch.zeros(()), torch.where(plain > 0.7, torch.ones(()), backgrounds))
+    backgrounds = torch.where(
+        plain < 0.3, torch.zeros(()), torch.where(plain > 0.7, torch.ones(()), backgrounds)
+    )
     composed = colour + backgrounds * (1 - alpha)
     dropped = torch.rand(count) < 0.6
     opaque = colour[dropped] / alpha[dropped].clamp(min=1 / 255)
@@ -41,7 +49,9 @@ def garment_batch(grey: Tensor) -> Tensor:
     return (moved * gain).clamp(0, 1).expand(-1, 3, -1, -1)
 
 
-def move(pixels: Tensor, mirrors: Tensor, scale: tuple[float, float], shift: float, turn: float) -> Tensor:
+def move(
+    pixels: Tensor, mirrors: Tensor, scale: tuple[float, float], shift: float, turn: float
+) -> Tensor:
     """A random similarity of each image: half of those that `mirrors` allows are mirrored."""
     count = len(pixels)
     size = 1 / torch.empty(count).uniform_(*scale)
@@ -53,14 +63,14 @@ def move(pixels: Tensor, mirrors: Tensor, scale: tuple[float, float], shift: flo
     matrix[:, 1, 0] = size * angle.sin() * side
     matrix[:, 1, 1] = size * angle.cos()
     matrix[:, :, 2] = torch.empty(count, 2).uniform_(-2 * shift, 2 * shift)
-    grid = F.affine_grid(matrix, list(pixels.shape), align_corners=False)
-    return F.grid_sample(pixels, grid, align_corners=False)
+    grid = functional.affine_grid(matrix, list(pixels.shape), align_corners=False)
+    return functional.grid_sample(pixels, grid, align_corners=False)
 
 
 def smear(rgb: Tensor, drawn: Tensor) -> Tensor:
-    """Fills the pixels that are not `drawn` as PNG optimisers do: black, the left one, or the one above.
+    """Fills the pixels that are not `drawn` as PNG optimisers do: from the left or above, or black.
 
-    Inference converts to RGB, which drops alpha, so that what an optimiser left under transparent pixels shows.
+    Inference converts to RGB, which drops alpha, so that what lay under transparent pixels shows.
     rgb: (n, 3, h, w); drawn: (n, h, w).
     """
     count, _, height, width = rgb.shape
@@ -79,8 +89,10 @@ def smear(rgb: Tensor, drawn: Tensor) -> Tensor:
 
 
 def _runs(count: int, height: int) -> Tensor:
-    """(count, height) of 0, 1, 2 in runs of a dozen rows: left twice as often as above, black now and then."""
-    fresh = torch.multinomial(torch.tensor((0.55, 0.25, 0.2)), count * height, replacement=True).view(count, height)
+    """(count, height) in runs of a dozen rows: 0 for left, 1 for above, 2 for black."""
+    fresh = torch.multinomial(
+        torch.tensor((0.55, 0.25, 0.2)), count * height, replacement=True
+    ).view(count, height)
     starts = torch.rand(count, height) < 0.08
     starts[:, 0] = True
     at = torch.where(starts, torch.arange(height), 0).cummax(dim=1).values
@@ -90,12 +102,14 @@ def _runs(count: int, height: int) -> Tensor:
 def soften(rgb: Tensor) -> Tensor:
     """Blurs a fifth of the images a little."""
     chosen = torch.rand(len(rgb)) < 0.2
-    rgb[chosen] = F.avg_pool2d(F.pad(rgb[chosen], (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    rgb[chosen] = functional.avg_pool2d(
+        functional.pad(rgb[chosen], (1, 1, 1, 1), mode="replicate"), 3, stride=1
+    )
     return rgb
 
 
 def recolour(rgb: Tensor) -> Tensor:
-    """Mixes the channels a little, changes contrast and brightness, and drops the colour of a few images."""
+    """Mixes the channels a little, changes contrast and brightness, makes a few images grey."""
     count = len(rgb)
     mix = torch.eye(3) + 0.1 * torch.randn(count, 3, 3)
     grey = torch.rand(count, 1, 1) < 0.06

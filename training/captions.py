@@ -26,12 +26,12 @@ def _encode(text: str) -> tuple[int, ...]:
 
 
 def tokenize(captions: list[list[str]]) -> Tensor:
-    """(n, longest) tokens of captions given as parts to be joined by a comma; exactly CLIP's for the joined text.
+    """(n, longest) tokens of captions given as parts: exactly CLIP's for the parts joined by ", ".
 
-    The columns after the longest caption are left out: text attention is causal, so they change nothing.
+    Columns after the longest caption are left out: attention is causal, so they change nothing.
     """
     start, end = (_tokenizer().encoder[mark] for mark in ("<|startoftext|>", "<|endoftext|>"))
-    rows = [[start, *_joined(parts)][: CONTEXT_LENGTH - 1] + [end] for parts in captions]
+    rows = [[start, *_joined(parts)[: CONTEXT_LENGTH - 2], end] for parts in captions]
     tokens = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
     for number, row in enumerate(rows):
         tokens[number, : len(row)] = torch.tensor(row)

@@ -1,4 +1,4 @@
-"""Drawings of the training vendors as 64-pixel RGBA arrays; no drawing of the test vendor is read here."""
+"""The training vendors' drawings as 64-pixel RGBA arrays; none of the test vendor is read here."""
 
 from __future__ import annotations
 
@@ -30,12 +30,16 @@ class Drawings:
 
 
 def load(emoji: tuple[Emoji, ...], cache: Path = sources.CACHE) -> Drawings:
-    """Every training drawing of `emoji`; what was rasterised is kept in `cache` for the next run."""
+    """Every training drawing of `emoji`, kept in `cache` once rasterised."""
     kept = cache / f"drawings-{len(emoji)}.npz"
     if not kept.is_file():
         index = {one.code: number for number, one in enumerate(emoji)}
         pairs = [*_twemoji(index, cache), *_fluent(index, cache), *_fxemoji(emoji, cache)]
-        np.savez(kept, pixels=np.stack([p for _, p in pairs]), emoji=np.array([n for n, _ in pairs], np.int64))
+        np.savez(
+            kept,
+            pixels=np.stack([p for _, p in pairs]),
+            emoji=np.array([n for n, _ in pairs], np.int64),
+        )
     with np.load(kept) as file:
         return Drawings(file["pixels"], file["emoji"])
 
@@ -52,7 +56,7 @@ def _twemoji(index: dict[str, int], cache: Path) -> Iterator[Drawing]:
 
 
 def _fluent(index: dict[str, int], cache: Path) -> Iterator[Drawing]:
-    """Fluent comes flat and shaded under the same names; only the flat package says which emoji each is."""
+    """Fluent comes flat and shaded; only the flat package says which emoji a name means."""
     flat = sources.obtain(sources.FLUENT_FLAT, cache) / "package"
     shaded = sources.obtain(sources.FLUENT, cache) / "package"
     named: dict[str, str] = json.loads((flat / "chars.json").read_text())
@@ -65,7 +69,7 @@ def _fluent(index: dict[str, int], cache: Path) -> Iterator[Drawing]:
 
 
 def _fxemoji(emoji: tuple[Emoji, ...], cache: Path) -> Iterator[Drawing]:
-    """FxEmoji names its icons freely: those whose name is a CLDR or Unicode name without its spaces."""
+    """FxEmoji names its icons freely: those named like CLDR or Unicode, but for the spaces."""
     package = sources.obtain(sources.FXEMOJI, cache) / "package"
     datasource = sources.obtain(sources.TWEMOJI, cache) / "package"
     icons = json.loads((package / "icons.json").read_text())
@@ -94,7 +98,9 @@ def svg_of(icons: dict[str, Any], name: str) -> str | None:
     box = {key: icon.get(key, icons.get(key, default)) for key, default in _BOX.items()}
     body = icon["body"]
     if alias.get("hFlip"):
-        body = f'<g transform="translate({box["width"] + 2 * box["left"]} 0) scale(-1 1)">{body}</g>'
+        body = (
+            f'<g transform="translate({box["width"] + 2 * box["left"]} 0) scale(-1 1)">{body}</g>'
+        )
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'viewBox="{box["left"]} {box["top"]} {box["width"]} {box["height"]}">{body}</svg>'
@@ -108,7 +114,11 @@ def rasterise(svg: str) -> npt.NDArray[np.uint8]:
     """`svg` drawn on a transparent square of 64 pixels."""
     import resvg_py
 
-    return _rgba(bytes(resvg_py.svg_to_bytes(svg_string=svg, width=SIZE, height=SIZE, skip_system_fonts=True)))
+    return _rgba(
+        bytes(
+            resvg_py.svg_to_bytes(svg_string=svg, width=SIZE, height=SIZE, skip_system_fonts=True)
+        )
+    )
 
 
 def _rgba(png: bytes) -> npt.NDArray[np.uint8]:

@@ -8,12 +8,23 @@ from pathlib import Path
 
 COMPONENT_GROUP = 2
 REGIONAL_FLAGS = "country-flag", "subdivision-flag"
-DIRECTIONAL = ("left", "right", "clock", "letter", "button", "east", "west", "flag", "thirty", "keycap")
+DIRECTIONAL = (
+    "left",
+    "right",
+    "clock",
+    "letter",
+    "button",
+    "east",
+    "west",
+    "flag",
+    "thirty",
+    "keycap",
+)
 
 
 @dataclass(frozen=True)
 class Emoji:
-    """One emoji: `code` is its hexadecimal sequence in lower case without the variation selector FE0F."""
+    """One emoji: `code` is its hexadecimal sequence in lower case without the selector FE0F."""
 
     code: str
     name: str
@@ -36,13 +47,15 @@ def plain_code(code: str) -> str:
 
 
 def regional_flags(datasource: Path) -> frozenset[str]:
-    """Codes of the flags of countries and subdivisions, which a 64-pixel drawing hardly tells apart."""
+    """Codes of the flags of countries and subdivisions, hardly told apart at 64 pixels."""
     entries = json.loads((datasource / "emoji.json").read_text())
-    return frozenset(plain_code(e["unified"]) for e in entries if e["subcategory"] in REGIONAL_FLAGS)
+    return frozenset(
+        plain_code(e["unified"]) for e in entries if e["subcategory"] in REGIONAL_FLAGS
+    )
 
 
 def load(cldr: Path, leave_out: frozenset[str] = frozenset()) -> tuple[Emoji, ...]:
-    """Every emoji of CLDR in its own order: no skin-tone variants, no components, none of `leave_out`."""
+    """Every emoji of CLDR in its order, without skin-tone variants, components and `leave_out`."""
     entries = json.loads((cldr / "en" / "data.json").read_text())
     chosen = [e for e in entries if e.get("group", COMPONENT_GROUP) != COMPONENT_GROUP]
     chosen.sort(key=lambda entry: entry["order"])

@@ -41,7 +41,7 @@ def read_split(package: Path, split: str) -> tuple[npt.NDArray[np.uint8], npt.ND
 
 
 def read_idx(path: Path) -> npt.NDArray[np.uint8]:
-    """One gzipped idx file of unsigned bytes: two zero bytes, type 8, rank, big-endian sizes, data."""
+    """One gzipped idx file of unsigned bytes: two zeros, type 8, rank, big-endian sizes, data."""
     data = gzip.decompress(path.read_bytes())
     if data[:3] != b"\0\0\x08":
         raise ValueError(f"{path.name} is not an idx file of unsigned bytes")

@@ -29,4 +29,4 @@ def _digest(image: npt.NDArray[np.uint8]) -> bytes:
     """Of the pixels that show: the colour under a fully transparent pixel is no difference."""
     if image.ndim == 3:
         image = np.where(image[..., 3:] > 0, image, 0)
-    return hashlib.sha256(np.ascontiguousarray(image)).digest()
+    return hashlib.sha256(image.tobytes()).digest()

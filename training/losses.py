@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 
 def multi_positive_loss(images: Tensor, texts: Tensor, groups: Tensor, scale: Tensor) -> Tensor:
-    """Mean of both directions' cross-entropies, the target spread evenly over the pairs of the same group.
+    """Mean of both directions' cross-entropies, targets spread evenly over pairs of one group.
 
-    images, texts: (n, d), L2-normalised; groups: (n,), equal for the pairs that mean the same; scale: ().
+    images, texts: (n, d), L2-normalised; groups: (n,), equal where the meaning is; scale: ().
     With n different groups this is CLIP's loss.
     """
     logits = scale * images @ texts.T

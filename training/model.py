@@ -1,4 +1,4 @@
-"""Builds, runs, writes and reads the embedded models: clip-server's own CLIP class from an open_clip config."""
+"""Builds, runs, writes and reads the embedded models: clip-server's CLIP class and a config."""
 
 from __future__ import annotations
 
@@ -21,29 +21,36 @@ def build(config: dict[str, Any]) -> CLIP:
 def encode_texts(model: CLIP, tokens: Tensor, pieces: int = 4) -> Tensor:
     """What `model.encode_text` gives, (n, length) to (n, embed_dim), without computing on padding.
 
-    Attention over text is causal, so nothing after the end of a caption counts: captions of about the same
-    length go together, cut to the longest of them.
+    Attention over text is causal, so nothing after the end of a caption counts: captions of about
+    the same length go together, cut to the longest of them.
     """
     lengths = tokens.argmax(dim=1) + 1
     order = lengths.argsort()
-    encoded = [_encode_cut(model, tokens[rows, : int(lengths[rows[-1]])]) for rows in order.chunk(pieces)]
+    encoded = [
+        _encode_cut(model, tokens[rows, : int(lengths[rows[-1]])]) for rows in order.chunk(pieces)
+    ]
     return torch.cat(encoded)[order.argsort()]
 
 
 def _encode_cut(model: CLIP, tokens: Tensor) -> Tensor:
     length = tokens.shape[1]
     x = model.token_embedding(tokens) + model.positional_embedding[:length]
-    x = model.transformer(x.permute(1, 0, 2), attn_mask=model.attn_mask[:length, :length]).permute(1, 0, 2)
+    x = model.transformer(x.permute(1, 0, 2), attn_mask=model.attn_mask[:length, :length]).permute(
+        1, 0, 2
+    )
     x = model.ln_final(x)
-    return x[torch.arange(len(x)), tokens.argmax(dim=-1)] @ model.text_projection
+    ends: Tensor = x[torch.arange(len(x)), tokens.argmax(dim=-1)]
+    projection: Tensor = model.text_projection
+    return ends @ projection
 
 
 def write(path: Path, state: dict[str, Tensor], about: dict[str, str]) -> None:
-    """Writes the weights in float16, `about` in the header; the file appears whole or not at all."""
+    """Writes float16 weights, `about` in the header; the file appears whole or not at all."""
     half = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in state.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file(half, partial, metadata=about)
+    partial.chmod(0o644)
     partial.replace(path)
 
 

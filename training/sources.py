@@ -12,7 +12,7 @@ CACHE = Path.home() / ".cache" / "clipbench" / "training"
 
 
 class SourceError(Exception):
-    """A package could not be obtained, or its bytes are not the pinned ones: check the network, or the pin."""
+    """A package cannot be obtained, or is not the pinned one: check the network, or the pin."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ FXEMOJI = Package(
 
 
 def obtain(package: Package, cache: Path = CACHE) -> Path:
-    """The folder in which `package` is unpacked: downloaded, verified and unpacked when it is not there yet."""
+    """The folder of the unpacked `package`, downloaded and verified when it is not there yet."""
     folder = cache / package.file_name.rsplit(".", 1)[0]
     if folder.is_dir():
         return folder

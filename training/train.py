@@ -12,16 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from clip_server.model.model import CLIP
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from clipbench.embedded import WEIGHTS
 from training import augment, captions, drawings, emoji_set, fashion, leakage, model, sources
 from training.losses import multi_positive_loss
 
-LICENCE = "Apache-2.0; trained on Twemoji (CC-BY-4.0), Fluent Emoji (MIT), FxEmoji (Apache-2.0), Fashion-MNIST (MIT)"
+LICENCE = (
+    "Apache-2.0; trained on Twemoji (CC-BY-4.0), Fluent Emoji (MIT), FxEmoji (Apache-2.0), "
+    "Fashion-MNIST (MIT)"
+)
 MAX_SCALE = math.log(100)
 
 
@@ -63,7 +66,10 @@ def load(cache: Path) -> TrainingSet:
     debian = sources.obtain(sources.FASHION_MNIST, cache)
     garments, labels = fashion.read_split(debian, "train")
     clean = ~leakage.seen(garments, fashion.read_split(debian, "t10k")[0])
-    print(f"left out as equal to a test image: {(~fresh).sum()} drawings, {(~clean).sum()} garments", flush=True)
+    print(
+        f"left out as equal to a test image: {(~fresh).sum()} drawings, {(~clean).sum()} garments",
+        flush=True,
+    )
     shown = drawn.emoji[fresh]
     return TrainingSet(
         emoji,
@@ -77,11 +83,13 @@ def load(cache: Path) -> TrainingSet:
 def enlarge(images: np.ndarray) -> np.ndarray:
     """(n, 28, 28) to (n, 64, 64) by the very bicubic resize that inference uses."""
     size = (drawings.SIZE, drawings.SIZE)
-    return np.stack([np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BICUBIC)) for one in images])
+    return np.stack(
+        [np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BICUBIC)) for one in images]
+    )
 
 
 class Batches:
-    """Endless batches: different emoji each with one of its drawings, and garments, with captions and groups."""
+    """Endless batches: different emoji, one drawing of each, and garments, with captions."""
 
     def __init__(self, data: TrainingSet, recipe: Recipe, seed: int) -> None:
         self.data, self.recipe = data, recipe
@@ -120,12 +128,15 @@ def optimiser(clip: CLIP, recipe: Recipe) -> torch.optim.AdamW:
     """AdamW that decays matrices only."""
     matrices = [p for n, p in clip.named_parameters() if p.ndim > 1 and "embedding" not in n]
     others = [p for n, p in clip.named_parameters() if p.ndim <= 1 or "embedding" in n]
-    groups = [{"params": matrices, "weight_decay": recipe.decay}, {"params": others, "weight_decay": 0.0}]
+    groups = [
+        {"params": matrices, "weight_decay": recipe.decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(groups, lr=recipe.peak, betas=(0.9, 0.98), eps=1e-6)
 
 
 def train(clip: CLIP, batches: Batches, recipe: Recipe, about: dict[str, str], out: Path) -> None:
-    """Trains `clip`, and writes the running average of its weights to `out` each two minutes and at the end."""
+    """Trains `clip`; writes its running average to `out` every two minutes and at the end."""
     adam = optimiser(clip, recipe)
     average = {name: tensor.detach().clone() for name, tensor in clip.state_dict().items()}
     started = written = time.monotonic()
@@ -136,8 +147,8 @@ def train(clip: CLIP, batches: Batches, recipe: Recipe, about: dict[str, str], o
         images, tokens, groups = batches.next()
         scale = clip.logit_scale.clamp(max=MAX_SCALE).exp()
         loss = multi_positive_loss(
-            F.normalize(clip.visual(images), dim=-1),
-            F.normalize(model.encode_texts(clip, tokens), dim=-1),
+            functional.normalize(clip.visual(images), dim=-1),
+            functional.normalize(model.encode_texts(clip, tokens), dim=-1),
             groups,
             scale,
         )
@@ -153,10 +164,15 @@ def train(clip: CLIP, batches: Batches, recipe: Recipe, about: dict[str, str], o
         progress = max(step / recipe.steps, (now - started) / 60 / recipe.minutes)
         recent += (loss.item() - recent) * max(0.02, 1 / step)
         if step % 50 == 0:
-            print(f"step {step} loss {recent:.3f} scale {scale.item():.1f} {now - started:.0f} s", flush=True)
+            print(
+                f"step {step} loss {recent:.3f} scale {scale.item():.1f} {now - started:.0f} s",
+                flush=True,
+            )
         if now - written > 120 or progress >= 1.0:
             written = now
-            model.write(out, average, {**about, "steps": str(step), "seconds": f"{now - started:.0f}"})
+            model.write(
+                out, average, {**about, "steps": str(step), "seconds": f"{now - started:.0f}"}
+            )
 
 
 def main() -> None:
@@ -176,9 +192,20 @@ def main() -> None:
     recipe = replace(base, steps=args.steps or base.steps, minutes=args.minutes)
     config = json.loads((WEIGHTS / f"{args.name}.json").read_text())
     command = f"python -m training.train {args.name} --steps {recipe.steps} --seed {args.seed}"
-    about = {"config": json.dumps(config), "licence": LICENCE, "command": command, "activation": "gelu"}
+    about = {
+        "config": json.dumps(config),
+        "licence": LICENCE,
+        "command": command,
+        "activation": "gelu",
+    }
     batches = Batches(load(args.cache), recipe, args.seed)
-    train(model.build(config), batches, recipe, about, args.out or WEIGHTS / f"{args.name}.safetensors")
+    train(
+        model.build(config),
+        batches,
+        recipe,
+        about,
+        args.out or WEIGHTS / f"{args.name}.safetensors",
+    )
 
 
 if __name__ == "__main__":
