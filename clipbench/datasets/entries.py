@@ -1,0 +1,168 @@
+"""The reading core that all layouts share: from entries to documents, from bytes to values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from math import prod
+
+import numpy as np
+
+from clipbench.contract import Reason
+from clipbench.datasets.limits import MAX_CAPTIONS_BYTES, MAX_IMAGE_BYTES, MAX_LABEL_BYTES
+from clipbench.datasets.types import Document, Entry, Flaw, Gap, Image, Kind, Text, Unreadable
+
+IMAGE_SUFFIXES = ("webp", "png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff")
+"""Names of image files, in the order in which one is chosen when a sample has several."""
+
+_INTEGER = re.compile(rb"[+-]?[0-9]{1,18}")
+_NPY_HEADER_BYTES = 10_000
+
+
+def documents(entries: Iterable[Entry | Gap]) -> Iterator[Document]:
+    """Images, each followed by its texts, with what cannot be read in its place.
+
+    Every entry takes one image position and one text position per caption, readable or not.
+    """
+    images = texts = gaps = 0
+    for entry in entries:
+        if isinstance(entry, Gap):
+            yield Unreadable(
+                f"{entry.source}!{gaps}",
+                entry.source,
+                entry.flaw.reason,
+                entry.flaw.detail,
+                Kind.SHARD,
+            )
+            gaps += 1
+            continue
+        image = _image(entry, images)
+        yield image
+        refused = isinstance(image, Unreadable)
+        for number, caption in enumerate(entry.captions):
+            yield _text(entry, number, caption, texts + number, image_refused=refused)
+        images += 1
+        texts += len(entry.captions)
+
+
+def _image(entry: Entry, index: int) -> Image | Unreadable:
+    if isinstance(entry.image, Flaw):
+        flaw = entry.image
+    elif isinstance(entry.labels, Flaw):
+        flaw = entry.labels
+    else:
+        return Image(entry.id, index, entry.image, entry.labels)
+    return Unreadable(entry.id, entry.source, flaw.reason, flaw.detail, Kind.IMAGE, index)
+
+
+def _text(
+    entry: Entry, number: int, caption: str | Flaw, index: int, *, image_refused: bool
+) -> Text | Unreadable:
+    id = f"{entry.id}#{number}"
+    if isinstance(caption, Flaw):
+        flaw = caption
+    elif image_refused:
+        flaw = Flaw(Reason.IMAGE_REFUSED, f"its image {entry.id} cannot be read")
+    else:
+        return Text(id, index, caption, entry.id)
+    return Unreadable(id, entry.source, flaw.reason, flaw.detail, Kind.TEXT, index)
+
+
+def image_too_large(size: int) -> Flaw:
+    """The flaw of an image of `size` bytes."""
+    return Flaw(Reason.IMAGE_TOO_LARGE, f"{size:,} bytes, the limit is {MAX_IMAGE_BYTES:,}")
+
+
+def parse_captions(data: bytes) -> tuple[str | Flaw, ...]:
+    """Captions of a `.txt` file, one a line; blank lines at the end are no captions.
+
+    Lines end where `str.splitlines` says, as in CLIP_benchmark. In a file that is not UTF-8 the
+    lines that are remain usable.
+    """
+    if len(data) > MAX_CAPTIONS_BYTES:
+        return (captions_too_large(len(data)),)
+    data = data.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n\t ")
+    try:
+        return tuple(caption(line) for line in data.decode().splitlines())
+    except UnicodeDecodeError:
+        return tuple(caption(line) for line in data.split(b"\n"))
+
+
+def captions_too_large(size: int) -> Flaw:
+    """The flaw of a captions file of `size` bytes."""
+    return Flaw(Reason.TEXT_TOO_LARGE, f"{size:,} bytes, the limit is {MAX_CAPTIONS_BYTES:,}")
+
+
+def caption(value: str | bytes) -> str | Flaw:
+    """One caption without surrounding white space."""
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError as error:
+            return Flaw(
+                Reason.TEXT_NOT_UTF8,
+                f"byte {error.start} of the caption is {value[error.start : error.start + 1]!r}",
+            )
+    text = value.strip()
+    return text if text else Flaw(Reason.EMPTY, "the caption is empty")
+
+
+def parse_label(data: bytes) -> tuple[int] | Flaw:
+    """The class index of a `.cls` file: a decimal integer. Its range is the evaluator's affair."""
+    text = data.strip()
+    if _INTEGER.fullmatch(text):
+        return (int(text),)
+    return Flaw(Reason.LABEL_INVALID, f"the label is {_shown(text)}, not an integer")
+
+
+def parse_label_array(data: bytes, classes: int, *, multilabel: bool) -> tuple[int, ...] | Flaw:
+    """Class indices of a `.npy` file.
+
+    Multilabel: a vector of one 0 or 1 per class. Single label: one integer. Never unpickles, and
+    never takes the header's word for the size.
+    """
+    array = _read_array(data)
+    if isinstance(array, Flaw):
+        return array
+    if not multilabel:
+        if array.size == 1 and array.dtype.kind in "iu":
+            return (int(array.reshape(())),)
+        return Flaw(Reason.LABEL_INVALID, f"{_described(array)} is not one integer")
+    if array.ndim != 1 or (classes and len(array) != classes):
+        return Flaw(
+            Reason.LABEL_INVALID, f"{_described(array)} is not a vector of {classes} classes"
+        )
+    if not np.isin(array, (0, 1)).all():
+        return Flaw(Reason.LABEL_INVALID, f"{_described(array)} has values beside 0 and 1")
+    return tuple(int(index) for index in np.flatnonzero(array))
+
+
+def _read_array(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]] | Flaw:
+    if len(data) > MAX_LABEL_BYTES:
+        return Flaw(Reason.LABEL_INVALID, f"{len(data):,} bytes, the limit is {MAX_LABEL_BYTES:,}")
+    stream = BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(stream)
+        header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = header(stream, max_header_size=_NPY_HEADER_BYTES)
+    except (ValueError, SyntaxError, TypeError, EOFError, RecursionError, MemoryError) as error:
+        return Flaw(Reason.LABEL_INVALID, f"not an array of numbers: {error}")
+    if dtype.kind not in "biuf":
+        return Flaw(Reason.LABEL_INVALID, f"an array of {dtype}, not of numbers")
+    body = data[stream.tell() :]
+    if min(shape, default=0) < 0 or prod(shape) * dtype.itemsize != len(body):
+        return Flaw(Reason.LABEL_INVALID, f"the array of shape {shape} has {len(body)} bytes")
+    return np.frombuffer(body, dtype).reshape(shape)
+
+
+def _described(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:
+    return f"an array of {array.dtype} of shape {array.shape}"
+
+
+def _shown(data: bytes) -> str:
+    return repr(data[:40])[1:] + ("…" if len(data) > 40 else "")

@@ -1,0 +1,100 @@
+"""The registry: what is known of each data set before it is read. The table is registry.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from clipbench.datasets.types import Task
+from clipbench.errors import UnknownName
+
+_TABLE = Path(__file__).with_name("registry.toml")
+_HUB = "https://huggingface.co/datasets"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Counts of one split; None where they are not certain."""
+
+    images: int | None = None
+    captions: int | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """Which split and metric the column of the published table shows."""
+
+    split: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """One row of the registry; registry.toml says what each field means."""
+
+    id: str
+    name: str
+    group: str
+    task: Task
+    splits: dict[str, Split]
+    summary: str
+    citation: str
+    link: str
+    published: Published | None = None
+    classes: int | None = None
+    templates: int | None = None
+    licence: str | None = None
+    traps: tuple[str, ...] = ()
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it comes with the package."""
+        return self.group == "embedded"
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder and of its copy on the hub, after `wds_`."""
+        return self.id.replace("/", "-")
+
+    @property
+    def repository(self) -> str | None:
+        """Its copy in the wds layout on the Hugging Face hub."""
+        return None if self.embedded else f"clip-benchmark/wds_{self.folder}"
+
+    @property
+    def address(self) -> str | None:
+        """Where the files of that copy begin."""
+        return None if self.embedded else f"{_HUB}/{self.repository}/resolve/main"
+
+
+@cache
+def all_datasets() -> tuple[DatasetInfo, ...]:
+    """Every data set in the table's order."""
+    with _TABLE.open("rb") as file:
+        return tuple(_info(row) for row in tomllib.load(file)["dataset"])
+
+
+def find(id: str) -> DatasetInfo:
+    """The data set of this id. Raises UnknownName with near ones."""
+    for info in all_datasets():
+        if info.id == id:
+            return info
+    raise UnknownName("data set", id, [info.id for info in all_datasets()])
+
+
+def is_registered(id: str) -> bool:
+    """Whether the id is in the table."""
+    return any(info.id == id for info in all_datasets())
+
+
+def _info(row: dict[str, Any]) -> DatasetInfo:
+    values = dict(row)
+    values["task"] = Task(values["task"])
+    values["splits"] = {name: Split(**counts) for name, counts in values["splits"].items()}
+    values["traps"] = tuple(values.get("traps", ()))
+    if "published" in values:
+        values["published"] = Published(**values["published"])
+    return DatasetInfo(**values)

@@ -1,0 +1,155 @@
+"""What a data set is and what it yields: images, texts, and what could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from clipbench.contract import Reason
+
+
+class Task(StrEnum):
+    """What a data set is for."""
+
+    CLASSIFICATION = "classification"
+    RETRIEVAL = "retrieval"
+
+
+class Kind(StrEnum):
+    """What an unreadable thing would have been."""
+
+    IMAGE = "image"
+    TEXT = "text"
+    SHARD = "shard"  # a shard or file, or a part of it: how many documents it held is unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One encoded image. `index` is its position among the images of the whole data set.
+
+    `labels` are class indices: one for single-label data, a set (ascending, may be empty) for
+    multilabel data, None for retrieval.
+    """
+
+    id: str
+    index: int
+    data: bytes
+    labels: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One caption. `index` is its position among the texts of the whole data set."""
+
+    id: str
+    index: int
+    text: str
+    image_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What the reader refuses: `source` names the shard or file, and the key or row in it.
+
+    `index` is the position that the document holds in the data set (None for a shard), so that
+    the positions of all others are the same whether it is readable or not.
+    """
+
+    id: str
+    source: str
+    reason: Reason
+    detail: str
+    kind: Kind = Kind.IMAGE
+    index: int | None = None
+
+
+Document = Image | Text | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Why a part of an entry cannot be used."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One image with its labels or captions as a layout finds it, good or bad.
+
+    `image` is empty when a reader was asked for labels and captions only.
+    """
+
+    id: str
+    source: str
+    image: bytes | Flaw
+    labels: tuple[int, ...] | Flaw | None = None
+    captions: tuple[str | Flaw, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of a data set that cannot be read; how many entries it held is unknown."""
+
+    source: str
+    flaw: Flaw
+
+
+Read = Callable[[bool], Iterator[Entry | Gap]]
+"""Reads a data set from its beginning; False asks for labels and captions only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a layout knows of a data set before it reads the entries."""
+
+    task: Task
+    read: Read
+    split: str
+    classnames: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+    multilabel: bool = False
+    images: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleNote:
+    """Says that a data set is a sample of a larger one, and how it was drawn."""
+
+    size: int
+    of: int
+    seed: int
+    stratified: bool
+
+    def __str__(self) -> str:
+        kind = "stratified by class" if self.stratified else "by image"
+        return f"{self.size} of {self.of} images, {kind}, seed {self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set ready to be read; `documents()` starts from the beginning each time.
+
+    `images` is the declared number of images, None where only reading tells. `templates` hold
+    `{c}`. `source` is the folder, file or address. `layout` names how it is laid out.
+    """
+
+    id: str
+    split: str
+    task: Task
+    classnames: tuple[str, ...]
+    templates: tuple[str, ...]
+    multilabel: bool
+    images: int | None
+    source: str
+    layout: str
+    read: Read = field(repr=False, compare=False)
+    sample: SampleNote | None = None
+
+    def documents(self) -> Iterator[Document]:
+        """Every document in order; an image comes before its texts."""
+        from clipbench.datasets.entries import documents
+
+        return documents(self.read(True))
