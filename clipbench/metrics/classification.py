@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipbench.errors import InvalidRequest
+from clipbench.metrics.embeddings import unit_rows
 from clipbench.metrics.vectors import (
     NEAR,
     ROUGH,
@@ -51,13 +52,14 @@ def classify(images: Float32Array, classes: Float32Array, labels: IntArray) -> C
         raise InvalidRequest(f"{len(images)} images with labels of {labels.shape}")
     if len(labels) and (labels.min() < 0 or labels.max() >= len(classes)):
         raise InvalidRequest(f"a label outside the classes 0 … {len(classes) - 1}")
+    unit_rows(classes)
     ranks = np.empty(len(images), np.int64)
     top = np.empty((len(images), min(TOP, len(classes))), np.int64)
     near_ties = 0
     step = max(1, _BLOCK_SCORES // len(classes))
     for start in range(0, len(images), step):
         part = slice(start, start + step)
-        scores = images[part] @ classes.T
+        scores = unit_rows(images[part]) @ classes.T
         top[part] = _best(scores, images[part], classes, top.shape[1])
         ranks[part], near = _ranks(scores, images[part], classes, labels[part])
         near_ties += near
