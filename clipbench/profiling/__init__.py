@@ -1,0 +1,33 @@
+"""What each process of the Flow measures of itself, and how Prometheus gets it.
+
+    metrics = Metrics("encoder")
+    start_exporter(9465, "encoder")
+
+The profiler Executor serves a `Flow` instead: all processes' series, and totals.
+"""
+
+from clipbench.profiling.exporter import DEFAULT_PORTS, Exporter, metrics_port, start_exporter
+from clipbench.profiling.flow import Flow
+from clipbench.profiling.gpu import GpuReading, read_gpus
+from clipbench.profiling.memory import ProcessMemory, memory_limit, process_memory
+from clipbench.profiling.metrics import Metrics
+from clipbench.profiling.peers import Peer, parse_peers
+from clipbench.profiling.statistics import ProcessStatistics, Statistics
+
+__all__ = [
+    "DEFAULT_PORTS",
+    "Exporter",
+    "Flow",
+    "GpuReading",
+    "Metrics",
+    "Peer",
+    "ProcessMemory",
+    "ProcessStatistics",
+    "Statistics",
+    "memory_limit",
+    "metrics_port",
+    "parse_peers",
+    "process_memory",
+    "read_gpus",
+    "start_exporter",
+]

@@ -1,0 +1,107 @@
+"""What the NVIDIA driver and PyTorch's allocator say of the GPUs, in bytes and shares of 1.
+
+Everything comes from NVML through `pynvml`. Without the library, a driver or a device there are
+no readings, so that no series claims a GPU with 0 bytes.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from functools import cache
+
+import pynvml
+
+
+@dataclass(frozen=True)
+class GpuReading:
+    """One device at one moment. `utilisation` is None where the device does not tell."""
+
+    index: int
+    uuid: str
+    name: str
+    used: int
+    total: int
+    utilisation: float | None
+    by_process: dict[int, int] = field(default_factory=dict)  # process id: bytes
+
+
+@dataclass(frozen=True)
+class AllocatorReading:
+    """What PyTorch's caching allocator of this process holds on one device."""
+
+    index: int
+    reserved: int
+    peak: int
+
+
+def read_gpus() -> tuple[GpuReading, ...]:
+    """Every device that NVML sees; empty without NVML."""
+    if not _nvml_is_there():
+        return ()
+    readings = []
+    for index in range(pynvml.nvmlDeviceGetCount()):
+        try:
+            readings.append(_read_gpu(index))
+        except pynvml.NVMLError:  # a device that fell off the bus has no reading
+            continue
+    return tuple(readings)
+
+
+def process_vram(pid: int, readings: tuple[GpuReading, ...]) -> dict[int, int]:
+    """Bytes that process `pid` uses, by device; NVML counts process ids of the host.
+
+    A process in a container with its own process ids is not found: its allocator tells instead.
+    """
+    return {r.index: r.by_process[pid] for r in readings if pid in r.by_process}
+
+
+def read_allocator() -> tuple[AllocatorReading, ...]:
+    """PyTorch's memory of this process; empty unless it is loaded and has used a GPU."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return ()
+    return tuple(
+        AllocatorReading(
+            index, torch.cuda.memory_reserved(index), torch.cuda.max_memory_reserved(index)
+        )
+        for index in range(torch.cuda.device_count())
+    )
+
+
+@cache
+def _nvml_is_there() -> bool:
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return False
+    return True
+
+
+def _read_gpu(index: int) -> GpuReading:
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    return GpuReading(
+        index=index,
+        uuid=pynvml.nvmlDeviceGetUUID(handle),
+        name=pynvml.nvmlDeviceGetName(handle),
+        used=int(memory.used),
+        total=int(memory.total),
+        utilisation=_utilisation(handle),
+        by_process=_by_process(handle),
+    )
+
+
+def _utilisation(handle: object) -> float | None:
+    try:
+        return float(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu) / 100
+    except pynvml.NVMLError:  # not supported on a MIG slice
+        return None
+
+
+def _by_process(handle: object) -> dict[int, int]:
+    try:
+        running = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
+    except pynvml.NVMLError:
+        return {}
+    return {int(p.pid): int(p.usedGpuMemory) for p in running if p.usedGpuMemory is not None}

@@ -1,0 +1,185 @@
+"""The metrics that one process of the Flow keeps, behind a small typed API.
+
+    metrics = Metrics("encoder")
+    start_exporter(9465, "encoder")
+    with metrics.request("/encode"), metrics.stage("decode"):
+        ...
+    metrics.documents("image", "ViT-B-32::openai", 32)
+    metrics.refused("not_an_image", 1)
+
+Counts are kept whether or not an exporter runs; a process has one registry, as Prometheus clients
+do. The process that decides an outcome counts it: the encoder what it encodes or refuses, an
+evaluator the refusals of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+STAGE_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+OPEN_JOBS: Final = 64  # jobs with progress series of their own; the oldest gives way
+
+REGISTRY: Final = CollectorRegistry()
+
+
+def _labels(*names: str) -> tuple[str, ...]:
+    return ("executor", *names)
+
+
+DOCUMENTS: Final = Counter(
+    "clipbench_documents",
+    "Documents with an outcome.",
+    _labels("modality", "model", "outcome"),
+    registry=REGISTRY,
+)
+QUERIES: Final = Counter(
+    "clipbench_queries",
+    "Requests that held documents of this modality.",
+    _labels("modality", "model"),
+    registry=REGISTRY,
+)
+REFUSED: Final = Counter(
+    "clipbench_refused_documents", "Documents refused.", _labels("reason"), registry=REGISTRY
+)
+ERRORS: Final = Counter(
+    "clipbench_request_errors",
+    "Requests that ended in an error.",
+    _labels("endpoint", "error"),
+    registry=REGISTRY,
+)
+REQUESTS: Final = Histogram(
+    "clipbench_executor_request_seconds",
+    "Time from a request's arrival in the Executor to its reply.",
+    _labels("endpoint"),
+    registry=REGISTRY,
+    buckets=REQUEST_BUCKETS,
+)
+STAGES: Final = Histogram(
+    "clipbench_stage_seconds",
+    "Time of one stage of the work.",
+    _labels("stage"),
+    registry=REGISTRY,
+    buckets=STAGE_BUCKETS,
+)
+IN_FLIGHT: Final = Gauge(
+    "clipbench_requests_in_flight", "Requests being answered.", _labels(), registry=REGISTRY
+)
+QUEUE: Final = Gauge(
+    "clipbench_queue_depth", "What waits to be worked on.", _labels("queue"), registry=REGISTRY
+)
+JOBS: Final = Gauge("clipbench_jobs", "Jobs.", _labels("task", "state"), registry=REGISTRY)
+JOB_DOCUMENTS: Final = Gauge(
+    "clipbench_job_documents",
+    "Documents that an open job has counted.",
+    _labels("task", "job", "kind"),
+    registry=REGISTRY,
+)
+JOB_EXPECTED: Final = Gauge(
+    "clipbench_job_expected_documents",
+    "Documents that an open job announced.",
+    _labels("task", "job", "kind"),
+    registry=REGISTRY,
+)
+MODELS: Final = Gauge(
+    "clipbench_model_loaded",
+    "1 for a model in memory.",
+    _labels("model", "precision"),
+    registry=REGISTRY,
+)
+
+
+class Metrics:
+    """Counters, histograms and gauges of the Executor `executor`; safe to use from any thread."""
+
+    def __init__(self, executor: str) -> None:
+        self.executor = executor
+        self._lock = Lock()
+        self._open: dict[tuple[str, str], set[str]] = {}  # job: its kinds, in order of opening
+        IN_FLIGHT.labels(executor)
+
+    def documents(self, modality: str, model: str, count: int, outcome: str = "counted") -> None:
+        """One request's documents of one modality: a query, unless there were none."""
+        if count:
+            DOCUMENTS.labels(self.executor, modality, model, outcome).inc(count)
+            QUERIES.labels(self.executor, modality, model).inc()
+
+    def refused(self, reason: str, count: int = 1) -> None:
+        """Documents refused for one reason."""
+        REFUSED.labels(self.executor, str(reason)).inc(count)
+
+    @contextmanager
+    def request(self, endpoint: str) -> Iterator[None]:
+        """Time a request to `endpoint` (a bound name, never a client's text) and its failure."""
+        started = time.perf_counter()
+        IN_FLIGHT.labels(self.executor).inc()
+        try:
+            yield
+        except BaseException as error:
+            ERRORS.labels(self.executor, endpoint, type(error).__name__).inc()
+            raise
+        finally:
+            IN_FLIGHT.labels(self.executor).dec()
+            REQUESTS.labels(self.executor, endpoint).observe(time.perf_counter() - started)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time one stage of the work, such as decode, preprocess, forward, rank."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            STAGES.labels(self.executor, name).observe(time.perf_counter() - started)
+
+    def queue_depth(self, queue: str, depth: int) -> None:
+        """How many items wait in `queue` now."""
+        QUEUE.labels(self.executor, queue).set(depth)
+
+    def jobs(self, task: str, state: str, count: int) -> None:
+        """How many jobs of `task` are in `state` now."""
+        JOBS.labels(self.executor, task, str(state)).set(count)
+
+    def job_opened(
+        self, task: str, job: str, kind: str, *, done: int = 0, expected: int | None = None
+    ) -> None:
+        """A job was opened, or taken up again with `done` documents of `kind` counted before."""
+        with self._lock:
+            self._remember(task, job, kind)
+            JOB_DOCUMENTS.labels(self.executor, task, job, kind).set(done)
+            if expected is not None:
+                JOB_EXPECTED.labels(self.executor, task, job, kind).set(expected)
+
+    def job_documents(self, task: str, job: str, kind: str, count: int) -> None:
+        """A batch of an open job: how many documents of `kind` it counted."""
+        with self._lock:
+            self._remember(task, job, kind)
+            JOB_DOCUMENTS.labels(self.executor, task, job, kind).inc(count)
+
+    def job_closed(self, task: str, job: str) -> None:
+        """Drop the job's progress: it has its result, or was deleted."""
+        with self._lock:
+            self._forget(task, job)
+
+    def model_loaded(self, model: str, precision: str) -> None:
+        """A model came into memory."""
+        MODELS.labels(self.executor, model, precision).set(1)
+
+    def model_evicted(self, model: str, precision: str) -> None:
+        """A model left memory."""
+        MODELS.remove(self.executor, model, precision)
+
+    def _remember(self, task: str, job: str, kind: str) -> None:
+        if (task, job) not in self._open and len(self._open) >= OPEN_JOBS:
+            self._forget(*next(iter(self._open)))
+        self._open.setdefault((task, job), set()).add(kind)
+
+    def _forget(self, task: str, job: str) -> None:
+        for kind in self._open.pop((task, job), ()):
+            for gauge in (JOB_DOCUMENTS, JOB_EXPECTED):
+                gauge.remove(self.executor, task, job, kind)
