@@ -1,0 +1,76 @@
+"""From a model's name and options to something that runs: files, weights, towers, tokenizer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from clipbench.errors import Unsupported
+from clipbench.models import checkpoints, towers
+from clipbench.models.options import EncodeOptions, Precision, RuntimeName
+from clipbench.models.registry import Activation, ModelInfo
+from clipbench.models.runtimes import Runtime, TorchRuntime
+from clipbench.models.tokenizers import HuggingFaceTokenizer, Tokenizer, clip_tokenizer
+
+_DTYPES = {
+    Precision.FLOAT32: torch.float32,
+    Precision.FLOAT16: torch.float16,
+    Precision.BFLOAT16: torch.bfloat16,
+}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready. `lock` is held during a forward pass: two would slow each other."""
+
+    info: ModelInfo
+    activation: Activation
+    runtime: Runtime
+    tokenizer: Tokenizer
+    sha256: str  # of the file, or of both files joined by '+'
+    checkpoint_bytes: int
+    logit_scale: float
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def bytes(self) -> int:
+        """What its weights occupy in memory."""
+        return self.runtime.bytes
+
+
+def load(
+    info: ModelInfo,
+    options: EncodeOptions,
+    files: Callable[[ModelInfo], dict[str, Path]],
+    device: torch.device,
+) -> Loaded:
+    """Reads the files (by role) and builds the runtime. Raises CheckpointError and Unsupported."""
+    paths = files(info)
+    read = {role: checkpoints.read(path) for role, path in paths.items() if role != "tokenizer"}
+    activation = Activation(options.activation or info.activation)
+    precision = Precision(options.precision or Precision.FLOAT32)
+    if options.runtime is not RuntimeName.TORCH or precision not in _DTYPES:
+        raise Unsupported(f"{precision} on {options.runtime} is not supported")
+    built = towers.build(
+        info,
+        {role: checkpoint.state for role, checkpoint in read.items()},
+        dtype=_DTYPES[precision],
+        activation=activation,
+    )
+    if info.tokenizer == "clip":
+        tokenizer: Tokenizer = clip_tokenizer()
+    else:
+        tokenizer = HuggingFaceTokenizer(paths["tokenizer"])
+    return Loaded(
+        info=info,
+        activation=activation,
+        runtime=TorchRuntime(built, device),
+        tokenizer=tokenizer,
+        sha256="+".join(checkpoint.sha256 for checkpoint in read.values()),
+        checkpoint_bytes=sum(checkpoint.bytes for checkpoint in read.values()),
+        logit_scale=built.logit_scale,
+    )

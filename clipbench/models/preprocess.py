@@ -1,0 +1,160 @@
+"""From an image's bytes to the pixels that a tower sees, exactly as clip-server prepares them.
+
+The shorter side is resized to the tower's side, the centre is cropped, then the image becomes RGB,
+in this order (`clip_server.model.clip._transform_blob`). As there, EXIF rotation is not applied
+and an animation is its first frame. What cannot be used has a reason; nothing raises past `decode`.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
+from torch import Tensor
+
+from clipbench.contract import Reason
+from clipbench.models.registry import ModelInfo
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
+_MAGIC = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"RIFF",
+    b"GIF8",
+    b"BM",
+    b"II*\x00",
+    b"MM\x00*",
+)
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+Pixels = NDArray[np.uint8]
+ImageData = bytes | NDArray[np.generic]
+
+
+class Interpolation(StrEnum):
+    """How an image is resized. The models were made with bicubic."""
+
+    BICUBIC = "bicubic"
+    BILINEAR = "bilinear"
+    LANCZOS = "lanczos"
+    NEAREST = "nearest"
+
+
+_RESAMPLING = {
+    Interpolation.BICUBIC: Pillow.Resampling.BICUBIC,
+    Interpolation.BILINEAR: Pillow.Resampling.BILINEAR,
+    Interpolation.LANCZOS: Pillow.Resampling.LANCZOS,
+    Interpolation.NEAREST: Pillow.Resampling.NEAREST,
+}
+
+
+@dataclass(frozen=True)
+class RefusedImage:
+    """Why an image has no pixels."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How images become pixels for one model."""
+
+    side: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: Interpolation = Interpolation.BICUBIC
+    max_pixels: int = 100_000_000
+    max_bytes: int = 64 << 20
+
+    @classmethod
+    def of(cls, info: ModelInfo, interpolation: Interpolation | None = None) -> Preprocessing:
+        """The preprocessing that the model was made with, but for the interpolation."""
+        chosen = interpolation or Interpolation(info.interpolation)
+        return cls(info.image_size, info.mean, info.std, chosen)
+
+    def decode(self, data: ImageData) -> Pixels | RefusedImage:
+        """(side, side, 3) pixels of an encoded image or of a (h, w[, channels]) array."""
+        size = len(data) if isinstance(data, bytes) else data.nbytes
+        if size > self.max_bytes:
+            return RefusedImage(
+                Reason.IMAGE_TOO_LARGE, f"{size} bytes, the limit is {self.max_bytes}"
+            )
+        try:
+            image = _open(data) if isinstance(data, bytes) else _from_array(data)
+            width, height = image.size
+            if width * height > self.max_pixels:
+                return RefusedImage(
+                    Reason.IMAGE_TOO_LARGE,
+                    f"{width} x {height} pixels, the limit is {self.max_pixels}",
+                )
+            return np.asarray(self._fit(image))
+        except Pillow.DecompressionBombError as error:
+            return RefusedImage(Reason.IMAGE_TOO_LARGE, str(error))
+        except UnidentifiedImageError:
+            if isinstance(data, bytes) and data.startswith(_MAGIC):
+                return RefusedImage(Reason.IMAGE_DAMAGED, "the image's header is damaged")
+            known = ", ".join(FORMATS)
+            return RefusedImage(Reason.NOT_AN_IMAGE, f"not an image in one of: {known}")
+        except _DAMAGE as error:
+            return RefusedImage(Reason.IMAGE_DAMAGED, str(error)[:200] or type(error).__name__)
+
+    def _fit(self, image: Pillow.Image) -> Pillow.Image:
+        """torchvision's Resize and CenterCrop of a Pillow image, then RGB."""
+        side = self.side
+        width, height = image.size
+        short, long = min(width, height), max(width, height)
+        if short != side:
+            long_side = int(side * long / short)
+            size = (side, long_side) if width <= height else (long_side, side)
+            image = image.resize(size, _RESAMPLING[self.interpolation])
+        width, height = image.size
+        if (width, height) != (side, side):
+            left, top = round((width - side) / 2.0), round((height - side) / 2.0)
+            image = image.crop((left, top, left + side, top + side))
+        return image.convert("RGB")
+
+    def normalise(self, pixels: Sequence[Pixels]) -> Tensor:
+        """(n, 3, side, side) float32 in channels-last layout, from n images' pixels.
+
+        The operations are ToTensor's and Normalize's, so that the result has the same bits.
+        """
+        batch = torch.from_numpy(np.stack(pixels))
+        mean, std = torch.tensor(self.mean), torch.tensor(self.std)
+        return batch.to(torch.float32).div_(255).sub_(mean).div_(std).permute(0, 3, 1, 2)
+
+
+def _open(data: bytes) -> Pillow.Image:
+    return Pillow.open(io.BytesIO(data), formats=FORMATS)
+
+
+def _from_array(array: NDArray[np.generic]) -> Pillow.Image:
+    """An image as clip-server reads a document's tensor: colour channels last, as 8 bits."""
+    values = array.astype(np.uint8).squeeze()
+    if values.ndim == 1 and values.size == 28 * 28:
+        values = values.reshape(28, 28)
+    if values.ndim == 2:
+        return Pillow.fromarray(values).convert("L")
+    if values.ndim == 3:
+        return Pillow.fromarray(values).convert("RGB")
+    raise ValueError(f"an array of shape {array.shape} is no image: (height, width, 3) is")

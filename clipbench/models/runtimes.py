@@ -1,0 +1,54 @@
+"""What runs a forward pass. Two runtimes with the same two methods: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clipbench.models.towers import Towers
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+
+class Runtime(Protocol):
+    """A model that is ready to run. `bytes` is what its weights occupy."""
+
+    bytes: int
+
+    def encode_images(self, pixels: Tensor) -> Floats:
+        """(n, 3, side, side) float32 pixels to (n, embed_dim)."""
+        ...
+
+    def encode_texts(self, ids: Ids, mask: Ids) -> Floats:
+        """(n, length) token ids and mask to (n, embed_dim)."""
+        ...
+
+
+class TorchRuntime:
+    """PyTorch on a CPU or a CUDA device."""
+
+    def __init__(self, towers: Towers, device: torch.device) -> None:
+        self._towers = towers.to(device)
+        self._device = device
+        if towers.images.resnet:
+            towers.images.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        tensors = [*towers.parameters(), *towers.buffers()]
+        self.bytes = sum(tensor.nbytes for tensor in tensors)
+
+    @torch.inference_mode()
+    def encode_images(self, pixels: Tensor) -> Floats:
+        return _array(self._towers.images(pixels.to(self._device, non_blocking=True)))
+
+    @torch.inference_mode()
+    def encode_texts(self, ids: Ids, mask: Ids) -> Floats:
+        on_device = (torch.from_numpy(part).to(self._device) for part in (ids, mask))
+        return _array(self._towers.texts(*on_device))
+
+
+def _array(tensor: Tensor) -> Floats:
+    return tensor.float().cpu().numpy()
