@@ -25,6 +25,14 @@ class Measure(Protocol):
         ...
 
 
+class MeanMeasure(Measure, Protocol):
+    """A measure that is the mean of one value a query."""
+
+    def each(self, ranks: IntArray) -> Float64Array:
+        """(n,) ranks of at least 1 -> (n,) the value of each query."""
+        ...
+
+
 def answered(ranks: IntArray) -> IntArray:
     """The ranks of the queries that have a right answer; raises when there is none."""
     ranks = np.asarray(ranks)
@@ -52,6 +60,9 @@ class Accuracy:
     def hits(self, ranks: IntArray) -> int:
         return int(np.count_nonzero(answered(ranks) <= self.k))
 
+    def each(self, ranks: IntArray) -> Float64Array:
+        return (ranks <= self.k).astype(np.float64)
+
     def of(self, ranks: IntArray) -> float:
         return self.hits(ranks) / len(answered(ranks))
 
@@ -70,6 +81,9 @@ class RecallAt:
 
     def hits(self, ranks: IntArray) -> int:
         return int(np.count_nonzero(answered(ranks) <= self.k))
+
+    def each(self, ranks: IntArray) -> Float64Array:
+        return (ranks <= self.k).astype(np.float64)
 
     def of(self, ranks: IntArray) -> float:
         """ranks: (n,) 1-based rank of the best relevant item of each query."""
@@ -98,6 +112,9 @@ class MeanRank:
         kept = answered(ranks)
         return int(kept.sum()) / len(kept)
 
+    def each(self, ranks: IntArray) -> Float64Array:
+        return ranks.astype(np.float64)
+
 
 @dataclass(frozen=True)
 class MeanReciprocalRank:
@@ -109,6 +126,9 @@ class MeanReciprocalRank:
     def of(self, ranks: IntArray) -> float:
         # Sorted first: the sum, to its last bit, does not depend on the order of the queries.
         return float(np.mean(1.0 / np.sort(answered(ranks))))
+
+    def each(self, ranks: IntArray) -> Float64Array:
+        return 1.0 / ranks
 
 
 @dataclass(frozen=True)
