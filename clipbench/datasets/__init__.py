@@ -1,9 +1,10 @@
 """Data sets: what is known of them, how they are laid out, and how they are read."""
 
+from clipbench.datasets.dataset import Dataset
 from clipbench.datasets.opening import open_dataset
 from clipbench.datasets.prompts import DEFAULT_TEMPLATES, prompts, prompts_sha256
 from clipbench.datasets.registry import DatasetInfo, all_datasets, find
-from clipbench.datasets.types import Dataset, Document, Image, Kind, Task, Text, Unreadable
+from clipbench.datasets.types import Document, Image, Kind, SampleNote, Task, Text, Unreadable
 
 __all__ = [
     "DEFAULT_TEMPLATES",
@@ -12,6 +13,7 @@ __all__ = [
     "Document",
     "Image",
     "Kind",
+    "SampleNote",
     "Task",
     "Text",
     "Unreadable",

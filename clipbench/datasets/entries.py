@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from io import BytesIO
 from math import prod
 
@@ -20,10 +20,13 @@ _INTEGER = re.compile(rb"[+-]?[0-9]{1,18}")
 _NPY_HEADER_BYTES = 10_000
 
 
-def documents(entries: Iterable[Entry | Gap]) -> Iterator[Document]:
+def documents(
+    entries: Iterable[Entry | Gap], chosen: Container[int] | None = None
+) -> Iterator[Document]:
     """Images, each followed by its texts, with what cannot be read in its place.
 
-    Every entry takes one image position and one text position per caption, readable or not.
+    Every entry takes one image position and one text position per caption, readable or not,
+    `chosen` (image positions) or passed over.
     """
     images = texts = gaps = 0
     for entry in entries:
@@ -37,11 +40,12 @@ def documents(entries: Iterable[Entry | Gap]) -> Iterator[Document]:
             )
             gaps += 1
             continue
-        image = _image(entry, images)
-        yield image
-        refused = isinstance(image, Unreadable)
-        for number, caption in enumerate(entry.captions):
-            yield _text(entry, number, caption, texts + number, image_refused=refused)
+        if chosen is None or images in chosen:
+            image = _image(entry, images)
+            yield image
+            refused = isinstance(image, Unreadable)
+            for number, caption in enumerate(entry.captions):
+                yield _text(entry, number, caption, texts + number, image_refused=refused)
         images += 1
         texts += len(entry.captions)
 

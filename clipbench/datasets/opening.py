@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from clipbench import embedded
-from clipbench.datasets import layouts, registry
+from clipbench.datasets import layouts, registry, sources
+from clipbench.datasets.dataset import Dataset
+from clipbench.datasets.layouts import wds
 from clipbench.datasets.prompts import DEFAULT_TEMPLATES, check_templates
-from clipbench.datasets.types import Contents, Dataset, Task
-from clipbench.errors import DataError, UnknownName
+from clipbench.datasets.registry import DatasetInfo
+from clipbench.datasets.sampling import sampled
+from clipbench.datasets.sources import Progress, Remote
+from clipbench.datasets.types import Contents, Task
+from clipbench.errors import DataError, InvalidRequest, UnknownName
+
+_MARK = ".clipbench.json"
+
+
+def default_root() -> Path:
+    """Where data sets are kept unless told otherwise: CLIPBENCH_DATA, else below the home."""
+    return Path(os.environ.get("CLIPBENCH_DATA") or Path.home() / ".cache/clipbench/datasets")
 
 
 def open_dataset(
@@ -21,29 +36,104 @@ def open_dataset(
     seed: int = 0,
     layout: str | None = None,
     templates: Sequence[str] | None = None,
+    offline: bool = False,
+    keep: bool = True,
+    progress: Progress | None = None,
 ) -> Dataset:
-    """The data set that `spec` names: a registered id, a folder, or a file.
+    """The data set that `spec` names: a registered id, a folder, a file, or an http(s) address.
 
-    An id wins over a folder of the same name; write `./emoji` for the folder. `root` is where the
-    data of registered ids lie. Raises UnknownName, DataError, InvalidRequest.
+    An id wins over a folder of the same name; write `./emoji` for the folder. A registered id is
+    looked for in `root` (in any layout) and else read from its copy on the hub; files of an
+    address are kept below `root` unless `keep` is False. `sample` takes that many images, drawn
+    with `seed`. `layout` decides where several fit, `templates` replace the data set's own.
+
+    Raises UnknownName, InvalidRequest, DataError, Unavailable.
     """
+    name = str(spec)
+    root = root or default_root()
     if isinstance(spec, str) and registry.is_registered(spec):
         info = registry.find(spec)
-        path = embedded.DATA / info.id if info.embedded else _below(root, info)
-        return _dataset(info.id, path, split, layout, templates)
-    path = Path(spec).expanduser()
-    if not path.exists():
-        known = [info.id for info in registry.all_datasets()]
-        raise UnknownName("data set", str(spec), known, hint="and there is no such folder or file")
-    return _dataset(_own_id(path), path, split, layout, templates)
+        files = None if layout else remote(info, root, offline=offline, progress=progress)
+        if files is not None:
+            dataset = _remote_dataset(info.id, files, split, templates)
+        else:
+            dataset = _local_dataset(info.id, local_folder(info, root), split, layout, templates)
+    elif name.startswith(("http://", "https://")):
+        files = at_address(name, root if keep else None, offline=offline, progress=progress)
+        dataset = _remote_dataset(_address_id(name), files, split, templates)
+    else:
+        path = Path(spec).expanduser()
+        if not path.exists():
+            known = [info.id for info in registry.all_datasets()]
+            raise UnknownName("data set", name, known, hint="and there is no such folder or file")
+        dataset = _local_dataset(_own_id(path), path, split, layout, templates)
+    return dataset if sample is None else sampled(dataset, sample, seed)
 
 
-def _below(root: Path | None, info: registry.DatasetInfo) -> Path:
-    if root is not None:
-        for name in (info.folder, f"wds_{info.folder}", info.id):
-            if (root / name).is_dir():
-                return root / name
-    raise DataError(f"{info.id} is not here: clipbench datasets pull {info.id}")
+def local_folder(info: DatasetInfo, root: Path) -> Path:
+    """The folder with the data of a registered id."""
+    if info.embedded:
+        return embedded.DATA / info.id
+    for path in _candidates(info, root):
+        if path.is_dir():
+            return path
+    raise DataError(f"{info.id} is not in {root}: clipbench datasets pull {info.id}")
+
+
+def remote(
+    info: DatasetInfo,
+    root: Path,
+    *,
+    base: str | None = None,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Remote | None:
+    """The files on the hub (or at `base`) that `root` holds or will hold; None for one's own copy.
+
+    A folder that did not come from an address is left alone.
+    """
+    if info.address is None:
+        return None
+    for path in _candidates(info, root):
+        if path.is_dir() and _origin(path) is None:
+            return None
+    folder = root / f"wds_{info.folder}"
+    base = base or _origin(folder) or info.address
+    return _marked(sources.base_address(base), folder, offline, progress)
+
+
+def at_address(
+    url: str, root: Path | None, *, offline: bool = False, progress: Progress | None = None
+) -> Remote:
+    """The files at an address, kept in a folder of their own below `root`."""
+    base = sources.base_address(url)
+    if root is None:
+        return Remote(base, None, offline=offline, progress=progress)
+    digest = hashlib.sha256(base.encode()).hexdigest()[:12]
+    folder = root / "addresses" / digest
+    return _marked(base, folder, offline, progress)
+
+
+def _marked(base: str, folder: Path, offline: bool, progress: Progress | None) -> Remote:
+    origin = _origin(folder)
+    if origin is None and not offline:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _MARK).write_text(json.dumps({"address": sources.shown(base)}))
+    elif origin not in (None, sources.shown(base)):
+        raise InvalidRequest(f"{folder} holds files from {origin}, not from {sources.shown(base)}")
+    return Remote(base, folder, offline=offline, progress=progress)
+
+
+def _origin(folder: Path) -> str | None:
+    """The address that the files in a folder came from, None when they did not."""
+    try:
+        return str(json.loads((folder / _MARK).read_text())["address"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _candidates(info: DatasetInfo, root: Path) -> tuple[Path, ...]:
+    return tuple(root / name for name in (info.folder, f"wds_{info.folder}", info.id))
 
 
 def _own_id(path: Path) -> str:
@@ -52,12 +142,27 @@ def _own_id(path: Path) -> str:
     return f"local/{name}" if registry.is_registered(name) else name
 
 
-def _dataset(
+def _address_id(url: str) -> str:
+    """The id of data at an address: its last telling part, set apart from the registered ids."""
+    parts = [part for part in sources.base_address(url).split("/")[3:] if part]
+    if parts[-2:-1] == ["resolve"]:
+        parts = parts[:-2]
+    name = parts[-1].removeprefix("wds_") if parts else "address"
+    return f"remote/{name}" if registry.is_registered(name) else name
+
+
+def _remote_dataset(
+    id: str, files: Remote, split: str | None, templates: Sequence[str] | None
+) -> Dataset:
+    source = sources.shown(files.base)
+    return _assembled(id, wds.open_files(files, split, source), source, "wds", templates)
+
+
+def _local_dataset(
     id: str, path: Path, split: str | None, layout: str | None, templates: Sequence[str] | None
 ) -> Dataset:
     kind = layouts.find(path, layout)
-    contents = kind.open(path, split)
-    return _assembled(id, contents, str(path), kind.name, templates)
+    return _assembled(id, kind.open(path, split), str(path), kind.name, templates)
 
 
 def _assembled(

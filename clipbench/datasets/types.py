@@ -1,9 +1,9 @@
-"""What a data set is and what it yields: images, texts, and what could not be read."""
+"""What data sets are made of: images, texts, what could not be read, and where they come from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from clipbench.contract import Reason
@@ -126,30 +126,3 @@ class SampleNote:
     def __str__(self) -> str:
         kind = "stratified by class" if self.stratified else "by image"
         return f"{self.size} of {self.of} images, {kind}, seed {self.seed}"
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """A data set ready to be read; `documents()` starts from the beginning each time.
-
-    `images` is the declared number of images, None where only reading tells. `templates` hold
-    `{c}`. `source` is the folder, file or address. `layout` names how it is laid out.
-    """
-
-    id: str
-    split: str
-    task: Task
-    classnames: tuple[str, ...]
-    templates: tuple[str, ...]
-    multilabel: bool
-    images: int | None
-    source: str
-    layout: str
-    read: Read = field(repr=False, compare=False)
-    sample: SampleNote | None = None
-
-    def documents(self) -> Iterator[Document]:
-        """Every document in order; an image comes before its texts."""
-        from clipbench.datasets.entries import documents
-
-        return documents(self.read(True))

@@ -34,6 +34,7 @@ TYPE = "dataset_type.txt"
 SHARDS = "nshards.txt"
 
 _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]*)", re.DOTALL)
+_SPLIT = re.compile(r"[\w-][\w.-]*")
 _TYPES = {
     "classification": (Task.CLASSIFICATION, False),
     "multilabel": (Task.CLASSIFICATION, True),
@@ -134,6 +135,8 @@ def parse_templates(text: str | None, source: str) -> tuple[str, ...]:
 
 def _choose_split(files: Files, split: str | None, source: str) -> str:
     known = files.splits()
+    if split is not None and not _SPLIT.fullmatch(split):
+        raise InvalidRequest(f"{split!r} is not the name of a split")
     if split is None:
         split = known[0] if len(known) == 1 else "test"
     if known and split not in known:

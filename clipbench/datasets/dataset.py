@@ -1,0 +1,35 @@
+"""A data set ready to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from clipbench.datasets.entries import documents
+from clipbench.datasets.types import Document, Read, SampleNote, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set ready to be read; `documents()` starts from the beginning each time.
+
+    `images` is the declared number of images, None where only reading tells. `templates` hold
+    `{c}`. `source` is the folder, file or address. `layout` names how it is laid out.
+    """
+
+    id: str
+    split: str
+    task: Task
+    classnames: tuple[str, ...]
+    templates: tuple[str, ...]
+    multilabel: bool
+    images: int | None
+    source: str
+    layout: str
+    read: Read = field(repr=False, compare=False)
+    sample: SampleNote | None = None
+    chosen: frozenset[int] | None = field(default=None, repr=False)  # image positions of a sample
+
+    def documents(self) -> Iterator[Document]:
+        """Every document in order; an image comes before its texts."""
+        return documents(self.read(True), self.chosen)

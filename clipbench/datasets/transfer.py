@@ -1,0 +1,219 @@
+"""Gets one file over HTTP: retried, resumed where it stopped, and never taken for whole when short.
+
+Transient trouble (no connection, a stall, a cut, 429 and 5xx) is tried again with growing pauses
+and becomes `Unavailable` when it lasts. What another try cannot mend is a `DataError`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import httpx
+
+from clipbench.errors import DataError, Unavailable
+
+CHUNK = 256 * 1024
+_MAX_REQUESTS = 1000  # for one file, however much each of them brings
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait and how often to try again. Times are in seconds."""
+
+    attempts: int = 6  # in a row without a byte of progress
+    first_pause: float = 0.5  # doubled each time
+    longest_pause: float = 30.0
+    connect: float = 10.0
+    read: float = 30.0
+    redirects: int = 5
+
+    def pause(self, failures: int, asked: float | None) -> float:
+        """Seconds to wait after this many failures, or as long as the server asked."""
+        own = self.first_pause * 2.0 ** (failures - 1)
+        return min(self.longest_pause, max(own, asked or 0.0))
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Which version of a file is meant: its validator, its length, its digest where told."""
+
+    validator: str | None = None
+    total: int | None = None
+    sha256: str | None = None
+
+
+def new_client(patience: Patience) -> httpx.Client:
+    """A client with these timeouts; it follows redirects, but not from https to http."""
+    timeout = httpx.Timeout(patience.read, connect=patience.connect)
+    return httpx.Client(
+        timeout=timeout,
+        follow_redirects=True,
+        max_redirects=patience.redirects,
+        headers={"User-Agent": "clipbench", "Accept-Encoding": "identity"},
+        event_hooks={"response": [_refuse_downgrade]},
+    )
+
+
+class Transfer:
+    """The bytes of one address from `offset` on.
+
+    Iterating yields (offset, bytes). The offset goes back to 0 when the server cannot resume, or
+    when the file is no longer the one of `stamp`. Raises FileNotFoundError, DataError,
+    Unavailable.
+    """
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        url: str,
+        patience: Patience,
+        offset: int = 0,
+        stamp: Stamp | None = None,
+    ) -> None:
+        self.offset = offset
+        self.stamp = stamp or Stamp()
+        self._client = client
+        self._url = url
+        self._patience = patience
+
+    def __iter__(self) -> Generator[tuple[int, bytes]]:
+        failures = 0
+        for _ in range(_MAX_REQUESTS):
+            before = self.offset
+            try:
+                yield from self._request()
+            except _Again as trouble:
+                failures = 1 if self.offset > before else failures + 1
+                if failures >= self._patience.attempts:
+                    raise Unavailable(
+                        f"{self._url}: {trouble}, {failures} times in a row"
+                    ) from None
+                time.sleep(self._patience.pause(failures, trouble.after))
+            else:
+                return
+        raise Unavailable(f"{self._url}: still not whole after {_MAX_REQUESTS} requests")
+
+    def _request(self) -> Generator[tuple[int, bytes]]:
+        headers = {"Range": f"bytes={self.offset}-"} if self.offset else {}
+        if self.offset and self.stamp.validator:
+            headers["If-Range"] = self.stamp.validator
+        try:
+            with self._client.stream("GET", self._url, headers=headers) as response:
+                if response.status_code == 416:
+                    self._nothing_left(response)
+                    return
+                self._accept(response)
+                for chunk in response.iter_raw(CHUNK):
+                    start = self.offset
+                    self.offset += len(chunk)
+                    yield start, chunk
+        except httpx.TooManyRedirects as error:
+            raise DataError(
+                f"{self._url}: more than {self._patience.redirects} redirects"
+            ) from error
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise DataError(f"{self._url}: {error}") from error
+        except httpx.TransportError as error:
+            raise _Again(_described(error)) from error
+        if self.offset != self.stamp.total:
+            short = f"{self.offset:,} bytes came of {self.stamp.total:,}"
+            if self.offset > (self.stamp.total or 0):
+                self._start_over()
+            raise _Again(short)
+
+    def _accept(self, response: httpx.Response) -> None:
+        """Checks the head of a response and takes offset and stamp from it."""
+        status = response.status_code
+        if status in _TRANSIENT:
+            raise _Again(f"the server answers {status}", _retry_after(response))
+        if status in (404, 410):
+            raise FileNotFoundError(2, f"the server answers {status}", self._url)
+        if status not in (200, 206):
+            raise DataError(f"{self._url}: the server answers {status}")
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise DataError(f"{self._url}: the server compresses, though asked not to")
+        found = _stamp(response)
+        if found.total is None:
+            raise DataError(f"{self._url}: the server does not say how long the file is")
+        if status == 200:
+            self.offset = 0
+            self.stamp = found
+            return
+        start = _range_start(response)
+        if start != self.offset or self.stamp.total not in (None, found.total):
+            offset = self.offset
+            self._start_over()
+            raise _Again(
+                f"byte {offset:,} was asked for, the server sends {start} of a changed file"
+            )
+        self.stamp = Stamp(
+            found.validator or self.stamp.validator, found.total, found.sha256 or self.stamp.sha256
+        )
+
+    def _nothing_left(self, response: httpx.Response) -> None:
+        """416: the range begins at or past the end. Fine when all is here, else begin again."""
+        match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        total = int(match[3]) if match else None
+        if self.offset and self.offset == total and self.stamp.total in (None, total):
+            self.stamp = Stamp(self.stamp.validator, total, self.stamp.sha256)
+            return
+        self._start_over()
+        raise _Again("the server answers 416")
+
+    def _start_over(self) -> None:
+        self.offset = 0
+        self.stamp = Stamp()
+
+
+class _Again(Exception):
+    """Trouble that another try may mend; `after` is the pause that the server asks for."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+def _stamp(response: httpx.Response) -> Stamp:
+    """What a 200 or 206 says of the whole file, and the redirect that led to it.
+
+    The Hugging Face hub gives the length and SHA-256 of a large file in the redirect's head.
+    """
+    match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    length = response.headers.get("Content-Length", "")
+    total = int(length) if length.isdecimal() else None
+    if response.status_code == 206:
+        total = int(match[3]) if match else None
+    etag = response.headers.get("ETag")
+    validator = etag if etag and not etag.startswith("W/") else None
+    sha256 = None
+    for earlier in response.history:
+        size = earlier.headers.get("X-Linked-Size", "")
+        linked = earlier.headers.get("X-Linked-Etag", "").strip('"')
+        total = int(size) if size.isdecimal() else total
+        sha256 = linked if re.fullmatch("[0-9a-f]{64}", linked) else sha256
+    return Stamp(validator or response.headers.get("Last-Modified"), total, sha256)
+
+
+def _range_start(response: httpx.Response) -> int | None:
+    match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    return int(match[1]) if match and match[1] else None
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdecimal() else None
+
+
+def _refuse_downgrade(response: httpx.Response) -> None:
+    target = response.next_request
+    if target is not None and response.url.scheme == "https" and target.url.scheme == "http":
+        raise DataError(f"{response.url}: it redirects from https to http")
+
+
+def _described(error: httpx.TransportError) -> str:
+    return str(error) or type(error).__name__
