@@ -1,0 +1,17 @@
+"""The three tables from result files, in every format; without results, the published ones."""
+
+from clipbench.report.build import build
+from clipbench.report.formats import EXTENSIONS, Format, render
+from clipbench.report.types import Cell, Heading, Report, Row, Table
+
+__all__ = [
+    "EXTENSIONS",
+    "Cell",
+    "Format",
+    "Heading",
+    "Report",
+    "Row",
+    "Table",
+    "build",
+    "render",
+]

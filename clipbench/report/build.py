@@ -1,0 +1,49 @@
+"""From result files (or none) to the three tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clipbench.reference import TableName
+from clipbench.report.best import Paired, no_records
+from clipbench.report.published import published_table
+from clipbench.report.scores import score_table
+from clipbench.report.speeds import statistics_table
+from clipbench.report.types import Report
+from clipbench.results import (
+    Result,
+    Statistics,
+    Task,
+    file_name,
+    statistics_file_name,
+    to_json,
+)
+
+
+def build(
+    results: Sequence[Result] = (),
+    statistics: Sequence[Statistics] = (),
+    *,
+    unmeasured: bool = False,
+    paired: Paired = no_records,
+) -> Report:
+    """The report of `results` and `statistics`; with neither, the published tables themselves.
+
+    unmeasured: also a row, blank but for the published values beside, for every published model
+    that was not measured. paired: see `clipbench.report.best`.
+    """
+    if not results and not statistics:
+        return Report(
+            published_table(TableName.STATISTICS),
+            published_table(TableName.RETRIEVAL),
+            published_table(TableName.CLASSIFICATION),
+        )
+    split = {task: [r for r in results if r.dataset.task is task] for task in Task}
+    provenance: dict[str, object] = {file_name(r): to_json(r) for r in results}
+    provenance |= {statistics_file_name(s): to_json(s) for s in statistics}
+    return Report(
+        statistics_table(statistics, unmeasured),
+        score_table(TableName.RETRIEVAL, split[Task.RETRIEVAL], unmeasured, paired),
+        score_table(TableName.CLASSIFICATION, split[Task.CLASSIFICATION], unmeasured, paired),
+        provenance,
+    )

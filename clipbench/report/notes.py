@@ -1,0 +1,79 @@
+"""Footnotes of one table: each sentence gets one number, in the order of first use."""
+
+from __future__ import annotations
+
+from clipbench.reference import Footnote, TableName, footnotes
+from clipbench.results import Result, Statistics
+
+
+class Notes:
+    """Numbers sentences as they are used."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def mark(self, *texts: str) -> tuple[int, ...]:
+        """The numbers of `texts`, ascending."""
+        numbers = self._numbers
+        return tuple(sorted({numbers.setdefault(text, len(numbers) + 1) for text in texts}))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every sentence; the first is number 1."""
+        return tuple(self._numbers)
+
+
+def of_title(table: TableName) -> list[str]:
+    """What holds of the whole published table."""
+    return [_sentence(note) for note in _of(table) if not note.columns and not note.models]
+
+
+def of_column(table: TableName, column: str) -> list[str]:
+    """What holds of a published column; `column` is a data set or a statistic's key."""
+    return [_sentence(n) for n in _of(table) if column in n.columns and not n.models]
+
+
+def of_row(table: TableName, model: str) -> list[str]:
+    """What holds of a published row."""
+    return [_sentence(n) for n in _of(table) if model in n.models and not n.columns]
+
+
+def of_cell(table: TableName, model: str, column: str) -> list[str]:
+    """What holds of one published value."""
+    return [_sentence(n) for n in _of(table) if model in n.models and column in n.columns]
+
+
+def of_result(result: Result) -> list[str]:
+    """What a reader must know of a measured score before they believe it."""
+    documents, said = result.documents, []
+    if documents.refused:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in documents.refused_by_reason.items())
+        total = documents.counted + documents.refused
+        said.append(f"Partly refused: {documents.refused:,} of {total:,} documents ({reasons}).")
+    if documents.truncated_texts:
+        said.append("Some texts were longer than the model's context and were cut off.")
+    if result.model.name.endswith("::embedded"):
+        said.append(
+            "The embedded data are in-distribution for the embedded models (their labels and "
+            "captions were seen in training, their images not): these are not zero-shot scores."
+        )
+    return said
+
+
+def of_statistics(statistics: Statistics) -> list[str]:
+    """What a reader must know of measured statistics."""
+    said = []
+    if statistics.run.device_name or statistics.run.device:
+        device = statistics.run.device_name or statistics.run.device
+        load = [f"batch size {statistics.batch_size}"] if statistics.batch_size else []
+        load += [f"{statistics.concurrency} in flight"] if statistics.concurrency else []
+        said.append(f"Measured on {', '.join([str(device), *load])}.")
+    return said
+
+
+def _of(table: TableName) -> list[Footnote]:
+    return [note for note in footnotes() if note.table == table]
+
+
+def _sentence(note: Footnote) -> str:
+    return f"{note.text} (inferred)" if note.inferred and "infer" not in note.text else note.text

@@ -1,0 +1,144 @@
+"""The retrieval and the classification table of measured results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from clipbench.reference import SCORES_PRECISION, Column, TableName, published, spelling
+from clipbench.report import notes
+from clipbench.report.best import Entry, Paired, leaders
+from clipbench.report.notes import Notes
+from clipbench.report.published import column_name, heading
+from clipbench.report.sources import Options, by_row, columns, labels, ordered, own_columns
+from clipbench.report.types import Cell, Row, Table, signed
+from clipbench.results import Result, file_name
+
+MIXED = "The values of this column come from different {what}, so that none is marked as the best."
+
+
+@dataclass
+class _Draft:
+    """A row whose cells are not yet marked; `results` by column key."""
+
+    options: Options
+    label: str
+    results: dict[str, Result]
+
+
+def score_table(
+    name: TableName, results: Sequence[Result], unmeasured: bool, paired: Paired
+) -> Table:
+    """`results` (all of one task) in the published columns and order, their own columns after."""
+    said = Notes()
+    cols = columns(results, name)
+    beside = unmeasured or any(spelling(r.model.name) in published(name).models for r in results)
+    title_marks = said.mark(*notes.of_title(name)) if beside else ()
+    headings = [heading(name, column, said) for column in cols]
+    drafts = _drafts(name, results)
+    cells = [[_cell(name, draft, column, said) for column in cols] for draft in drafts]
+    for i, column in enumerate(cols):
+        sources = [draft.results.get(column.key) for draft in drafts]
+        mixed = _mixed([source for source in sources if source])
+        if mixed:
+            extra = said.mark(MIXED.format(what=" and ".join(mixed)))
+            headings[i] = replace(headings[i], marks=headings[i].marks + extra)
+        else:
+            _mark_best([row[i] for row in cells], cells, i, paired)
+    rows = [
+        Row(d.options.model, d.label, tuple(row), _row_marks(name, d.options.model, said), True)
+        for d, row in zip(drafts, cells, strict=True)
+    ]
+    if unmeasured:
+        rows = _with_unmeasured(name, rows, cols, said)
+    return Table(
+        name, published(name).title, tuple(headings), tuple(rows), said.texts, title_marks, True
+    )
+
+
+def _drafts(name: TableName, results: Sequence[Result]) -> list[_Draft]:
+    rows = by_row(results)
+    label = labels(rows)
+    drafts = []
+    for model in ordered((options.model for options in rows), name):
+        for options in (o for o in rows if o.model == model):
+            found = {c.key: result for result in rows[options] for c in own_columns(result)}
+            drafts.append(_Draft(options, label[options], found))
+    return drafts
+
+
+def _cell(name: TableName, draft: _Draft, column: Column, said: Notes) -> Cell:
+    model, result = draft.options.model, draft.results.get(column.key)
+    printed = published(name).printed.get((model, column.key), "")
+    if result is None or column.metric not in result.metrics:
+        return Cell(published=printed)
+    value = result.metrics[column.metric]
+    texts = notes.of_result(result)
+    if printed:
+        texts += notes.of_cell(name, model, column_name(column))
+        texts += _unlike_published(result, column)
+    return Cell(
+        text=f"{value:.3f}",
+        value=value,
+        published=printed,
+        difference=signed(value - float(printed), 3) if printed else "",
+        interval=result.intervals.get(column.metric),
+        marks=said.mark(*texts),
+        source=file_name(result),
+    )
+
+
+def _unlike_published(result: Result, column: Column) -> list[str]:
+    said = []
+    if result.run.precision != SCORES_PRECISION:
+        precision = result.run.precision or "an unknown precision"
+        said.append(f"Measured in {precision}; the published figures were made in float32.")
+    for what, mine, theirs in (
+        ("images", result.dataset.images, column.images),
+        ("texts", result.dataset.texts, column.texts),
+        ("classes", result.dataset.classes, column.classes),
+    ):
+        if theirs and mine != theirs:
+            said.append(f"Measured on {mine:,} {what}; published on {theirs:,}.")
+    return said
+
+
+def _mixed(results: Sequence[Result]) -> list[str]:
+    """In what the results of one column differ, beyond the models."""
+    aspects: dict[str, set[str | None]] = {
+        "precisions": {r.run.precision for r in results},
+        "data": {r.dataset.data_sha256 for r in results if r.dataset.data_sha256},
+        "prompts": {r.dataset.prompts_sha256 for r in results if r.dataset.prompts_sha256},
+    }
+    return [name for name, values in aspects.items() if len(values) > 1]
+
+
+def _mark_best(column: Sequence[Cell], cells: list[list[Cell]], i: int, paired: Paired) -> None:
+    """Mark the leaders in place; nothing is bold where all of them are tied, or there is one."""
+    measured = [(row, cell) for row, cell in enumerate(column) if cell.value is not None]
+    entries = [Entry(c.value or 0.0, c.interval, f"{c.source} {i}") for _, c in measured]
+    if len(entries) < 2:
+        return
+    found = leaders(entries, paired)
+    for position in found:
+        row, cell = measured[position]
+        bold, tied = len(found) < len(entries), len(found) > 1
+        cells[row][i] = replace(cell, bold=bold, tied=tied)
+
+
+def _row_marks(name: TableName, model: str, said: Notes) -> tuple[int, ...]:
+    return said.mark(*notes.of_row(name, model))
+
+
+def _with_unmeasured(
+    name: TableName, rows: Iterable[Row], cols: Sequence[Column], said: Notes
+) -> list[Row]:
+    rows, source = list(rows), published(name)
+    by_model: dict[str, list[Row]] = {}
+    for row in rows:
+        by_model.setdefault(row.model, []).append(row)
+    for model in source.models:
+        if model not in by_model:
+            cells = tuple(Cell(published=source.printed.get((model, c.key), "")) for c in cols)
+            by_model[model] = [Row(model, model, cells, _row_marks(name, model, said))]
+    return [row for model in ordered(by_model, name) for row in by_model[model]]

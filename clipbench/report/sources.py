@@ -1,0 +1,145 @@
+"""Sorting measured results into rows and columns of a table, without mixing what differs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from clipbench.reference import Column, TableName, published, score_key, spelling
+from clipbench.results import Model, Result, Run, Statistics, Task
+
+RECALL = re.compile(r"text_to_image_recall@(\d+)")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What makes a row of its own: one model run in one way."""
+
+    model: str
+    precision: str | None
+    runtime: str | None
+    activation: str | None
+    interpolation: str | None
+    device: str | None
+    checkpoint: str | None
+
+    @classmethod
+    def of(cls, model: Model, run: Run) -> Options:
+        """The options of a result or of statistics."""
+        sha = model.checkpoint_sha256
+        return cls(
+            model=spelling(model.name),
+            precision=run.precision,
+            runtime=run.runtime,
+            activation=model.activation,
+            interpolation=model.interpolation,
+            device=run.device_name or run.device,
+            checkpoint=sha and sha[:8],
+        )
+
+
+def labels(rows: Iterable[Options]) -> dict[Options, str]:
+    """A name for each row: the model, its precision unless float32, and whatever else differs."""
+    rows = list(dict.fromkeys(rows))
+    said: dict[Options, str] = {}
+    for row in rows:
+        same = [other for other in rows if other.model == row.model]
+        parts = [row.precision] if row.precision not in ("float32", None) else []
+        for name in ("precision", "runtime", "activation", "interpolation", "device", "checkpoint"):
+            value = getattr(row, name)
+            if len({getattr(other, name) for other in same}) > 1 and value not in parts:
+                parts.append(value or f"{name} unknown")
+        said[row] = f"{row.model} ({', '.join(parts)})" if parts else row.model
+    return said
+
+
+def ordered(models: Iterable[str], table: TableName) -> list[str]:
+    """Published models in print order, then the others as they come."""
+    known = published(table).models
+    place = {model: i for i, model in enumerate(known)}
+    return sorted(dict.fromkeys(models), key=lambda model: place.get(model, len(known)))
+
+
+def columns(results: Sequence[Result], table: TableName) -> list[Column]:
+    """The published columns, then those of other data sets, splits, samples and measures."""
+    found = {column.key: column for column in published(table).columns}
+    for result in results:
+        for column in own_columns(result):
+            found.setdefault(column.key, column)
+    return list(found.values())
+
+
+def own_columns(result: Result) -> list[Column]:
+    """The columns to which a result's metrics belong; published ones where data and split agree."""
+    data = result.dataset
+    table = TableName(data.task)
+    known = [
+        column
+        for column in published(table).columns
+        if (column.dataset, column.split) == (data.id, data.split) and data.sample is None
+    ]
+    measured = [column for column in known if column.metric in result.metrics]
+    if measured:
+        return measured
+    title = dataset_title(result)
+    return [
+        Column(
+            key=score_key(title, metric),
+            title=heading if data.task is Task.RETRIEVAL else f"{title}{heading}",
+            group=title if data.task is Task.RETRIEVAL else "",
+            metric=metric,
+            dataset=data.id,
+            split=data.split,
+            images=data.images,
+            texts=data.texts or None,
+            classes=data.classes or None,
+            majority=result.metrics.get("majority"),
+        )
+        for metric, heading in _metrics(result).items()
+    ]
+
+
+def dataset_title(result: Result) -> str:
+    """The data set with what sets it apart: its split unless `test`, and its sample."""
+    data = result.dataset
+    extra = [data.split] if data.split != "test" or _is_published(data.id) else []
+    if data.sample is not None:
+        extra.append(f"sample of {data.sample.size:,}, seed {data.sample.seed}")
+    return f"{data.id} ({', '.join(extra)})" if extra else data.id
+
+
+def by_row(results: Iterable[Result]) -> dict[Options, list[Result]]:
+    """Results of the same model and options, the newest last."""
+    rows: dict[Options, list[Result]] = {}
+    for result in sorted(results, key=lambda r: r.created):
+        rows.setdefault(Options.of(result.model, result.run), []).append(result)
+    return rows
+
+
+def newest_statistics(statistics: Iterable[Statistics]) -> dict[Options, Statistics]:
+    """The newest statistics of each model and options."""
+    newest = sorted(statistics, key=lambda s: s.created)
+    return {Options.of(s.model, s.run): s for s in newest}
+
+
+def _is_published(dataset: str) -> bool:
+    tables = (TableName.RETRIEVAL, TableName.CLASSIFICATION)
+    return any(column.dataset == dataset for table in tables for column in published(table).columns)
+
+
+def _metrics(result: Result) -> Mapping[str, str]:
+    if result.dataset.task is Task.CLASSIFICATION:
+        if "acc1" in result.metrics:
+            return {"acc1": ""}
+        return {"map": " (mAP)"} if "map" in result.metrics else {}
+    cutoffs = [int(m[1]) for m in map(RECALL.fullmatch, result.metrics) if m]
+    if not cutoffs:
+        return {}
+    k = 5 if 5 in cutoffs else max(cutoffs)
+    suffix = "" if k == 5 else f" @{k}"
+    return {
+        f"text_to_image_recall@{k}": f"Text to image{suffix}",
+        f"image_to_text_recall@{k}": f"Image to text{suffix}",
+        f"mean_recall@{k}": f"Average{suffix}",
+    }

@@ -1,0 +1,85 @@
+"""A rendered table before it has a format: headings, rows, cells and numbered footnotes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from clipbench.reference import TableName
+
+Interval = tuple[float, float]
+
+
+def signed(difference: float, digits: int) -> str:
+    """`+0.012`, `-0.012`, or `0.000` where nothing is left after rounding."""
+    text = f"{difference:+.{digits}f}"
+    return text if float(text) else f"{0:.{digits}f}"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column's heading. `marks` are numbers of footnotes."""
+
+    key: str
+    title: str
+    group: str = ""
+    metric: str = ""
+    dataset: str | None = None
+    split: str | None = None
+    chance: float | None = None
+    majority: float | None = None
+    lower_is_better: bool = False
+    marks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value. `text` is what is printed, empty where nothing was measured."""
+
+    text: str = ""
+    value: float | None = None
+    published: str = ""  # as printed there; empty where it is `text` itself, or unknown
+    difference: str = ""  # measured minus published, signed; empty where the two do not compare
+    interval: Interval | None = None  # 95 %
+    bold: bool = False
+    tied: bool = False  # cannot be told from the best of the column
+    marks: tuple[int, ...] = ()
+    source: str = ""  # key into Report.provenance; empty for a published value
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model under one set of options; `label` says what distinguishes it."""
+
+    model: str
+    label: str
+    cells: tuple[Cell, ...]
+    marks: tuple[int, ...] = ()
+    measured: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of the three tables. Footnote n of `footnotes` is marked n + 1."""
+
+    name: TableName
+    title: str
+    headings: tuple[Heading, ...]
+    rows: tuple[Row, ...]
+    footnotes: tuple[str, ...] = ()
+    marks: tuple[int, ...] = ()  # of the title
+    measured: bool = False  # False: all values are the published ones
+
+
+@dataclass(frozen=True)
+class Report:
+    """The three tables and, by source key, the document behind each measured value."""
+
+    statistics: Table
+    retrieval: Table
+    classification: Table
+    provenance: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> tuple[Table, Table, Table]:
+        """In print order."""
+        return self.statistics, self.retrieval, self.classification
