@@ -1,25 +1,36 @@
 """Data sets: what is known of them, how they are laid out, and how they are read."""
 
+from clipbench.datasets.conversion import Converted, convert
 from clipbench.datasets.dataset import Dataset
-from clipbench.datasets.opening import open_dataset
+from clipbench.datasets.fingerprint import Fingerprint
+from clipbench.datasets.opening import default_root, open_dataset
 from clipbench.datasets.prompts import DEFAULT_TEMPLATES, prompts, prompts_sha256
+from clipbench.datasets.pulling import pull
 from clipbench.datasets.registry import DatasetInfo, all_datasets, find
 from clipbench.datasets.types import Document, Image, Kind, SampleNote, Task, Text, Unreadable
+from clipbench.datasets.verification import Verification, verify
 
 __all__ = [
     "DEFAULT_TEMPLATES",
+    "Converted",
     "Dataset",
     "DatasetInfo",
     "Document",
+    "Fingerprint",
     "Image",
     "Kind",
     "SampleNote",
     "Task",
     "Text",
     "Unreadable",
+    "Verification",
     "all_datasets",
+    "convert",
+    "default_root",
     "find",
     "open_dataset",
     "prompts",
     "prompts_sha256",
+    "pull",
+    "verify",
 ]

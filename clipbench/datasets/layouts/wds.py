@@ -103,18 +103,18 @@ def open_folder(path: Path, split: str | None) -> Contents:
 def open_files(files: Files, split: str | None, source: str) -> Contents:
     """The data set in `files`; `source` names them in messages."""
     split = _choose_split(files, split, source)
-    shards = _count_shards(files, split, source)
-    name = (_metadata(files, TYPE, source) or "classification").strip().lower()
+    shards = count_shards(files, split, source)
+    name = (metadata(files, TYPE, source) or "classification").strip().lower()
     if name not in _TYPES:
         raise DataError(f"{source}: {TYPE} says {name[:40]!r}, not one of {', '.join(_TYPES)}")
     task, multilabel = _TYPES[name]
     classnames: tuple[str, ...] = ()
     templates: tuple[str, ...] = ()
     if task is Task.CLASSIFICATION:
-        classnames = parse_names(_metadata(files, CLASSNAMES, source))
+        classnames = parse_names(metadata(files, CLASSNAMES, source))
         if not classnames:
             raise DataError(f"{source}: {CLASSNAMES} is missing or empty: one class name a line")
-        templates = parse_templates(_metadata(files, TEMPLATES, source), source)
+        templates = parse_templates(metadata(files, TEMPLATES, source), source)
     reader = _Shards(files, split, shards, task, multilabel, len(classnames))
     return Contents(task, reader.read, split, classnames, templates, multilabel)
 
@@ -144,8 +144,9 @@ def _choose_split(files: Files, split: str | None, source: str) -> str:
     return split
 
 
-def _count_shards(files: Files, split: str, source: str) -> int:
-    text = _metadata(files, f"{split}/{SHARDS}", source)
+def count_shards(files: Files, split: str, source: str) -> int:
+    """How many shards the split has. Raises DataError."""
+    text = metadata(files, f"{split}/{SHARDS}", source)
     if text is None:
         raise DataError(f"{source}: {split}/{SHARDS} is missing: there is no split {split!r} here")
     if not text.strip().isdecimal() or len(text.strip()) > 7:
@@ -153,7 +154,8 @@ def _count_shards(files: Files, split: str, source: str) -> int:
     return int(text)
 
 
-def _metadata(files: Files, name: str, source: str) -> str | None:
+def metadata(files: Files, name: str, source: str) -> str | None:
+    """The text of a small file, None when there is none. Raises DataError."""
     data = files.read(name, MAX_METADATA_BYTES)
     try:
         return None if data is None else data.decode("utf-8-sig")

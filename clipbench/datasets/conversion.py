@@ -1,0 +1,186 @@
+"""Writes any data set in the wds layout, with the same bytes each time."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from clipbench.datasets.dataset import Dataset
+from clipbench.datasets.layouts import wds
+from clipbench.datasets.tarstream import BLOCK
+from clipbench.datasets.types import Document, Image, Task, Text
+from clipbench.errors import DataError, InvalidRequest
+
+SHARD_SIZE = 10_000
+_MAX_SHARD_BYTES = 1_000_000_000
+_MAGIC = (
+    (b"\x89PNG", "png"),
+    (b"\xff\xd8", "jpg"),
+    (b"GIF8", "gif"),
+    (b"BM", "bmp"),
+    (b"II*\0", "tif"),
+    (b"MM\0*", "tif"),
+)
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written, and how many documents were refused and left out."""
+
+    folder: Path
+    images: int
+    captions: int
+    shards: int
+    refused: int
+
+
+def convert(dataset: Dataset, out: Path, shard_size: int = SHARD_SIZE) -> Converted:
+    """Writes the data set to `out` in shards of at most `shard_size` images and 1 GB.
+
+    Bytes of images are not touched; the key of an image is its number among those written. Other
+    splits that `out` holds stay, and must have the same classes. The split appears when it is
+    whole. Raises InvalidRequest when it is there already, DataError when nothing is readable.
+    """
+    if shard_size < 1:
+        raise InvalidRequest(f"{shard_size} images a shard: at least 1")
+    target = out / dataset.split
+    if target.exists():
+        raise InvalidRequest(f"{target} is there already: choose another folder, or remove it")
+    partial = out / f".{dataset.split}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    _write_metadata(dataset, out)
+    writer = _Writer(partial, shard_size, dataset)
+    for sample in _samples(dataset.documents()):
+        writer.add(sample)
+    writer.close()
+    if not writer.images:
+        shutil.rmtree(partial)
+        raise DataError(f"{dataset.source}: none of its documents is readable")
+    (partial / wds.SHARDS).write_text(f"{writer.shards}\n")
+    partial.rename(target)
+    return Converted(out, writer.images, writer.captions, writer.shards, writer.refused)
+
+
+def image_suffix(data: bytes) -> str:
+    """The suffix for these bytes by how they begin; `jpg` when that says nothing."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return next((suffix for magic, suffix in _MAGIC if data.startswith(magic)), "jpg")
+
+
+@dataclass
+class _Sample:
+    """An image with its captions, or neither; `refused` counts what is not there."""
+
+    image: Image | None = None
+    captions: list[str] = field(default_factory=list)
+    refused: int = 0
+
+
+def _samples(documents: Iterator[Document]) -> Iterator[_Sample]:
+    sample = _Sample()
+    for document in documents:
+        if isinstance(document, Image):
+            yield sample
+            sample = _Sample(document)
+        elif isinstance(document, Text):
+            sample.captions.append(_one_line(document.text))
+        else:
+            sample.refused += 1
+    yield sample
+
+
+class _Writer:
+    """Writes samples into numbered shards."""
+
+    def __init__(self, folder: Path, shard_size: int, dataset: Dataset) -> None:
+        self.images = self.captions = self.refused = self.shards = 0
+        self._folder = folder
+        self._shard_size = shard_size
+        self._dataset = dataset
+        self._shard: BinaryIO | None = None
+        self._in_shard = 0
+
+    def add(self, sample: _Sample) -> None:
+        self.refused += sample.refused
+        if sample.image is None:
+            return
+        label = self._label(sample)
+        if label is None:
+            self.refused += 1
+            return
+        shard = self._room()
+        key = f"s{self.images:07d}"
+        _add(shard, f"{key}.{image_suffix(sample.image.data)}", sample.image.data)
+        _add(shard, f"{key}.{label[0]}", label[1])
+        self.images += 1
+        self.captions += len(sample.captions)
+        self._in_shard += 1
+
+    def close(self) -> None:
+        if self._shard is not None:
+            self._shard.write(bytes(2 * BLOCK))
+            self._shard.close()
+            self._shard = None
+
+    def _room(self) -> BinaryIO:
+        if self._shard is not None and (
+            self._in_shard >= self._shard_size or self._shard.tell() >= _MAX_SHARD_BYTES
+        ):
+            self.close()
+        if self._shard is None:
+            self._shard = (self._folder / f"{self.shards}.tar").open("wb")
+            self._in_shard = 0
+            self.shards += 1
+        return self._shard
+
+    def _label(self, sample: _Sample) -> tuple[str, bytes] | None:
+        """Suffix and bytes of the second member; None when the label has no place in it."""
+        assert sample.image is not None
+        if self._dataset.task is Task.RETRIEVAL:
+            return "txt", "\n".join(sample.captions).encode()
+        labels = sample.image.labels or ()
+        if not self._dataset.multilabel:
+            return ("cls", str(labels[0]).encode()) if len(labels) == 1 else None
+        vector = np.zeros(len(self._dataset.classnames), np.float32)
+        if any(not 0 <= label < len(vector) for label in labels):
+            return None
+        vector[list(labels)] = 1
+        array = BytesIO()
+        np.save(array, vector, allow_pickle=False)
+        return "npy", array.getvalue()
+
+
+def _add(shard: BinaryIO, name: str, data: bytes) -> None:
+    info = tarfile.TarInfo(name)  # mode 644, owner 0, time 0: nothing of this machine or day
+    info.size = len(data)
+    shard.write(info.tobuf(tarfile.USTAR_FORMAT) + data + bytes(-len(data) % BLOCK))
+
+
+def _write_metadata(dataset: Dataset, out: Path) -> None:
+    kind = "multilabel" if dataset.multilabel else str(dataset.task)
+    texts = {wds.TYPE: f"{kind}\n"}
+    if dataset.task is Task.CLASSIFICATION:
+        texts[wds.CLASSNAMES] = _lines(dataset.classnames)
+        texts[wds.TEMPLATES] = _lines(dataset.templates)
+    for name, text in texts.items():
+        path = out / name
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            raise InvalidRequest(f"{path} is there already and says something else")
+        path.write_text(text, encoding="utf-8")
+
+
+def _lines(values: tuple[str, ...]) -> str:
+    return "".join(f"{_one_line(value)}\n" for value in values)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())

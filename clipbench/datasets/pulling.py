@@ -1,0 +1,46 @@
+"""Fetches a data set whole, so that it can be read without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clipbench.datasets import opening, registry, sources
+from clipbench.datasets.layouts import wds
+from clipbench.datasets.limits import MAX_METADATA_BYTES
+from clipbench.datasets.sources import Progress, Remote
+from clipbench.errors import InvalidRequest
+
+
+def pull(
+    spec: str,
+    root: Path | None = None,
+    *,
+    split: str = "test",
+    base: str | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Fetches one split of a registered id (from `base`, else the hub) or of an address.
+
+    What is there already is not fetched again, what is there in part is gone on with. Returns the
+    folder. Raises UnknownName, InvalidRequest, DataError, Unavailable.
+    """
+    root = root or opening.default_root()
+    if spec.startswith(("http://", "https://")):
+        files: Remote | None = opening.at_address(spec, root, progress=progress)
+    else:
+        info = registry.find(spec)
+        files = opening.remote(info, root, base=base, progress=progress)
+        if files is None:
+            return opening.local_folder(info, root)
+        if split not in info.splits or (split == "all" and base is None):
+            raise InvalidRequest(
+                f"the copy of {spec} on the hub has no split {split!r}: get the original from "
+                f"{info.link} and open its folder"
+            )
+    assert files is not None
+    assert files.cache is not None
+    for name in (wds.TYPE, wds.CLASSNAMES, wds.TEMPLATES):
+        files.read(name, MAX_METADATA_BYTES)
+    for number in range(wds.count_shards(files, split, sources.shown(files.base))):
+        files.fetch(f"{split}/{number}.tar")
+    return files.cache
