@@ -6,13 +6,11 @@ by PyTorch's own weights-only reader; TorchScript archives, such as OpenAI's, by
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -22,6 +20,7 @@ from torch import Tensor
 
 from clipbench.errors import CheckpointError
 from clipbench.models import torchscript
+from clipbench.models.digests import file_digest
 
 _MAX_BYTES = 64 << 30
 _MAX_HEADER = 100 << 20  # safetensors' own limit
@@ -69,19 +68,7 @@ def read(path: Path) -> Checkpoint:
             f"{path} cannot be read as weights ({_first_line(error)}): it is damaged or holds more "
             "than tensors; delete it and pull it again"
         ) from error
-    return Checkpoint(_state_dict(content, path), file_sha256(path), size)
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file; computed once for each (path, size, modification time)."""
-    stat = path.stat()
-    return _sha256(path, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _sha256(path: Path, size: int, modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return Checkpoint(_state_dict(content, path), file_digest(path, "sha256"), size)
 
 
 def _read(path: Path, size: int) -> object:

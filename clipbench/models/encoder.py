@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from clipbench.contract import Reason
-from clipbench.models import loading, sources
+from clipbench.models import loading
 from clipbench.models.embedding_cache import EmbeddingCache
 from clipbench.models.loading import Loaded
 from clipbench.models.options import (
@@ -39,7 +40,8 @@ from clipbench.models.preprocess import (
     Preprocessing,
     RefusedImage,
 )
-from clipbench.models.registry import Registry, packaged
+from clipbench.models.registry import ModelInfo, Registry, packaged
+from clipbench.models.sources import Sources
 from clipbench.models.tokenizers import pad
 
 __all__ = [
@@ -176,9 +178,10 @@ class Encoder:
             key, 0, lambda: loading.load(info, options, self._files, self._device)
         )
 
-    def _files(self, info: Any) -> Any:
+    def _files(self, info: ModelInfo) -> dict[str, Path]:
         settings = self.settings
-        return sources.pull(info, settings.cache.expanduser(), folders=settings.folders)
+        folders = tuple(folder.expanduser() for folder in settings.folders)
+        return Sources(settings.cache.expanduser(), folders, settings.offline).pull(info)
 
     def _preprocessing(self, loaded: Loaded, options: EncodeOptions) -> Preprocessing:
         return replace(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from clipbench.errors import Unsupported
-from clipbench.models import checkpoints, towers
+from clipbench.errors import CheckpointError, Unsupported
+from clipbench.models import checkpoints, sources, towers
 from clipbench.models.options import EncodeOptions, Precision, RuntimeName
 from clipbench.models.registry import Activation, ModelInfo
 from clipbench.models.runtimes import Runtime, TorchRuntime
@@ -50,6 +50,9 @@ def load(
 ) -> Loaded:
     """Reads the files (by role) and builds the runtime. Raises CheckpointError and Unsupported."""
     paths = files(info)
+    for file in info.files:
+        if problem := sources.problem_of(file, paths[file.role]):
+            raise CheckpointError(f"{paths[file.role]}: {problem}; delete it and pull it again")
     read = {role: checkpoints.read(path) for role, path in paths.items() if role != "tokenizer"}
     activation = Activation(options.activation or info.activation)
     precision = Precision(options.precision or Precision.FLOAT32)

@@ -92,7 +92,7 @@ class ModelInfo:
     @property
     def folder(self) -> str:
         """Its folder in the cache."""
-        return self.name.replace("::", "--").replace("/", "--")
+        return folder_name(self.name)
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -179,6 +179,11 @@ def packaged() -> Registry:
     for row in table["model"]:
         by_name[row["name"]] = _from_row(row, table, by_name)
     return Registry(by_name.values())
+
+
+def folder_name(name: str) -> str:
+    """A name that contains no slash or colon."""
+    return name.replace("::", "--").replace("/", "--")
 
 
 def _from_row(

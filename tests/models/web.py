@@ -1,0 +1,90 @@
+"""A local HTTP server that misbehaves as told."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Site:
+    """Files by path. `faults` are used up, one a request: a status, 'cut', 'stall', and so on."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    redirects: dict[str, str] = field(default_factory=dict)
+    ranges: bool = True
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
+    address: str = ""
+
+
+@contextmanager
+def serve(site: Site) -> Iterator[Site]:
+    stop = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *arguments):
+            pass
+
+        def do_GET(self):
+            asked = self.headers.get("Range")
+            site.requests.append((self.path, asked))
+            fault = site.faults.pop(0) if site.faults else ""
+            self.close_connection = True
+            if fault.isdigit():
+                return self._answer(int(fault), b"", {})
+            if self.path in site.redirects:
+                return self._answer(302, b"", {"Location": site.redirects[self.path]})
+            data = site.files.get(self.path)
+            if data is None:
+                return self._answer(404, b"no such file", {})
+            extra = dict(site.headers)
+            start, status = 0, 200
+            if (
+                asked
+                and site.ranges
+                and self.headers.get("If-Range", "") in ("", extra.get("ETag", ""))
+            ):
+                start, status = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]), 206
+                if start >= len(data):
+                    return self._answer(416, b"", {"Content-Range": f"bytes */{len(data)}"})
+                shown = start + 1 if fault == "wrong range" else start
+                extra["Content-Range"] = f"bytes {shown}-{len(data) - 1}/{len(data)}"
+            self._answer(status, data[start:], extra, fault)
+
+        def _answer(self, status, body, headers, fault=""):
+            length = len(body)
+            if fault == "long":
+                length += 1000
+            if fault == "short":
+                length //= 2
+            self.send_response(status)
+            self.send_header("Content-Length", str(length))
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            half = len(body) // 2 if fault in ("cut", "stall") else len(body)
+            self.wfile.write(body[:half])
+            self.wfile.flush()
+            if fault == "stall":
+                stop.wait(5)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    site.address = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield site
+    finally:
+        stop.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
