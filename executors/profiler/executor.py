@@ -1,7 +1,5 @@
 """The profiler's door: one metrics endpoint for the whole Flow, and the same as values."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping
