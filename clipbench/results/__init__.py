@@ -1,5 +1,6 @@
 """Result and statistics files: typed, strict, written atomically, with a published JSON Schema."""
 
+from clipbench.results.records import Records, Sidecar, read_sidecar, sidecar_of
 from clipbench.results.statistics import STATISTICS_FORMAT, Latency, Statistics
 from clipbench.results.store import (
     RESULT_SUFFIX,
@@ -44,9 +45,11 @@ __all__ = [
     "Latency",
     "Model",
     "PerClass",
+    "Records",
     "Result",
     "Run",
     "Sample",
+    "Sidecar",
     "Statistics",
     "Task",
     "file_name",
@@ -54,8 +57,10 @@ __all__ = [
     "load_all",
     "load_all_statistics",
     "load_statistics",
+    "read_sidecar",
     "records_file_name",
     "result_from_json",
+    "sidecar_of",
     "statistics_file_name",
     "statistics_from_json",
     "to_json",

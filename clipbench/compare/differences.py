@@ -1,0 +1,160 @@
+"""What changed from one result to another on the same data, and whether the change is real."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from clipbench.compare.samples import common, sample_of
+from clipbench.errors import InvalidRequest
+from clipbench.metrics import holm, paired_difference
+from clipbench.results import Result, Sidecar, Task
+
+LOWER_IS_BETTER = ("median_rank", "mean_rank")
+HEADLINES = {
+    Task.CLASSIFICATION: ("acc1", "acc5", "mean_per_class_recall", "map"),
+    Task.RETRIEVAL: ("text_to_image_recall@{k}", "image_to_text_recall@{k}", "mean_recall@{k}"),
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One measure: `difference` is after - before, `interval` its 95 % interval.
+
+    p is corrected for the number of measures compared (Holm). paired: from the same images in both,
+    by their records; otherwise from both results' own intervals, as if they were independent, which
+    is wider. Without either, interval and p are None and nothing is called real.
+    """
+
+    metric: str
+    before: float
+    after: float
+    difference: float
+    interval: tuple[float, float] | None
+    p: float | None
+    paired: bool
+
+    @property
+    def worse_by(self) -> float:
+        """How much worse `after` is, in the measure's own unit; negative where it is better."""
+        rank = self.metric.endswith(LOWER_IS_BETTER)
+        return self.difference if rank else -self.difference
+
+    @property
+    def real(self) -> bool:
+        """The interval excludes 0, corrected for the number of measures."""
+        return self.p is not None and self.p < 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two results on the same data set. `notes` say what else differs."""
+
+    before: Result
+    after: Result
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...]
+
+
+def compare(
+    before: Result,
+    after: Result,
+    records: tuple[Sidecar, Sidecar] | None = None,
+    metrics: Sequence[str] | None = None,
+) -> Comparison:
+    """The differences of two results of the same data set, split and sample.
+
+    records: the sidecars of both, for paired intervals. metrics: names to compare; the headline
+    measures that both have when left out. Raises InvalidRequest where the data are not the same.
+    """
+    _same_data(before, after)
+    names = list(metrics or _headlines(before, after))
+    for name in names:
+        if not (name in before.metrics and name in after.metrics):
+            known = ", ".join(sorted(set(before.metrics) & set(after.metrics)))
+            raise InvalidRequest(f"measure {name!r} is not in both results; both have: {known}")
+    shared = common(*records) if records else None
+    found = [_change(name, before, after, shared) for name in names]
+    return Comparison(before, after, _corrected(found), tuple(_notes(before, after, shared)))
+
+
+def _headlines(before: Result, after: Result) -> list[str]:
+    both = set(before.metrics) & set(after.metrics)
+    patterns = HEADLINES[before.dataset.task]
+    cutoffs = sorted(int(name.rpartition("@")[2]) for name in both if name.startswith("mean_rec"))
+    names = [p.format(k=k) for k in cutoffs or [0] for p in patterns]
+    return [name for name in dict.fromkeys(names) if name in both]
+
+
+def _change(name: str, before: Result, after: Result, shared: tuple[Sidecar, Sidecar] | None
+) -> Change:  # fmt: skip
+    a, b = before.metrics[name], after.metrics[name]
+    samples = [sample_of(name, records) for records in shared] if shared else [None, None]
+    if samples[0] is not None and samples[1] is not None:
+        found = paired_difference(samples[1], samples[0])
+        interval = found.interval.low, found.interval.high
+        return Change(name, a, b, b - a, interval, found.p, paired=True)
+    if name in before.intervals and name in after.intervals:
+        return _independent(name, a, b, before.intervals[name], after.intervals[name])
+    return Change(name, a, b, b - a, None, None, paired=False)
+
+
+def _independent(
+    name: str, a: float, b: float, first: tuple[float, float], second: tuple[float, float]
+) -> Change:
+    normal = NormalDist()
+    z = normal.inv_cdf(0.975)
+    error = math.hypot(first[1] - first[0], second[1] - second[0]) / (2 * z)
+    difference = b - a
+    p = 2 * normal.cdf(-abs(difference) / error) if error else float(difference == 0)
+    interval = difference - z * error, difference + z * error
+    return Change(name, a, b, difference, interval, p, paired=False)
+
+
+def _corrected(changes: Sequence[Change]) -> tuple[Change, ...]:
+    known = [change.p for change in changes if change.p is not None]
+    adjusted = iter(holm(known))
+    return tuple(
+        Change(c.metric, c.before, c.after, c.difference, c.interval,
+               None if c.p is None else next(adjusted), c.paired)
+        for c in changes
+    )  # fmt: skip
+
+
+def _same_data(before: Result, after: Result) -> None:
+    for what in ("task", "id", "split", "sample"):
+        one, other = getattr(before.dataset, what), getattr(after.dataset, what)
+        if one != other:
+            raise InvalidRequest(
+                f"the results are of different data: {what} {one!s} and {other!s}; a comparison "
+                "needs the same data set, split and sample"
+            )
+
+
+def _notes(before: Result, after: Result, shared: tuple[Sidecar, Sidecar] | None) -> list[str]:
+    said = []
+    pairs = {
+        "data (digest)": (before.dataset.data_sha256, after.dataset.data_sha256),
+        "prompts (digest)": (before.dataset.prompts_sha256, after.dataset.prompts_sha256),
+        "precision": (before.run.precision, after.run.precision),
+        "runtime": (before.run.runtime, after.run.runtime),
+        "activation": (before.model.activation, after.model.activation),
+        "interpolation": (before.model.interpolation, after.model.interpolation),
+        "device": (before.run.device_name, after.run.device_name),
+    }
+    for what, (one, other) in pairs.items():
+        if one != other:
+            said.append(f"Different {what}: {_short(one)} before, {_short(other)} after.")
+    if shared is None:
+        said.append(
+            "No records of both results: intervals are not paired, and wider than they need be."
+        )
+    elif len(shared[0].images) < max(before.dataset.images, after.dataset.images):
+        said.append(f"Paired on the {len(shared[0].images):,} images that both counted.")
+    return said
+
+
+def _short(value: str | None) -> str:
+    return "not stated" if value is None else value[:12] if len(value) == 64 else value

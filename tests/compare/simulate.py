@@ -1,0 +1,110 @@
+"""Two models on the same simulated images, as results with sidecars."""
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
+from clipbench import results
+from clipbench.metrics import RetrievalRanks, bootstrap, classification_scores, retrieval_scores
+from clipbench.metrics.samples import of_images
+from clipbench.results import Dataset, Documents, Model, Result, Run, Task
+from clipbench.results.records import Records, Sidecar
+
+
+def records(ranks, labels=None, image_ids=None, prefix="i", predicted=None):
+    n = len(ranks)
+    return Records(
+        ids=tuple(f"{prefix}{i}" for i in range(n)),
+        index=np.arange(n),
+        labels=tuple((int(label),) for label in labels) if labels is not None else ((),) * n,
+        predicted=np.asarray(predicted if predicted is not None else np.full(n, -1)),
+        rank=np.asarray(ranks, np.int64),
+        image_ids=tuple(image_ids) if image_ids is not None else ("",) * n,
+    )
+
+
+EMPTY = records([])
+
+
+def classification(ranks, classes=10, model="before", **changes):
+    ranks = np.asarray(ranks)
+    labels = np.arange(len(ranks)) % classes
+    scores = classification_scores(ranks, labels, classes)
+    result = Result(
+        model=Model(model),
+        run=Run(changes.get("precision", "float32"), "torch", "cpu"),
+        dataset=Dataset(
+            changes.get("dataset", "mine"), "test", Task.CLASSIFICATION, len(ranks), classes=classes
+        ),
+        documents=Documents(len(ranks)),
+        metrics=scores.metrics,
+        counts=scores.counts,
+        intervals={k: (i.low, i.high) for k, i in scores.intervals.items()},
+        created=changes.get("created", "2026-01-01"),
+    )
+    return result, Sidecar(records(ranks, labels, predicted=(labels + ranks - 1) % classes), EMPTY)
+
+
+def retrieval(text_ranks, image_ranks, captions, model="before"):
+    owner = np.repeat(np.arange(len(image_ranks)), captions)
+    ranks = RetrievalRanks(np.asarray(text_ranks), np.asarray(image_ranks), 0)
+    scores = retrieval_scores(ranks, owner)
+    result = Result(
+        model=Model(model),
+        run=Run("float32", "torch", "cpu"),
+        dataset=Dataset("pairs", "test", Task.RETRIEVAL, len(image_ranks), texts=len(owner)),
+        documents=Documents(len(image_ranks) + len(owner)),
+        metrics=scores.metrics,
+        counts=scores.counts,
+        intervals={k: (i.low, i.high) for k, i in scores.intervals.items()},
+        created="2026-01-01",
+    )
+    texts = records(text_ranks, image_ids=[f"i{i}" for i in owner], prefix="t")
+    return result, Sidecar(records(image_ranks), texts)
+
+
+def quick_classification(hits, model="before"):
+    """As `classification` of two classes, without the intervals that a test of many cannot wait
+    for."""
+    ranks = np.where(hits, 1, 2)
+    sidecar = Sidecar(records(ranks, np.zeros(len(ranks), int)), EMPTY)
+    result = Result(
+        model=Model(model),
+        run=Run("float32", "torch", "cpu"),
+        dataset=Dataset("mine", "test", Task.CLASSIFICATION, len(ranks), classes=2),
+        documents=Documents(len(ranks)),
+        metrics={"acc1": float(np.mean(hits))},
+        created="2026-01-01",
+    )
+    return result, sidecar
+
+
+def own_interval(hits):
+    from clipbench.metrics import Accuracy
+
+    found = bootstrap(of_images(Accuracy(1), np.where(hits, 1, 2)))
+    return found.low, found.high
+
+
+def save(result, sidecar, folder):
+    """Write both as the client does; returns the result's path."""
+    import dataclasses
+
+    name = results.records_file_name(result)
+    rows = [
+        {
+            "id": part.ids[i],
+            "kind": kind,
+            "index": int(part.index[i]),
+            "outcome": "counted",
+            "labels": list(part.labels[i]),
+            "predicted": int(part.predicted[i]),
+            "rank": int(part.rank[i]),
+            "image_id": part.image_ids[i],
+        }
+        for kind, part in (("image", sidecar.images), ("text", sidecar.texts))
+        for i in range(len(part))
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pa.Table.from_pylist(rows), folder / name)
+    return results.write(dataclasses.replace(result, records=name), folder)
