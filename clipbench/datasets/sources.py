@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from clipbench.datasets.transfer import CHUNK, Patience, Stamp, Transfer, new_client
+from clipbench.datasets.transfer import Patience, Stamp, Transfer, new_client
 from clipbench.errors import DataError, InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int | None], None]
 """Told of a file's name, how many bytes of it are here, and how many there are."""
 
+_BUFFER = 256 * 1024
 _HUB_PAGE = re.compile(
     r"(https://huggingface\.co/datasets/[^/]+/[^/]+)(?:/(?:tree|raw|blob)/([^/]+))?"
 )
@@ -80,7 +81,7 @@ class Remote:
             raise Unavailable(f"{shown(self.base)}/{name} is not kept here, and this is offline")
         stream = _Stream(self._transfer(name))
         stream.start()
-        return io.BufferedReader(stream, CHUNK)
+        return io.BufferedReader(stream, _BUFFER)
 
     def splits(self) -> tuple[str, ...]:
         """None: an address cannot be listed."""

@@ -15,7 +15,6 @@ import httpx
 
 from clipbench.errors import DataError, Unavailable
 
-CHUNK = 256 * 1024
 _MAX_REQUESTS = 1000  # for one file, however much each of them brings
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
@@ -25,7 +24,7 @@ _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
 class Patience:
     """How long to wait and how often to try again. Times are in seconds."""
 
-    attempts: int = 6  # in a row without a byte of progress
+    attempts: int = 6  # in a row that get no further into the file
     first_pause: float = 0.5  # doubled each time
     longest_pause: float = 30.0
     connect: float = 10.0
@@ -77,6 +76,7 @@ class Transfer:
     ) -> None:
         self.offset = offset
         self.stamp = stamp or Stamp()
+        self._furthest = offset
         self._client = client
         self._url = url
         self._patience = patience
@@ -84,11 +84,11 @@ class Transfer:
     def __iter__(self) -> Generator[tuple[int, bytes]]:
         failures = 0
         for _ in range(_MAX_REQUESTS):
-            before = self.offset
+            before = self._furthest
             try:
                 yield from self._request()
             except _Again as trouble:
-                failures = 1 if self.offset > before else failures + 1
+                failures = 1 if self._furthest > before else failures + 1
                 if failures >= self._patience.attempts:
                     raise Unavailable(
                         f"{self._url}: {trouble}, {failures} times in a row"
@@ -108,9 +108,10 @@ class Transfer:
                     self._nothing_left(response)
                     return
                 self._accept(response)
-                for chunk in response.iter_raw(CHUNK):
+                for chunk in response.iter_raw():
                     start = self.offset
                     self.offset += len(chunk)
+                    self._furthest = max(self._furthest, self.offset)
                     yield start, chunk
         except httpx.TooManyRedirects as error:
             raise DataError(

@@ -258,24 +258,27 @@ class _Sample:
 
 
 def _samples(stream: BinaryIO, source: str, images: bool) -> Iterator[_Sample | Gap]:
-    """Samples of a shard in order, and a gap for each place where it is damaged."""
+    """Samples of a shard in order; a gap follows the sample in which the damage begins."""
     sample: _Sample | None = None
+    gaps: list[Gap] = []
     for member in tarstream.members(stream, lambda name, size: _wanted(name, size, images)):
         match = _NAME.fullmatch(member.name)
         if match is not None and match[2].lower() in _LIMITS:
             if sample is None or sample.key != match[1]:
                 if sample is not None:
                     yield sample
-                sample = _Sample(match[1])
+                yield from gaps
+                sample, gaps = _Sample(match[1]), []
             if isinstance(member, tarstream.Member):
                 sample.add(match[2].lower(), member)
             else:
                 sample.flaw = Flaw(Reason.SHARD_DAMAGED, member.detail)
         if isinstance(member, tarstream.Damage):
             detail = f"at byte {member.position:,} {member.detail}"
-            yield Gap(source, Flaw(Reason.SHARD_DAMAGED, detail))
+            gaps.append(Gap(source, Flaw(Reason.SHARD_DAMAGED, detail)))
     if sample is not None:
         yield sample
+    yield from gaps
 
 
 def _wanted(name: str, size: int, images: bool) -> bool:
