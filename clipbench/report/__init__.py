@@ -1,5 +1,6 @@
 """The three tables from result files, in every format; without results, the published ones."""
 
+from clipbench.report.best import samples_in
 from clipbench.report.build import build
 from clipbench.report.formats import EXTENSIONS, Format, render
 from clipbench.report.types import Cell, Heading, Report, Row, Table
@@ -14,4 +15,5 @@ __all__ = [
     "Table",
     "build",
     "render",
+    "samples_in",
 ]

@@ -5,11 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from statistics import NormalDist
 
+from clipbench.compare import sample_of
+from clipbench.metrics import Sample
+from clipbench.metrics import best as best_of
 from clipbench.report.types import Interval
+from clipbench.results import Result, Sidecar, sidecar_of
 
 CONFIDENCE = 0.95
+RESAMPLES = 4000  # enough for the correction among 29 models, and quick enough for 24 columns
+
+Samples = Callable[[Result, str], Sample | None]
+"""The measure of a result image by image, where its records are at hand."""
 
 
 @dataclass(frozen=True)
@@ -18,44 +28,54 @@ class Entry:
 
     value: float
     interval: Interval | None = None  # 95 %
-    source: str = ""
+    sample: Sample | None = None
 
 
-Paired = Callable[[Entry, Entry, float], Interval | None]
-"""Interval of (first - second) from the records of both at a confidence, None without records."""
-
-
-def no_records(first: Entry, second: Entry, confidence: float) -> Interval | None:
-    """The `Paired` of values without records."""
+def no_samples(result: Result, metric: str) -> Sample | None:
+    """The `Samples` of results without records."""
     return None
 
 
-def leaders(entries: Sequence[Entry], paired: Paired = no_records) -> set[int]:
+def samples_in(folder: str | Path) -> Samples:
+    """The `Samples` of results whose sidecars are in `folder`."""
+
+    @cache
+    def sidecar(records: str) -> Sidecar | None:
+        return sidecar_of(by_name[records], folder)
+
+    by_name: dict[str, Result] = {}
+
+    def samples(result: Result, metric: str) -> Sample | None:
+        if result.records is None:
+            return None
+        by_name[result.records] = result
+        found = sidecar(result.records)
+        return None if found is None else sample_of(metric, found)
+
+    return samples
+
+
+def leaders(entries: Sequence[Entry]) -> set[int]:
     """Positions of the highest value and of all that cannot be told from it.
 
-    A difference is real when its interval excludes 0 at 95 %, divided by the number of
-    comparisons with the best (Bonferroni). It is paired where records allow it; otherwise it comes
-    from the two values' own intervals as if they were independent, which is wider. Values without
-    an interval lead only by being equal to the best.
+    With the records of all entries, of the same images: paired bootstrap differences to the best,
+    corrected for their number (Holm). Otherwise from the values' own intervals as if they were
+    independent, which is wider, at 95 % divided by the number of rivals (Bonferroni). Values
+    without an interval lead only by being equal to the best.
     """
     if not entries:
         return set()
-    top = max(range(len(entries)), key=lambda i: entries[i].value)
-    rivals = max(len(entries) - 1, 1)
-    confidence = 1 - (1 - CONFIDENCE) / rivals
-    return {top} | {
-        i
-        for i, entry in enumerate(entries)
-        if i != top and not _is_below(entry, entries[top], confidence, paired)
-    }
+    samples = {str(i): entry.sample for i, entry in enumerate(entries) if entry.sample}
+    if len(samples) == len(entries) and len({len(s.rows) for s in samples.values()}) == 1:
+        return {int(name) for name in best_of(samples, resamples=RESAMPLES).tied}
+    top = max(entries, key=lambda entry: entry.value)
+    confidence = 1 - (1 - CONFIDENCE) / max(len(entries) - 1, 1)
+    return {i for i, entry in enumerate(entries) if not _is_below(entry, top, confidence)}
 
 
-def _is_below(entry: Entry, best: Entry, confidence: float, paired: Paired) -> bool:
+def _is_below(entry: Entry, best: Entry, confidence: float) -> bool:
     if entry.value == best.value:
         return False
-    difference = paired(best, entry, confidence)
-    if difference is not None:
-        return difference[0] > 0
     if entry.interval is None or best.interval is None:
         return True
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
@@ -66,12 +86,3 @@ def _is_below(entry: Entry, best: Entry, confidence: float, paired: Paired) -> b
 def standard_error(interval: Interval) -> float:
     """Of the normal distribution whose 95 % interval is as wide."""
     return (interval[1] - interval[0]) / (2 * NormalDist().inv_cdf(0.975))
-
-
-def binomial_interval(share: float, trials: int, confidence: float = CONFIDENCE) -> Interval:
-    """Wilson's interval of a share of `trials`: for published values, whose counts are unknown."""
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials)
-    half *= math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)

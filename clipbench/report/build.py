@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clipbench.reference import TableName
-from clipbench.report.best import Paired, no_records
+from clipbench.report.best import Samples, no_samples
 from clipbench.report.published import published_table
 from clipbench.report.scores import score_table
 from clipbench.report.speeds import statistics_table
@@ -25,12 +25,13 @@ def build(
     statistics: Sequence[Statistics] = (),
     *,
     unmeasured: bool = False,
-    paired: Paired = no_records,
+    samples: Samples = no_samples,
 ) -> Report:
     """The report of `results` and `statistics`; with neither, the published tables themselves.
 
     unmeasured: also a row, blank but for the published values beside, for every published model
-    that was not measured. paired: see `clipbench.report.best`.
+    that was not measured. samples: where
+    records are, as `samples_in(folder)` gives it; then the best is told by paired differences.
     """
     if not results and not statistics:
         return Report(
@@ -43,7 +44,7 @@ def build(
     provenance |= {statistics_file_name(s): to_json(s) for s in statistics}
     return Report(
         statistics_table(statistics, unmeasured),
-        score_table(TableName.RETRIEVAL, split[Task.RETRIEVAL], unmeasured, paired),
-        score_table(TableName.CLASSIFICATION, split[Task.CLASSIFICATION], unmeasured, paired),
+        score_table(TableName.RETRIEVAL, split[Task.RETRIEVAL], unmeasured, samples),
+        score_table(TableName.CLASSIFICATION, split[Task.CLASSIFICATION], unmeasured, samples),
         provenance,
     )

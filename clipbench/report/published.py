@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from clipbench.metrics import wilson
 from clipbench.reference import Column, TableName, published
 from clipbench.report import notes
-from clipbench.report.best import Entry, binomial_interval, leaders
+from clipbench.report.best import Entry, leaders
 from clipbench.report.notes import Notes
 from clipbench.report.types import Cell, Heading, Row, Table
 
@@ -62,7 +63,8 @@ def published_interval(column: Column, value: float | None) -> tuple[float, floa
     """Approximate 95 % interval of a published score, from its value and the count of images."""
     if value is None or column.documents is None:
         return None
-    return binomial_interval(value, column.documents)
+    interval = wilson(value, column.documents)
+    return interval.low, interval.high
 
 
 def _bold(name: TableName, column: Column) -> set[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from clipbench.reference import SCORES_PRECISION, Column, TableName, published, spelling
 from clipbench.report import notes
-from clipbench.report.best import Entry, Paired, leaders
+from clipbench.report.best import Entry, Samples, leaders
 from clipbench.report.notes import Notes
 from clipbench.report.published import column_name, heading
 from clipbench.report.sources import Options, by_row, columns, labels, ordered, own_columns
@@ -27,7 +27,7 @@ class _Draft:
 
 
 def score_table(
-    name: TableName, results: Sequence[Result], unmeasured: bool, paired: Paired
+    name: TableName, results: Sequence[Result], unmeasured: bool, samples: Samples
 ) -> Table:
     """`results` (all of one task) in the published columns and order, their own columns after."""
     said = Notes()
@@ -44,7 +44,7 @@ def score_table(
             extra = said.mark(MIXED.format(what=" and ".join(mixed)))
             headings[i] = replace(headings[i], marks=headings[i].marks + extra)
         else:
-            _mark_best([row[i] for row in cells], cells, i, paired)
+            _mark_best(sources, column.metric, cells, i, samples)
     rows = [
         Row(d.options.model, d.label, tuple(row), _row_marks(name, d.options.model, said), True)
         for d, row in zip(drafts, cells, strict=True)
@@ -113,17 +113,25 @@ def _mixed(results: Sequence[Result]) -> list[str]:
     return [name for name, values in aspects.items() if len(values) > 1]
 
 
-def _mark_best(column: Sequence[Cell], cells: list[list[Cell]], i: int, paired: Paired) -> None:
+def _mark_best(
+    results: Sequence[Result | None],
+    metric: str,
+    cells: list[list[Cell]],
+    column: int,
+    samples: Samples,
+) -> None:
     """Mark the leaders in place; nothing is bold where all of them are tied, or there is one."""
-    measured = [(row, cell) for row, cell in enumerate(column) if cell.value is not None]
-    entries = [Entry(c.value or 0.0, c.interval, f"{c.source} {i}") for _, c in measured]
-    if len(entries) < 2:
+    measured = [(i, r) for i, r in enumerate(results) if r and cells[i][column].value is not None]
+    if len(measured) < 2:
         return
-    found = leaders(entries, paired)
-    for position in found:
-        row, cell = measured[position]
+    entries = [
+        Entry(result.metrics[metric], result.intervals.get(metric), samples(result, metric))
+        for _, result in measured
+    ]
+    found = leaders(entries)
+    for row in (measured[position][0] for position in found):
         bold, tied = len(found) < len(entries), len(found) > 1
-        cells[row][i] = replace(cell, bold=bold, tied=tied)
+        cells[row][column] = replace(cells[row][column], bold=bold, tied=tied)
 
 
 def _row_marks(name: TableName, model: str, said: Notes) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 import pytest
 
-from clipbench.report import Format, build, render
-from clipbench.results import Documents, Sample
+from clipbench.report import Format, build, render, samples_in
+from clipbench.results import Documents, Sample, load_all
 
 from .samples import classification, retrieval, statistics
 
@@ -200,3 +200,17 @@ def lines(text, start):
 def test_a_csv_name_is_no_formula():
     text = render(build([classification("=cmd()", "x")]), Format.CSV)
     assert ",'=cmd()," in text
+
+
+def test_records_tell_a_small_difference_on_the_same_images_where_intervals_cannot(tmp_path):
+    from ..compare import simulate
+
+    right = [1] * 800 + [2] * 200
+    for model, ranks in (("a", right), ("b", [1] * 785 + [2] * 215), ("c", [2] * 1000)):
+        simulate.save(*simulate.classification(ranks, model=model), tmp_path)
+    found = load_all(tmp_path)
+    apart = build(found).classification
+    paired = build(found, samples=samples_in(tmp_path)).classification
+    assert cell(apart, "b", "mine acc1").bold
+    assert not cell(paired, "b", "mine acc1").bold
+    assert cell(paired, "a", "mine acc1").bold
