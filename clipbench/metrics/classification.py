@@ -11,6 +11,7 @@ from clipbench.metrics.embeddings import unit_rows
 from clipbench.metrics.vectors import (
     NEAR,
     ROUGH,
+    BoolArray,
     Float32Array,
     Float64Array,
     IntArray,
@@ -28,12 +29,12 @@ class Classified:
     ranks: (n,) int64, 1-based rank of the label: 1 + the classes that score strictly higher + the
         classes with an equal score and a smaller index.
     top: (n, min(5, c)) int64, the best classes in that order; column 0 is the prediction.
-    near_ties: images with another class within 1e-6 (cosine) of the label.
+    near_ties: (n,) bool, True where another class is within 1e-6 (cosine) of the label.
     """
 
     ranks: IntArray
     top: IntArray
-    near_ties: int
+    near_ties: BoolArray
 
 
 def classify(images: Float32Array, classes: Float32Array, labels: IntArray) -> Classified:
@@ -55,14 +56,13 @@ def classify(images: Float32Array, classes: Float32Array, labels: IntArray) -> C
     unit_rows(classes)
     ranks = np.empty(len(images), np.int64)
     top = np.empty((len(images), min(TOP, len(classes))), np.int64)
-    near_ties = 0
+    near_ties = np.zeros(len(images), np.bool_)
     step = max(1, _BLOCK_SCORES // len(classes))
     for start in range(0, len(images), step):
         part = slice(start, start + step)
         scores = unit_rows(images[part]) @ classes.T
         top[part] = _best(scores, images[part], classes, top.shape[1])
-        ranks[part], near = _ranks(scores, images[part], classes, labels[part])
-        near_ties += near
+        ranks[part], near_ties[part] = _ranks(scores, images[part], classes, labels[part])
     return Classified(ranks, top, near_ties)
 
 
@@ -80,7 +80,7 @@ def _best(scores: Float32Array, images: Float32Array, classes: Float32Array, k: 
 
 def _ranks(
     scores: Float32Array, images: Float32Array, classes: Float32Array, labels: IntArray
-) -> tuple[IntArray, int]:
+) -> tuple[IntArray, BoolArray]:
     every = np.arange(len(scores))
     positive = _exact(images, classes, every, labels)
     # The label itself leaves the comparison, whatever its rough score is.
@@ -91,7 +91,7 @@ def _ranks(
     higher = (exact > positive[row]) | ((exact == positive[row]) & (column < labels[row]))
     near = row[np.abs(exact - positive[row]) <= NEAR]
     ranks: IntArray = 1 + above + np.bincount(row[higher], minlength=len(scores))
-    return ranks, len(np.unique(near))
+    return ranks, np.bincount(near, minlength=len(scores)) > 0
 
 
 def _exact(
