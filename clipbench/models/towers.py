@@ -178,7 +178,7 @@ def _computed(name: str, buffer: Tensor) -> Tensor:
 
 
 def _scale(clip: Any) -> float:
-    return float(clip.logit_scale.exp())
+    return float(clip.logit_scale.detach().exp())
 
 
 def _below(state: State, prefix: str) -> dict[str, Tensor]:

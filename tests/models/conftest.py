@@ -1,0 +1,41 @@
+"""A few real-looking images and captions."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def picture(width, height, seed=0):
+    """A smooth coloured picture with some noise."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    image = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+    noisy = image.astype(np.int16) + rng.integers(-20, 20, image.shape)
+    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+
+
+def encoded(image, kind="JPEG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def images():
+    return [
+        encoded(picture(500, 375, 1)),
+        encoded(picture(224, 400, 2), "PNG"),
+        encoded(picture(91, 64, 3)),
+    ]
+
+
+@pytest.fixture(scope="session")
+def texts():
+    return [
+        "a photo of a cat",
+        "two men & a dog — “running” on the beach, at sunset; café",
+        "word " * 100,
+        "x",
+    ]

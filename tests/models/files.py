@@ -1,0 +1,117 @@
+"""Random weights of real architectures in the formats that real checkpoints have."""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import contextmanager
+from unittest import mock
+
+import torch
+from clip_server.model.model import CLIP, convert_weights_to_lp
+from torch import nn
+
+from clipbench.models.architectures import TEXT_CONFIGS, config_of_architecture
+
+_NOISE = torch.randn(1 << 20, generator=torch.Generator().manual_seed(7))
+
+
+@contextmanager
+def without_initialisation():
+    """Modules are built with whatever is in memory: their weights are about to be replaced."""
+    nothing = lambda *arguments, **options: None  # noqa: E731
+    with (
+        mock.patch.object(nn.Linear, "reset_parameters", nothing),
+        mock.patch.object(nn.Embedding, "reset_parameters", nothing),
+        mock.patch.object(nn.Conv2d, "reset_parameters", nothing),
+        mock.patch.object(nn.MultiheadAttention, "_reset_parameters", nothing),
+        mock.patch.object(nn.init, "normal_", nothing),
+    ):
+        yield
+
+
+def noise(name, shape, dtype=torch.float32):
+    """Numbers of the size that trained weights have, the same for a name whenever it is asked."""
+    if name.endswith("running_var"):
+        return torch.ones(shape, dtype=dtype)
+    if name.endswith("num_batches_tracked"):
+        return torch.tensor(1)
+    if name.endswith("logit_scale"):
+        return torch.tensor(4.6052, dtype=dtype)
+    count = 1
+    for length in shape:
+        count *= length
+    start = zlib.crc32(name.encode()) % (1 << 19)
+    span = _NOISE[start : start + (1 << 19) - 1]
+    flat = span.repeat(count // len(span) + 1)[:count].to(dtype)
+    if len(shape) < 2:
+        is_scale = name.endswith("weight")
+        return flat * 0.05 + (1 if is_scale else 0)
+    fan_in = shape[0] if "projection" in name or name.endswith("proj") else count // shape[0]
+    if "embedding" in name:
+        fan_in = 400
+    return (flat * fan_in**-0.5).reshape(shape)
+
+
+def state_of(shapes, dtype=torch.float32):
+    return {name: noise(name, shape, dtype) for name, shape in shapes.items()}
+
+
+def clip_shapes(config):
+    """Names and shapes of clip-server's CLIP."""
+    with torch.device("meta"):
+        return {n: t.shape for n, t in CLIP(**config).state_dict().items()}
+
+
+def visual_shapes(architecture):
+    config = config_of_architecture(architecture)
+    config["text_cfg"] = {"layers": 1}
+    config.pop("quick_gelu", None)
+    shapes = clip_shapes(config)
+    return {n: s for n, s in shapes.items() if n.startswith("visual.") or n == "logit_scale"}
+
+
+def encoder_shapes(architecture, prefix, *, pooler=False):
+    """Names and shapes of a transformers text encoder, as checkpoints have them."""
+    from transformers import AutoConfig, AutoModel
+
+    with torch.device("meta"):
+        config = AutoConfig.for_model(**TEXT_CONFIGS[architecture])
+        encoder = AutoModel.from_config(config, add_pooling_layer=pooler)
+    shapes = {prefix + n: t.shape for n, t in encoder.state_dict().items()}
+    return shapes | {f"{prefix}embeddings.position_ids": (1, 514)}
+
+
+def openai_state(architecture):
+    """OpenAI's mixture: float16 where clip-server converts, float32 elsewhere, three numbers."""
+    config = config_of_architecture(architecture)
+    with torch.device("meta"):
+        model = CLIP(**config)
+        convert_weights_to_lp(model)
+    state = {n: noise(n, t.shape, t.dtype) for n, t in model.state_dict().items()}
+    state["input_resolution"] = torch.tensor(config["vision_cfg"]["image_size"])
+    state["context_length"] = torch.tensor(77)
+    state["vocab_size"] = torch.tensor(49408)
+    return state
+
+
+class _Node(nn.Module):
+    """A module that only holds: what a TorchScript archive needs to have a model's names."""
+
+    def forward(self, x):
+        return x
+
+
+def save_torchscript(state, path):
+    root = _Node()
+    for name, tensor in state.items():
+        *parents, last = name.split(".")
+        node = root
+        for parent in parents:
+            if not hasattr(node, parent):
+                node.add_module(parent, _Node())
+            node = getattr(node, parent)
+        if tensor.is_floating_point() and "running_" not in name:
+            node.register_parameter(last, nn.Parameter(tensor, requires_grad=False))
+        else:
+            node.register_buffer(last, tensor)
+    torch.jit.trace(root, torch.zeros(1)).save(str(path))

@@ -1,0 +1,103 @@
+"""Our towers against clip-server's own classes on the same file: every architecture.
+
+The files have random weights in the format and the mixture of types of the real ones.
+"""
+
+import gc
+
+import numpy as np
+import pytest
+import torch
+from clip_server.model.model import CLIP
+
+from clipbench.models import registry
+from clipbench.models.architectures import config_of_architecture
+from clipbench.models.checkpoints import read
+from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings
+from clipbench.models.sources import find_file
+from tests.models import stock
+from tests.models.files import clip_shapes, openai_state, save_torchscript, state_of
+
+SLOW_OPENAI = ["RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B-16", "ViT-L-14", "ViT-L-14-336"]
+SLOW_OPEN_CLIP = [
+    "RN50::yfcc15m",
+    "RN101::yfcc15m",
+    "ViT-B-32::laion400m_e32",
+    "ViT-B-16::laion400m_e31",
+    "ViT-B-16-plus-240::laion400m_e32",
+    "ViT-L-14::laion400m_e31",
+    "ViT-H-14::laion2b-s32b-b79k",
+    "ViT-g-14::laion2b-s12b-b42k",
+]
+
+
+def slow(names):
+    return [pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+def assert_equal(ours, theirs):
+    assert ours.shape == theirs.shape
+    assert stock.cosines(ours, theirs).min() >= 0.99999
+    assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max()
+
+
+def assert_as_stock(name, path, images, texts, tmp_path):
+    info = registry.find(name)
+    theirs = stock.encode(name, path, images, texts)
+    encoder = Encoder(EncoderSettings(cache=tmp_path, offline=True))
+    options = EncodeOptions.stock(info)
+    assert_equal(encoder.encode_images(name, options, images).embeddings, theirs[0])
+    assert_equal(encoder.encode_texts(name, options, texts).embeddings, theirs[1])
+    encoder.close()
+    del encoder
+    gc.collect()
+
+
+@pytest.mark.parametrize("architecture", ["RN50", "ViT-B-32", *slow(SLOW_OPENAI)])
+def test_openai_s_torchscript_archives(architecture, images, texts, tmp_path):
+    name = f"{architecture}::openai"
+    folder = tmp_path / registry.find(name).folder
+    folder.mkdir()
+    path = folder / "open_clip_pytorch_model.bin"  # a name without a published checksum
+    save_torchscript(openai_state(architecture), path)
+    assert_as_stock(name, path, images, texts, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["ViT-B-32::laion2b-s34b-b79k", *slow(SLOW_OPEN_CLIP)])
+def test_open_clip_s_checkpoints(name, images, texts, tmp_path):
+    info = registry.find(name)
+    config = config_of_architecture(info.architecture)
+    half = info.architecture == "ViT-g-14"  # on the disk only
+    state = state_of(clip_shapes(config), torch.float16 if half else torch.float32)
+    path = tmp_path / info.folder / "open_clip_pytorch_model.bin"
+    path.parent.mkdir()
+    if "laion400m" in name or "15m" in name:  # as training runs leave them
+        state = {"epoch": 32, "state_dict": {f"module.{n}": t for n, t in state.items()}}
+    torch.save(state, path)
+    del state
+    assert_as_stock(name, path, images, texts, tmp_path)
+
+
+def test_quickgelu_is_what_openai_trained_with(images, texts, tmp_path):
+    name = "ViT-B-32::openai"
+    info = registry.find(name)
+    path = tmp_path / info.folder / "open_clip_model.safetensors"
+    path.parent.mkdir()
+    config = config_of_architecture("ViT-B-32")
+    state = state_of(clip_shapes(config))
+    from safetensors.torch import save_file
+
+    save_file(state, path)
+    assert find_file(info, info.files[0], [tmp_path]) == path
+    oracle = CLIP(**config, quick_gelu=True)
+    oracle.load_state_dict(read(path).state)
+    transform = stock._transform_blob(224)
+    with torch.inference_mode():
+        theirs = oracle.eval().encode_image(torch.stack([transform(data) for data in images]))
+        ids = stock.Tokenizer(name)(texts)["input_ids"]
+        of_texts = oracle.encode_text(ids)
+    encoder = Encoder(EncoderSettings(cache=tmp_path, offline=True))
+    assert_equal(encoder.encode_images(name, EncodeOptions(), images).embeddings, theirs.numpy())
+    assert_equal(encoder.encode_texts(name, EncodeOptions(), texts).embeddings, of_texts.numpy())
+    gelu = encoder.encode_texts(name, EncodeOptions(activation="gelu"), texts).embeddings
+    assert stock.cosines(gelu, of_texts.numpy()).max() < 0.99999
