@@ -14,6 +14,7 @@ class Reason(StrEnum):
     NOT_AN_IMAGE = "not_an_image"  # no decoder knows the bytes
     IMAGE_DAMAGED = "image_damaged"  # the header is an image's, the rest is cut off or corrupt
     IMAGE_TOO_LARGE = "image_too_large"  # more bytes or pixels than the limit
+    URI_NOT_ALLOWED = "uri_not_allowed"  # a path or URL; the server opens nothing a client names
     # the text
     TEXT_TOO_LARGE = "text_too_large"  # more bytes than the limit (long captions are truncated)
     TEXT_NOT_UTF8 = "text_not_utf8"

@@ -1,0 +1,118 @@
+"""From the server's answer and what the client knows to one result."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from clipbench import results
+from clipbench.contract.parameters import JobSpec
+from clipbench.datasets import Dataset, Unreadable
+from clipbench.environment import package_versions, processor_name
+
+
+def assemble(
+    spec: JobSpec,
+    dataset: Dataset,
+    answer: Mapping[str, Any],
+    *,
+    unreadable: Sequence[Unreadable],
+    repeated: int,
+    seconds: Mapping[str, float],
+    server: str,
+    batch_size: int,
+) -> results.Result:
+    """One result with all it takes to repeat it."""
+    model, data = answer["model"], answer["data"]
+    names = answer.get("class_names", [])
+    return results.Result(
+        job=spec.job,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=model_of(model),
+        run=run_of(model, batch_size, server),
+        dataset=results.Dataset(
+            id=dataset.id,
+            split=dataset.split,
+            task=results.Task(spec.task),
+            images=data["images"],
+            texts=data["texts"],
+            classes=spec.classes,
+            prompts=data.get("prompts", 0),
+            templates=dataset.templates if spec.classes else (),
+            prompts_sha256=data.get("prompts_sha256"),
+            data_sha256=data["data_sha256"],
+            source=dataset.source,
+            duplicate_images=data["duplicate_images"],
+            duplicate_texts=data["duplicate_texts"],
+            sample=results.Sample(dataset.sample.size, dataset.sample.seed)
+            if dataset.sample
+            else None,
+        ),
+        documents=_documents(answer["documents"], unreadable, repeated),
+        metrics=answer["metrics"],
+        counts={name: (hits, total) for name, (hits, total) in answer["counts"].items()},
+        intervals={name: (low, high) for name, (low, high) in answer["intervals"].items()},
+        near_ties=answer["near_ties"],
+        per_class=tuple(
+            results.PerClass(
+                row["index"],
+                names[row["index"]],
+                row["images"],
+                row["top1"],
+                row["top5"] if spec.classes >= 5 else None,
+            )
+            for row in answer["per_class"]
+        ),
+        confused=tuple(results.Confused(**pair) for pair in answer["confused"]),
+        timings={stage: round(value, 3) for stage, value in seconds.items()},
+        environment=environment(),
+    )
+
+
+def model_of(description: Mapping[str, Any]) -> results.Model:
+    """What a result says of the model, from the encoder's description."""
+    columns: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in description.items()
+        if name in results.Model.__dataclass_fields__
+    }
+    return results.Model(**columns)
+
+
+def run_of(description: Mapping[str, Any], batch_size: int, server: str) -> results.Run:
+    """How and where the model ran, from the encoder's description."""
+    return results.Run(
+        precision=description["precision"],
+        runtime=description["runtime"],
+        device=description["device"],
+        device_name=description["device_name"],
+        batch_size=batch_size,
+        server=server,
+    )
+
+
+def environment() -> results.Environment:
+    """The client's machine and packages."""
+    return results.Environment(
+        packages=package_versions(),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        cpu=processor_name(),
+    )
+
+
+def _documents(
+    counted: Mapping[str, Any], unreadable: Sequence[Unreadable], repeated: int
+) -> results.Documents:
+    reasons = Counter(counted["refused_by_reason"])
+    reasons.update(str(item.reason) for item in unreadable)
+    return results.Documents(
+        counted=counted["counted"],
+        refused=counted["refused"] + len(unreadable),
+        refused_by_reason=dict(sorted(reasons.items())),
+        repeated=repeated,
+        truncated_texts=counted["truncated_texts"],
+    )

@@ -1,0 +1,61 @@
+"""Options that several subcommands share, and how an error ends a command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from client.connection import DEFAULT_SERVER, Connection
+from clipbench.errors import ClipbenchError
+from clipbench.report.terminal import tables
+from clipbench.results import Result, Statistics
+
+console = Console()
+errors = Console(stderr=True)
+
+Server = Annotated[
+    str, typer.Option(envvar="CLIPBENCH_SERVER", help="Address of the Flow: grpc://HOST:PORT.")
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="CLIPBENCH_CLIENT_TOKEN_FILE",
+        help="File that holds the token; CLIPBENCH_TOKEN in the environment does as well.",
+    ),
+]
+Certificate = Annotated[
+    Path | None, typer.Option(help="Certificate of a server that signed its own (grpcs).")
+]
+Results = Annotated[Path, typer.Option(help="Folder of the result files.")]
+
+SERVER = DEFAULT_SERVER
+RESULTS = Path("results")
+
+
+def connect(server: str, token_file: Path | None, certificate: Path | None) -> Connection:
+    """A connection with the token of the file, if one is named."""
+    token = token_file.read_text(encoding="utf-8").strip() if token_file else None
+    return Connection(server, token, certificate=certificate)
+
+
+def print_tables(finished: Sequence[Result], statistics: Sequence[Statistics] = ()) -> None:
+    """What was measured, as tables."""
+    for table in tables(finished, statistics):
+        console.print(table)
+        console.print()
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """An error that clipbench raises on purpose ends the command with its text and status 1."""
+    try:
+        yield
+    except ClipbenchError as error:
+        errors.print(f"[bold red]{error.code}[/]: {error}", soft_wrap=True, highlight=False)
+        sys.exit(1)

@@ -1,0 +1,109 @@
+"""`clipbench run`: models × data sets."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from client.benchmark import Options, evaluate
+from client.commands.common import (
+    RESULTS,
+    SERVER,
+    Certificate,
+    Results,
+    Server,
+    TokenFile,
+    connect,
+    console,
+    errors,
+    print_tables,
+    reported,
+)
+from client.connection import Connection
+from client.progress import job_progress
+from clipbench.datasets import Dataset, open_dataset
+from clipbench.errors import ClipbenchError
+from clipbench.results import Result
+
+INTERRUPTED = 130  # as a shell reports Ctrl-C
+
+
+def run(
+    models: Annotated[
+        str, typer.Option(help="Names, separated by commas (see `clipbench models list`).")
+    ] = "ViT-mini-16-64::embedded",
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="Data set id, folder or address; repeat it for several."),
+    ] = None,
+    server: Server = SERVER,
+    out: Results = RESULTS,
+    precision: Annotated[str, typer.Option(help="float32, float16, bfloat16 or int8.")] = "float32",
+    runtime: Annotated[str, typer.Option(help="torch or onnx.")] = "torch",
+    activation: Annotated[
+        str | None, typer.Option(help="gelu or quickgelu; the checkpoint's own unless named.")
+    ] = None,
+    interpolation: Annotated[str | None, typer.Option(help="bicubic, unless named.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Accept a precision slower than float32 here.")
+    ] = False,
+    split: Annotated[str | None, typer.Option(help="Split; published unless named.")] = None,
+    sample: Annotated[int | None, typer.Option(help="Only so many images, drawn evenly.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    template: Annotated[
+        list[str] | None, typer.Option(help="Prompt template with {c}; repeat for several.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the jobs that were interrupted.")
+    ] = False,
+    token_file: TokenFile = None,
+    certificate: Certificate = None,
+) -> None:
+    """Score models on data sets and write one result file for each pair.
+
+    Example: clipbench run --models ViT-B-32::openai --data vtab/cifar100 --data flickr8k
+    """
+    options = Options(
+        precision, runtime, activation, interpolation, force, folder=out, resume=resume
+    )
+    with reported():
+        datasets = [
+            open_dataset(spec, split=split, sample=sample, seed=seed, templates=template)
+            for spec in data or ["emoji", "fashion_mnist"]
+        ]
+        names = [name.strip() for name in models.split(",") if name.strip()]
+        with connect(server, token_file, certificate) as connection:
+            finished, failed = run_all(names, datasets, connection, options)
+    print_tables(finished)
+    console.print(f"Result files are in [bold]{out}[/].")
+    if failed:
+        errors.print(f"[bold red]{failed} of {failed + len(finished)} jobs failed[/]")
+        sys.exit(1)
+
+
+def run_all(
+    models: list[str], datasets: list[Dataset], connection: Connection, options: Options
+) -> tuple[list[Result], int]:
+    """Every model on every data set; a job that fails is reported and the others go on.
+
+    Ctrl-C ends the process with status 130; the journal of the job stays for `--resume`.
+    """
+    finished: list[Result] = []
+    failed = 0
+    for model in models:
+        for dataset in datasets:
+            try:
+                with job_progress(console, model, dataset.id) as progress:
+                    result = evaluate(
+                        model, dataset, server=connection, options=options, progress=progress
+                    )
+                finished.append(result)
+            except ClipbenchError as error:
+                failed += 1
+                errors.print(f"[bold red]{model} on {dataset.id}[/]: {error}", highlight=False)
+            except KeyboardInterrupt:
+                errors.print("Interrupted. The same command with --resume goes on from here.")
+                sys.exit(INTERRUPTED)
+    return finished, failed

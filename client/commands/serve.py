@@ -1,0 +1,59 @@
+"""`clipbench serve` and `clipbench config`."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.logging import RichHandler
+
+from client.commands.common import console, errors, reported
+from client.serving import FLOW, Server, free_ports, until_signalled
+from clipbench import config
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address the gateway listens on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of gRPC.")] = None,
+    http_port: Annotated[int | None, typer.Option(help="Port of HTTP.")] = None,
+    state: Annotated[Path | None, typer.Option(help="Folder of the jobs' state.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")] = None,
+    any_port: Annotated[
+        bool, typer.Option("--any-port", help="Take a free port where one is taken.")
+    ] = False,
+    flow: Annotated[Path, typer.Option(help="The Flow to serve.")] = FLOW,
+) -> None:
+    """Start the Flow and keep its Executors alive until SIGTERM or Ctrl-C.
+
+    Example: clipbench serve --port 51000 --state /var/lib/clipbench
+    """
+    handler = RichHandler(console=errors, show_path=False)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
+    named: dict[str, Any] = {
+        "host": host,
+        "grpc_port": port,
+        "http_port": http_port,
+        "state": None if state is None else str(state),
+        "device": device,
+    }
+    with reported():
+        settings = replace(config.load(), **{k: v for k, v in named.items() if v is not None})
+        settings = free_ports(settings) if any_port else settings
+        with until_signalled() as stop, Server(settings, flow) as server:
+            console.print(f"[bold green]ready[/] on {server.address}")
+            console.print(f"metrics on {server.metrics_address}", highlight=False)
+            stop.wait()
+            console.print("stopping: what was accepted is finished first")
+
+
+def show_config() -> None:
+    """Print the settings in force, each with the environment variable that changes it.
+
+    Example: CLIPBENCH_DEVICE=cuda:1 clipbench config
+    """
+    with reported():
+        for name, value in asdict(config.load()).items():
+            console.print(f"{config.PREFIX}{name.upper()}={value}", highlight=False)

@@ -1,0 +1,137 @@
+"""One connection to the Flow's gateway: requests with a deadline and a retry budget."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import grpc
+from docarray import Document, DocumentArray
+from jina.proto import jina_pb2, jina_pb2_grpc
+from jina.types.request.data import DataRequest
+
+from clipbench import errors
+from clipbench.access.tokens import TOKEN_VARIABLE
+from clipbench.contract.limits import Limits
+from clipbench.errors import ClipbenchError, InvalidRequest, TooLarge, Unauthorized, Unavailable
+
+DEFAULT_SERVER = "grpc://127.0.0.1:51000"
+DEADLINE_SECONDS = 600.0
+RETRY_SECONDS = 120.0  # an Executor that was killed is back within seconds; weights may take longer
+
+_RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+_RAISED: Mapping[str, type[ClipbenchError]] = {
+    name: value
+    for name, value in vars(errors).items()
+    if isinstance(value, type) and issubclass(value, ClipbenchError)
+}
+
+
+class Connection:
+    """Unary requests over one channel, from any number of threads.
+
+    A request that the network lost is sent again until `retry_seconds` have passed: every
+    endpoint of the contract may be asked twice. What the server refuses is raised at once.
+    """
+
+    def __init__(
+        self,
+        server: str = DEFAULT_SERVER,
+        token: str | None = None,
+        *,
+        certificate: Path | None = None,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        address = urlsplit(server)
+        if address.scheme not in ("grpc", "grpcs") or not address.hostname or not address.port:
+            raise InvalidRequest(f"server {server!r} must be grpc://HOST:PORT or grpcs://HOST:PORT")
+        self.server = server
+        self.retry_seconds = retry_seconds
+        token = token or os.environ.get(TOKEN_VARIABLE)
+        self._metadata = (("authorization", token),) if token else ()
+        limit = Limits().request_bytes * 2
+        options = [
+            ("grpc.max_receive_message_length", limit),
+            ("grpc.max_send_message_length", limit),
+            ("grpc.enable_http_proxy", 0),
+        ]
+        target = f"{address.hostname}:{address.port}"
+        if address.scheme == "grpcs":
+            root = certificate.read_bytes() if certificate else None
+            credentials = grpc.ssl_channel_credentials(root)
+            self._channel = grpc.secure_channel(target, credentials, options)
+        else:
+            self._channel = grpc.insecure_channel(target, options)
+        self._stub = jina_pb2_grpc.JinaSingleDataRequestRPCStub(self._channel)
+
+    def request(
+        self,
+        endpoint: str,
+        documents: Sequence[Document] = (),
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        deadline: float = DEADLINE_SECONDS,
+    ) -> DocumentArray:
+        """Send one request and return the documents of its answer.
+
+        Raises what the server refused by its own class, Unavailable past the retry budget.
+        """
+        request = DataRequest()
+        request.header.exec_endpoint = endpoint
+        request.parameters = dict(parameters or {})
+        request.data.docs = DocumentArray(documents)
+        return self._answer(endpoint, request, deadline)
+
+    def _answer(self, endpoint: str, message: DataRequest, deadline: float) -> DocumentArray:
+        give_up = time.monotonic() + self.retry_seconds
+        pause = 0.1
+        while True:
+            try:
+                answer = self._stub.process_single_data(
+                    message, timeout=deadline, metadata=self._metadata
+                )
+            except grpc.RpcError as error:
+                if error.code() not in _RETRIED or time.monotonic() + pause > give_up:
+                    raise self._failure(endpoint, error) from error
+                time.sleep(pause * random.uniform(0.5, 1.5))
+                pause = min(2 * pause, 5.0)
+                continue
+            _raise_refusal(answer)
+            return answer.docs
+
+    def _failure(self, endpoint: str, error: grpc.RpcError) -> ClipbenchError:
+        code, details = error.code(), error.details() or ""
+        if code is grpc.StatusCode.UNAUTHENTICATED:
+            return Unauthorized(details)
+        if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return TooLarge(f"{endpoint}: {details}")
+        return Unavailable(
+            f"{self.server} did not answer {endpoint} within {self.retry_seconds:g} s "
+            f"({code.name}: {details[:200]}). Is the server up? `clipbench serve` starts one"
+        )
+
+    def close(self) -> None:
+        """Close the channel."""
+        self._channel.close()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _raise_refusal(answer: Any) -> None:
+    status = answer.header.status
+    if status.code != jina_pb2.StatusProto.ERROR:
+        return
+    kind = _RAISED.get(status.exception.name, ClipbenchError)
+    text = ": ".join(status.exception.args) if status.exception.args else status.description
+    if kind is errors.UnknownName:
+        kind = InvalidRequest  # its message is complete; the names it was made of stay there
+    raise kind(text or "the server failed without a reason; see its log")

@@ -1,0 +1,45 @@
+"""Progress bars of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from client.benchmark import Progress as Report
+
+
+@contextmanager
+def job_progress(console: Console, model: str, dataset: str) -> Iterator[Report]:
+    """A bar for each stage of one job; yields the function that `evaluate` reports to."""
+    columns = (
+        TextColumn("[bold]{task.fields[job]}[/] {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    tasks = {}
+    with Progress(*columns, console=console) as bars:
+
+        def report(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                job = f"{model} · {dataset}"
+                tasks[stage] = bars.add_task(stage, total=total, job=job, rate="")
+            task = bars.tasks[tasks[stage]]
+            rate = f"{task.speed:,.0f}/s" if task.speed else ""
+            bars.update(tasks[stage], completed=done, total=total, rate=rate)
+
+        yield report
+        for stage in tasks.values():
+            bars.update(stage, total=bars.tasks[stage].completed)

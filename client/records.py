@@ -1,0 +1,31 @@
+"""The record of each document, read from the server page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from client.connection import Connection
+from clipbench.contract.documents import answer
+from clipbench.contract.endpoints import Kind, Task, job_endpoint
+
+PAGE = 10_000
+
+
+def read_records(connection: Connection, task: Task, job: str) -> Iterator[dict[str, Any]]:
+    """Counted documents in the order of the data set, then the refused ones.
+
+    Each has kind, id, index and outcome; counted ones labels, rank and best; refused ones
+    reason and detail.
+    """
+    endpoint = job_endpoint(task, "records")
+    kinds = (Kind.IMAGE,) if task is Task.CLASSIFICATION else (Kind.IMAGE, Kind.TEXT)
+    for kind in kinds:
+        parameters: dict[str, Any] = {"job": job, "kind": kind, "limit": PAGE}
+        while page := answer(connection.request(endpoint, (), parameters))["records"]:
+            for record in page:
+                yield {"kind": kind, "outcome": "counted", **record}
+            parameters |= {"after_index": page[-1]["index"], "after_id": page[-1]["id"]}
+    refused = answer(connection.request(endpoint, (), {"job": job, "kind": "refused"}))
+    for record in refused["records"]:
+        yield {"outcome": "refused", **record}

@@ -1,0 +1,1 @@
+"""Who may do what: tokens, roles and rates. The gateway asks; nothing here knows of Jina."""

@@ -1,0 +1,105 @@
+"""The server's settings: defaults here, then flow.yml, then the environment, then the command line.
+
+`clipbench config` prints what is in force. Environment names are `CLIPBENCH_` and the setting in
+capitals; lists are separated by commas.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from clipbench.contract.limits import Limits
+from clipbench.errors import InvalidRequest
+
+PREFIX = "CLIPBENCH_"
+T = TypeVar("T", bound="Settings | Limits")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything an operator may set. Paths are of the server, never of a client."""
+
+    host: str = "127.0.0.1"  # where the gateway listens
+    grpc_port: int = 51000
+    http_port: int = 51001
+    state: str = "state"  # folder of the evaluators' SQLite files
+    database: str = ""  # a PostgreSQL URL replaces the SQLite files
+    weights: str = "~/.cache/clipbench/weights"
+    checkpoints: str = ""  # NAME=ARCHITECTURE=PATH, comma-separated: a user's own weights
+    model: str = "ViT-mini-16-64::embedded"  # what `/` and `/encode` use
+    device: str = ""  # cpu, cuda, cuda:1; empty: CUDA when there is one
+    memory_limit_bytes: int = 0  # of loaded models; 0: half of the memory there is
+    threads: int = 0  # of the forward pass; 0: as many as processors
+    minibatch: int = 32
+    offline: bool = False  # never fetch weights
+    token_file: str = ""  # one `role:token` a line; empty and no CLIPBENCH_TOKEN: no token asked
+    tls_certificate: str = ""
+    tls_key: str = ""
+    insecure: bool = False  # listen beyond this machine without TLS and a token
+    rate_limit: float = 0.0  # requests a second of one token; 0: unlimited
+    max_in_flight: int = 256  # requests the gateway works on at a time
+    encoder_metrics_port: int = 9465
+    retrieval_metrics_port: int = 9466
+    classification_metrics_port: int = 9467
+    gateway_metrics_port: int = 9468
+    profiler_metrics_port: int = 9464
+    metrics_host: str = "127.0.0.1"
+
+    def database_url(self, task: str) -> str:
+        """The state of one task's jobs: PostgreSQL when set, else a SQLite file."""
+        if self.database:
+            return self.database
+        return f"sqlite:///{Path(self.state).expanduser().resolve() / f'{task}.sqlite'}"
+
+    def limits(self) -> Limits:
+        """The bounds on requests; `CLIPBENCH_LIMIT_<NAME>` changes one."""
+        return _overlay(Limits(), {}, f"{PREFIX}LIMIT_")
+
+
+def load(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings in force: `overrides` (from flow.yml), then the environment over them."""
+    return _overlay(Settings(), overrides or {}, PREFIX)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment that makes another process load the same settings."""
+    return {
+        PREFIX + field.name.upper(): _text(getattr(settings, field.name))
+        for field in fields(settings)
+    }
+
+
+def _overlay(base: T, overrides: Mapping[str, Any], prefix: str) -> T:
+    values = {field.name: getattr(base, field.name) for field in fields(base)}
+    unknown = set(overrides) - set(values)
+    if unknown:
+        raise InvalidRequest(f"unknown setting {', '.join(sorted(unknown))}")
+    for name, default in values.items():
+        if name in overrides:
+            values[name] = _read(name, str(overrides[name]), default)
+        variable = os.environ.get(prefix + name.upper())
+        if variable is not None:
+            values[name] = _read(prefix + name.upper(), variable, default)
+    return type(base)(**values)
+
+
+def _read(name: str, text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if text.lower() in ("1", "true", "yes", "on"):
+            return True
+        if text.lower() in ("", "0", "false", "no", "off"):
+            return False
+        raise InvalidRequest(f"setting {name} must be true or false, not {text!r}")
+    try:
+        return type(default)(text)
+    except ValueError as error:
+        wanted = "a whole number" if isinstance(default, int) else "a number"
+        raise InvalidRequest(f"setting {name} must be {wanted}, not {text!r}") from error
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

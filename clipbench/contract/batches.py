@@ -1,0 +1,113 @@
+"""What the encoder hands to an evaluator, and what the evaluator answers.
+
+One Document carries a whole batch: a JSON header in `text`, the embeddings as one packed float32
+array in `embedding`. Pixels and texts do not leave the encoder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from docarray import Document, DocumentArray
+from numpy.typing import NDArray
+
+from clipbench.contract.documents import Item
+from clipbench.contract.endpoints import Kind
+from clipbench.contract.outcomes import Reason, Refusal
+from clipbench.errors import InvalidRequest
+
+
+@dataclass(frozen=True)
+class EncodedBatch:
+    """The accepted documents of one request with their embeddings, and the refused ones.
+
+    embeddings: (n, d) float32 as the model gives them, row i belongs to items[i].
+    digests: SHA-256 of each accepted document's content, in hexadecimal.
+    model: digest of the checkpoint and the options that made the embeddings.
+    refused: (position in the data set or -1, refusal) of each refused document.
+    truncated: rows whose text was longer than the model's context.
+    """
+
+    kind: Kind
+    model: str
+    items: tuple[Item, ...]
+    digests: tuple[str, ...]
+    embeddings: NDArray[np.float32]
+    refused: tuple[tuple[int, Refusal], ...] = ()
+    truncated: tuple[int, ...] = ()
+
+    def pack(self) -> DocumentArray:
+        """A DocumentArray of one Document."""
+        header = {
+            "kind": self.kind,
+            "model": self.model,
+            "items": [
+                [item.id, item.index, item.labels, item.image_id, item.template_index]
+                for item in self.items
+            ],
+            "digests": self.digests,
+            "refused": [
+                [index, refusal.id, refusal.reason, refusal.detail]
+                for index, refusal in self.refused
+            ],
+            "truncated": self.truncated,
+        }
+        document = Document(text=json.dumps(header))
+        if self.items:
+            document.embedding = np.ascontiguousarray(self.embeddings, dtype=np.float32)
+        return DocumentArray([document])
+
+    @classmethod
+    def unpack(cls, documents: DocumentArray) -> EncodedBatch:
+        """Raises InvalidRequest when the documents do not come from the encoder."""
+        if len(documents) != 1 or not documents[0].text:
+            raise InvalidRequest("a job's documents reach the evaluator through the encoder only")
+        header = json.loads(documents[0].text)
+        items = tuple(
+            Item(id_, index, tuple(labels), image_id, template)
+            for id_, index, labels, image_id, template in header["items"]
+        )
+        embeddings = documents[0].embedding
+        return cls(
+            kind=Kind(header["kind"]),
+            model=header["model"],
+            items=items,
+            digests=tuple(header["digests"]),
+            embeddings=np.zeros((0, 0), np.float32) if embeddings is None else embeddings,
+            refused=tuple(
+                (index, Refusal(id_, Reason(reason), detail))
+                for index, id_, reason, detail in header["refused"]
+            ),
+            truncated=tuple(header["truncated"]),
+        )
+
+
+@dataclass(frozen=True)
+class BatchOutcome:
+    """What became of the documents of one request: counted now, counted before, or refused."""
+
+    counted: int
+    repeated: int
+    refused: tuple[Refusal, ...] = ()
+
+    def pack(self) -> DocumentArray:
+        """A DocumentArray of one Document; nothing of what the client sent is in it but ids."""
+        return DocumentArray([Document(text=json.dumps(asdict(self)))])
+
+    @classmethod
+    def unpack(cls, documents: Sequence[Document]) -> BatchOutcome:
+        """Raises InvalidRequest when the answer is not an outcome."""
+        if len(documents) != 1:
+            raise InvalidRequest("the server did not answer with an outcome; is it a clipbench?")
+        header = json.loads(documents[0].text)
+        return cls(
+            counted=header["counted"],
+            repeated=header["repeated"],
+            refused=tuple(
+                Refusal(item["id"], Reason(item["reason"]), item["detail"])
+                for item in header["refused"]
+            ),
+        )

@@ -1,0 +1,61 @@
+"""The endpoints of the Flow. Whatever is not listed here is refused by the gateway."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Task(StrEnum):
+    """What a job measures."""
+
+    CLASSIFICATION = "classification"
+    RETRIEVAL = "retrieval"
+
+
+class Kind(StrEnum):
+    """What a job's document is."""
+
+    IMAGE = "image"
+    TEXT = "text"
+    PROMPT = "prompt"
+
+
+# as the public clip_client knows them
+HOME: Final = "/"
+ENCODE: Final = "/encode"
+RANK: Final = "/rank"
+
+# benchmark jobs
+MODELS: Final = "/models"
+DESCRIBE: Final = "/describe"
+JOBS: Final = "/jobs"
+PROFILE: Final = "/profile"
+
+CLASSIFICATION_OPEN: Final = "/classification/open"
+CLASSIFICATION_PROMPTS: Final = "/classification/prompts"
+CLASSIFICATION_IMAGES: Final = "/classification/images"
+CLASSIFICATION_RESULT: Final = "/classification/result"
+CLASSIFICATION_RECORDS: Final = "/classification/records"
+CLASSIFICATION_DELETE: Final = "/classification/delete"
+
+RETRIEVAL_OPEN: Final = "/retrieval/open"
+RETRIEVAL_IMAGES: Final = "/retrieval/images"
+RETRIEVAL_TEXTS: Final = "/retrieval/texts"
+RETRIEVAL_RESULT: Final = "/retrieval/result"
+RETRIEVAL_RECORDS: Final = "/retrieval/records"
+RETRIEVAL_DELETE: Final = "/retrieval/delete"
+
+FIXED: Final = frozenset(
+    value for name, value in dict(globals()).items() if name.isupper() and isinstance(value, str)
+)
+
+
+def encode_endpoint(model: str) -> str:
+    """The endpoint that encodes with one named model, as clip_client builds it."""
+    return f"{ENCODE}/{model}"
+
+
+def job_endpoint(task: Task, verb: str) -> str:
+    """The endpoint of a job's `verb` (open, prompts, images, texts, result, records, delete)."""
+    return f"/{task}/{verb}"

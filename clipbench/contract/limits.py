@@ -1,0 +1,24 @@
+"""Bounds on what a client may send. Each is a setting; the defaults fit the published data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Everything that a request, a document or a job may not exceed."""
+
+    request_bytes: int = 64 * MIB
+    documents_per_request: int = 4096
+    image_bytes: int = 32 * MIB
+    image_pixels: int = 100_000_000
+    text_bytes: int = 64 * 1024
+    id_bytes: int = 512
+    classes: int = 100_000
+    prompts: int = 2_000_000
+    documents_per_job: int = 10_000_000
+    jobs: int = 10_000
+    records_per_page: int = 10_000

@@ -1,0 +1,150 @@
+"""The parameters of a job's requests, typed.
+
+Parameters travel as a protobuf Struct: every number is a float there (5 comes back as 5.0), and
+integers past 2^53 lose digits. So ids are strings, and counts are read back with a check.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from clipbench.contract.endpoints import Task
+from clipbench.errors import InvalidRequest
+
+JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def text_parameter(parameters: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    """A string parameter. Raises InvalidRequest when it is absent or not a string."""
+    value = parameters.get(name, default)
+    if not isinstance(value, str) or not value:
+        raise InvalidRequest(f"parameter {name!r} must be a non-empty string, not {value!r}")
+    return value
+
+
+def optional_text(parameters: Mapping[str, Any], name: str) -> str | None:
+    """A string parameter that may be absent or null."""
+    value = parameters.get(name)
+    return None if value is None else text_parameter(parameters, name)
+
+
+def count_parameter(parameters: Mapping[str, Any], name: str, default: int | None = None) -> int:
+    """A non-negative integer parameter; 5.0 reads as 5. Raises InvalidRequest otherwise."""
+    value = parameters.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise InvalidRequest(f"parameter {name!r} must be a whole number, not {value!r}")
+    if not 0 <= value < 2**53:
+        raise InvalidRequest(f"parameter {name!r} must be between 0 and 2^53, not {value!r}")
+    return int(value)
+
+
+def job_id(parameters: Mapping[str, Any]) -> str:
+    """The job's id: letters, digits, `.`, `_` and `-`, at most 128. Raises InvalidRequest."""
+    value = text_parameter(parameters, "job")
+    if not JOB_ID.fullmatch(value):
+        raise InvalidRequest(
+            f"job id {value!r} must be 1 to 128 letters, digits, '.', '_' or '-', "
+            "and start with a letter or digit"
+        )
+    return value
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which model encodes, and how. None means the model's published setting."""
+
+    model: str
+    precision: str = "float32"
+    runtime: str = "torch"
+    activation: str | None = None
+    interpolation: str | None = None
+    forced: bool = False
+
+    @classmethod
+    def read(cls, parameters: Mapping[str, Any]) -> ModelOptions:
+        """Raises InvalidRequest when the model is not named."""
+        return cls(
+            model=text_parameter(parameters, "model"),
+            precision=text_parameter(parameters, "precision", "float32"),
+            runtime=text_parameter(parameters, "runtime", "torch"),
+            activation=optional_text(parameters, "activation"),
+            interpolation=optional_text(parameters, "interpolation"),
+            forced=parameters.get("forced") is True,
+        )
+
+    def parameters(self) -> dict[str, Any]:
+        """The same as a request's parameters; what is None stays out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """What a client declares when it opens a job."""
+
+    job: str
+    task: Task
+    options: ModelOptions
+    dataset: str
+    split: str
+    classes: int = 0
+    templates: int = 0
+    multilabel: bool = False
+    cutoffs: tuple[int, ...] = (1, 5, 10)
+    expected_images: int | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, task: Task, parameters: Mapping[str, Any]) -> JobSpec:
+        """Raises InvalidRequest with the parameter at fault."""
+        expected = parameters.get("expected_images")
+        provenance = parameters.get("provenance", {})
+        if not isinstance(provenance, Mapping):
+            raise InvalidRequest("parameter 'provenance' must be a mapping")
+        spec = cls(
+            job=job_id(parameters),
+            task=task,
+            options=ModelOptions.read(parameters),
+            dataset=text_parameter(parameters, "dataset"),
+            split=text_parameter(parameters, "split"),
+            classes=count_parameter(parameters, "classes", 0),
+            templates=count_parameter(parameters, "templates", 0),
+            multilabel=parameters.get("multilabel") is True,
+            cutoffs=_cutoffs(parameters.get("cutoffs", (1, 5, 10))),
+            expected_images=None
+            if expected is None
+            else count_parameter(parameters, "expected_images"),
+            provenance={str(key): str(value) for key, value in provenance.items()},
+        )
+        if task is Task.CLASSIFICATION and (spec.classes < 2 or spec.templates < 1):
+            raise InvalidRequest(
+                f"classification needs at least 2 classes and 1 prompt template, "
+                f"not {spec.classes} and {spec.templates}"
+            )
+        return spec
+
+    def parameters(self) -> dict[str, Any]:
+        """The same as the parameters of an open request."""
+        return {
+            "job": self.job,
+            **self.options.parameters(),
+            "dataset": self.dataset,
+            "split": self.split,
+            "classes": self.classes,
+            "templates": self.templates,
+            "multilabel": self.multilabel,
+            "cutoffs": list(self.cutoffs),
+            "provenance": dict(self.provenance),
+            **({} if self.expected_images is None else {"expected_images": self.expected_images}),
+        }
+
+
+def _cutoffs(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= 16:
+        raise InvalidRequest(f"parameter 'cutoffs' must be 1 to 16 whole numbers, not {value!r}")
+    cutoffs = tuple(sorted({count_parameter({"cutoffs": item}, "cutoffs") for item in value}))
+    if cutoffs[0] < 1:
+        raise InvalidRequest("parameter 'cutoffs' must be at least 1")
+    return cutoffs

@@ -1,0 +1,98 @@
+"""A job's documents to one packed batch: identity checked, content encoded, refusals recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+from docarray import DocumentArray
+
+from clipbench.contract import Refusal
+from clipbench.contract.batches import EncodedBatch
+from clipbench.contract.documents import (
+    Refused,
+    index_or_none,
+    read_content,
+    read_item,
+    refusal,
+)
+from clipbench.contract.endpoints import Kind
+from clipbench.contract.limits import Limits
+from clipbench.contract.parameters import ModelOptions
+from clipbench.errors import TooLarge
+from clipbench.models.encoder import Encoded, EncodeOptions, Encoder
+
+
+def encode_options(options: ModelOptions) -> EncodeOptions:
+    """The contract's options as the encoder's."""
+    return EncodeOptions(
+        precision=options.precision,
+        runtime=options.runtime,
+        activation=options.activation,
+        interpolation=options.interpolation,
+        forced=options.forced,
+    )
+
+
+def describe(encoder: Encoder, options: ModelOptions) -> dict[str, Any]:
+    """What the encoder says of the model, with a digest of everything that makes an embedding.
+
+    The digest ties a batch to its job: the same model with another precision has another digest.
+    """
+    description = encoder.describe(options.model, encode_options(options)).as_dict()
+    decisive = json.dumps(description, sort_keys=True).encode()
+    return {**description, "digest": hashlib.sha256(decisive).hexdigest()}
+
+
+def encode_batch(
+    encoder: Encoder,
+    options: ModelOptions,
+    documents: DocumentArray,
+    kind: Kind,
+    limits: Limits,
+    *,
+    labelled: bool,
+) -> EncodedBatch:
+    """Encode one request of a job. Raises TooLarge past the documents of a request."""
+    if len(documents) > limits.documents_per_request:
+        raise TooLarge(
+            f"{len(documents)} documents in a request; the limit is {limits.documents_per_request}"
+        )
+    items, contents, digests = [], [], []
+    refused: list[tuple[int, Refusal]] = []
+    for document in documents:
+        try:
+            item = read_item(document, kind, labelled=labelled, limits=limits)
+            content = read_content(document, kind, limits)
+        except Refused as error:
+            refused.append((index_or_none(document), refusal(document, error, limits)))
+            continue
+        data = content if isinstance(content, bytes) else content.encode()
+        items.append(item)
+        contents.append(content)
+        digests.append(hashlib.sha256(data).hexdigest())
+    encoded = _encode(encoder, options, kind, contents)
+    for position, reason, detail in encoded.refused:
+        item = items[position]
+        refused.append((item.index, Refusal(item.id, reason, detail)))
+    row_of = {int(position): row for row, position in enumerate(encoded.accepted)}
+    return EncodedBatch(
+        kind=kind,
+        model=describe(encoder, options)["digest"],
+        items=tuple(items[position] for position in row_of),
+        digests=tuple(digests[position] for position in row_of),
+        embeddings=encoded.embeddings,
+        refused=tuple(refused),
+        truncated=tuple(row_of[position] for position in encoded.truncated if position in row_of),
+    )
+
+
+def _encode(encoder: Encoder, options: ModelOptions, kind: Kind, contents: list[Any]) -> Encoded:
+    if not contents:
+        none = np.zeros(0, np.int64)
+        return Encoded(np.zeros((0, 0), np.float32), none, (), ())
+    if kind is Kind.IMAGE:
+        return encoder.encode_images(options.model, encode_options(options), contents)
+    return encoder.encode_texts(options.model, encode_options(options), contents)

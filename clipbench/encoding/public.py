@@ -1,0 +1,178 @@
+"""`/`, `/encode` and `/rank` as clip-server 0.8.3 behaves, on documents in place.
+
+Deviations, all listed in docs/contract.md: a `uri` that is not a data URI is refused, since the
+server opens nothing that a client names; a document that cannot be encoded comes back without an
+embedding and with the tag `refused`, and the rest of the batch is encoded.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import numpy as np
+from docarray import Document, DocumentArray
+
+from clipbench.contract import Reason
+from clipbench.contract.documents import Refused
+from clipbench.contract.limits import Limits
+from clipbench.errors import InvalidRequest
+from clipbench.models.encoder import Encoded, EncodeOptions, Encoder
+
+_LOGIT_SCALE = 100.0  # exp(4.60517), what clip-server multiplies the cosine by
+
+
+@dataclass
+class _Part:
+    """The documents of one modality and their content."""
+
+    documents: list[Document] = field(default_factory=list)
+    contents: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many documents were encoded and refused, for the metrics."""
+
+    images: int
+    texts: int
+    refused: Sequence[Reason]
+
+
+def encode(
+    encoder: Encoder,
+    model: str,
+    documents: DocumentArray,
+    parameters: Mapping[str, Any],
+    limits: Limits,
+) -> Counts:
+    """Set the embedding of every text and image on the access paths (`@r` unless named)."""
+    paths = parameters.get("access_paths", parameters.get("traversal_paths", "@r"))
+    try:
+        selected = documents[paths]
+    except (ValueError, TypeError, IndexError, KeyError, NotImplementedError) as error:
+        raise InvalidRequest(f"access_paths {paths!r}: {error}") from error
+    drop = parameters.get("drop_image_content", False) is True
+    return encode_documents(encoder, model, selected, drop, limits)
+
+
+def encode_documents(
+    encoder: Encoder, model: str, documents: DocumentArray, drop_image_content: bool, limits: Limits
+) -> Counts:
+    """Encode the documents in place; those without text and image are left as they are."""
+    images, texts, refused = _Part(), _Part(), []
+    for document in documents:
+        try:
+            _sort(document, images, texts, limits)
+        except Refused as error:
+            refused.append(_mark(document, error.reason, error.detail))
+    # no cache: who measures the speed of /encode measures the model
+    options = EncodeOptions(cached=False)
+    refused += _embed(images, lambda part: encoder.encode_images(model, options, part))
+    refused += _embed(texts, lambda part: encoder.encode_texts(model, options, part))
+    for document in texts.documents:
+        document.mime_type = "text"
+    if drop_image_content:
+        for document in images.documents:
+            document.pop("blob", "tensor")
+    return Counts(len(images.documents), len(texts.documents), tuple(refused))
+
+
+def _sort(document: Document, images: _Part, texts: _Part, limits: Limits) -> None:
+    content: Any
+    if document.text:
+        if len(document.text.encode()) > limits.text_bytes:
+            raise Refused(Reason.TEXT_TOO_LARGE, f"the limit is {limits.text_bytes} bytes")
+        texts.documents.append(document)
+        texts.contents.append(document.text)
+        return
+    if document.tensor is not None:
+        content = np.asarray(document.tensor)
+    elif document.blob:
+        content = document.blob
+    elif document.uri:
+        content = _data_uri(document.uri)
+    else:
+        return
+    size = content.nbytes if isinstance(content, np.ndarray) else len(content)
+    if size > limits.image_bytes:
+        raise Refused(Reason.IMAGE_TOO_LARGE, f"{size} bytes; the limit is {limits.image_bytes}")
+    images.documents.append(document)
+    images.contents.append(content)
+
+
+def _embed(part: _Part, encode_part: Callable[[list[Any]], Encoded]) -> list[Reason]:
+    if not part.documents:
+        return []
+    encoded = encode_part(part.contents)
+    for row, position in enumerate(encoded.accepted):
+        part.documents[position].embedding = encoded.embeddings[row]
+    return [
+        _mark(part.documents[position], reason, detail)
+        for position, reason, detail in encoded.refused
+    ]
+
+
+def _mark(document: Document, reason: Reason, detail: str) -> Reason:
+    document.tags["refused"] = {"reason": str(reason), "detail": detail}
+    return reason
+
+
+def _data_uri(uri: str) -> bytes:
+    if not uri.startswith("data:") or "," not in uri:
+        raise Refused(
+            Reason.URI_NOT_ALLOWED,
+            "the server opens no path and no URL; send the image as blob, tensor or data URI",
+        )
+    head, _, body = uri.partition(",")
+    if not head.endswith(";base64"):
+        return unquote_to_bytes(body)
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise Refused(Reason.NOT_AN_IMAGE, f"the data URI is not base64: {error}") from error
+
+
+def rank(
+    encoder: Encoder,
+    model: str,
+    documents: DocumentArray,
+    parameters: Mapping[str, Any],
+    limits: Limits,
+) -> Counts:
+    """Sort the matches of each document by similarity, with softmax and cosine as scores."""
+    drop = parameters.get("drop_image_content", False) is True
+    counts = encode_documents(encoder, model, documents["@r,m"], drop, limits)
+    for query in documents:
+        _rank_matches(query)
+    return counts
+
+
+def _rank_matches(query: Document) -> None:
+    scored = [match for match in query.matches if match.embedding is not None]
+    unscored = [match for match in query.matches if match.embedding is None]
+    if query.embedding is None or not scored:
+        return
+    candidates = np.stack([match.embedding for match in scored])
+    cosines = _cosines(np.asarray(query.embedding), candidates)
+    scaled = np.exp(_LOGIT_SCALE * (cosines - cosines.max()))
+    softmax = scaled / scaled.sum()
+    for match, cosine, share in zip(scored, cosines, softmax, strict=True):
+        match.scores["clip_score"].value = float(share)
+        match.scores["clip_score"].op_name = "softmax"
+        match.scores["clip_score_cosine"].value = float(cosine)
+        match.scores["clip_score_cosine"].op_name = "cosine"
+        match.embedding = None
+    # by cosine: the softmax of far candidates underflows to equal zeros
+    order = np.argsort(-cosines, kind="stable")
+    query.matches = DocumentArray([scored[i] for i in order] + unscored)
+
+
+def _cosines(query: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(candidates, axis=1) * np.linalg.norm(query)
+    cosines: np.ndarray = (candidates @ query) / np.maximum(norms, 1e-12)
+    return cosines

@@ -1,0 +1,203 @@
+"""Zero-shot classification jobs: prompts first, then images; the images are scored as they come."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from clipbench.contract import Reason, Refusal
+from clipbench.contract.batches import BatchOutcome, EncodedBatch
+from clipbench.contract.documents import Item
+from clipbench.contract.endpoints import Kind, Task
+from clipbench.contract.parameters import JobSpec
+from clipbench.errors import InvalidRequest, TooLarge
+from clipbench.jobs.evaluator import Evaluator, Row, score_columns
+from clipbench.jobs.job import Job
+from clipbench.jobs.store import JobStore
+from clipbench.metrics.classification import classify
+from clipbench.metrics.multilabel import targets_of
+from clipbench.metrics.scores import classification_scores, multilabel_scores
+from clipbench.metrics.tables import confused, per_class
+from clipbench.metrics.vectors import Float32Array, class_vectors, invalid_rows
+
+_HELD_JOBS = 4  # class vectors kept in memory; 1,000 classes of 1,024 floats are 4 MB
+
+
+class ClassificationEvaluator(Evaluator):
+    """Counts each image's rank of its label among the classes."""
+
+    task = Task.CLASSIFICATION
+
+    def __init__(self, store: JobStore, limits: Any = None) -> None:
+        super().__init__(store, limits)
+        self._vectors: OrderedDict[int, Float32Array] = OrderedDict()
+
+    def open(
+        self, spec: JobSpec, owner: str, model: Mapping[str, Any], class_names: Sequence[str]
+    ) -> Row:
+        """Raises InvalidRequest when the names and the number of classes differ."""
+        if len(class_names) != spec.classes:
+            raise InvalidRequest(
+                f"the job declares {spec.classes} classes and sends {len(class_names)} class names"
+            )
+        if spec.classes > self.limits.classes:
+            raise TooLarge(f"a job has at most {self.limits.classes} classes, not {spec.classes}")
+        if spec.classes * spec.templates > self.limits.prompts:
+            raise TooLarge(f"a job has at most {self.limits.prompts} prompts")
+        return super().open(spec, owner, model, class_names)
+
+    def add_prompts(self, job_id: str, owner: str, batch: EncodedBatch) -> BatchOutcome:
+        """Store prompts; one that cannot be encoded is an error, as its class would be wrong."""
+        job = self.store.get(job_id, owner)
+        if batch.model != job.model["digest"]:
+            raise InvalidRequest("the prompts were encoded by another model than the job declares")
+        if batch.refused:
+            _, refusal = batch.refused[0]
+            raise InvalidRequest(
+                f"prompt {refusal.id!r} is refused ({refusal.reason}: {refusal.detail}); "
+                "a class vector needs all of its prompts"
+            )
+        if batch.items and invalid_rows(batch.embeddings).any():
+            raise InvalidRequest("a prompt's embedding is zero or not finite: check the weights")
+        for item in batch.items:
+            if item.index >= job.spec.classes or item.template_index >= job.spec.templates:
+                raise InvalidRequest(
+                    f"prompt {item.id!r} is of class {item.index} and template "
+                    f"{item.template_index}; the job declares {job.spec.classes} classes and "
+                    f"{job.spec.templates} templates"
+                )
+        truncated = set(batch.truncated)
+        added = self.store.add_prompts(
+            job,
+            [
+                {
+                    "job": job.key,
+                    "class_index": item.index,
+                    "template_index": item.template_index,
+                    "digest": digest,
+                    "truncated": row in truncated,
+                    "embedding": batch.embeddings[row].tobytes(),
+                }
+                for row, (item, digest) in enumerate(zip(batch.items, batch.digests, strict=True))
+            ],
+        )
+        return BatchOutcome(added.counted, added.repeated, ())
+
+    def refuse(self, job: Job, item: Item, kind: Kind) -> Refusal | None:
+        """Labels have to lie in the declared classes; one label unless the job is multilabel."""
+        outside = [label for label in item.labels if label >= job.spec.classes]
+        if outside:
+            detail = (
+                f"label {outside[0]} of {job.spec.classes} classes (0 to {job.spec.classes - 1})"
+            )
+            return Refusal(item.id, Reason.LABEL_OUT_OF_RANGE, detail)
+        if not job.spec.multilabel and len(item.labels) != 1:
+            detail = f"{len(item.labels)} labels in a single-label job"
+            return Refusal(item.id, Reason.LABEL_INVALID, detail)
+        return None
+
+    def evaluate(
+        self, job: Job, batch: EncodedBatch, embeddings: Float32Array, kept: Sequence[int]
+    ) -> list[Row]:
+        """The rank of each label and the five best classes, or a multilabel image's embedding."""
+        classes = self._class_vectors(job)
+        if job.spec.multilabel:
+            return [{"embedding": row.astype("<f4").tobytes()} for row in embeddings]
+        labels = np.array([batch.items[position].labels[0] for position in kept], np.int64)
+        classified = classify(embeddings, classes, labels)
+        return [
+            {"rank": int(rank), "best": json.dumps(best.tolist()), "near_tie": bool(near)}
+            for rank, best, near in zip(
+                classified.ranks, classified.top, classified.near_ties, strict=True
+            )
+        ]
+
+    def result(self, job_id: str, owner: str) -> Row:
+        """The metrics over every counted image; computed once until something changes."""
+        job = self.store.get(job_id, owner)
+        if job.result is not None:
+            return dict(job.result)
+        if not self.store.count(job, Kind.IMAGE):
+            raise InvalidRequest(f"job {job_id!r} has no counted image: there is nothing to score")
+        measured = self._multilabel(job) if job.spec.multilabel else self._single_label(job)
+        documents, data = self.account(job)
+        result = {
+            **measured,
+            "documents": documents,
+            "data": data | self._prompt_account(job),
+            "model": dict(job.model),
+            "class_names": list(job.class_names),
+        }
+        self.store.finish(job, result, {})
+        return result
+
+    def _single_label(self, job: Job) -> Row:
+        labels, ranks, predicted, near_ties = [], [], [], 0
+        for row in self.store.documents(job, Kind.IMAGE, "labels", "rank", "best", "near_tie"):
+            labels.append(json.loads(row.labels)[0])
+            ranks.append(row.rank)
+            predicted.append(json.loads(row.best)[0])
+            near_ties += row.near_tie
+        label, rank = np.array(labels, np.int64), np.array(ranks, np.int64)
+        scores = classification_scores(rank, label, job.spec.classes)
+        return score_columns(scores) | {
+            "near_ties": near_ties,
+            "per_class": [asdict(row) for row in per_class(rank, label, job.spec.classes)],
+            "confused": [asdict(pair) for pair in confused(label, np.array(predicted, np.int64))],
+        }
+
+    def _multilabel(self, job: Job) -> Row:
+        labels, images = [], []
+        for row in self.store.documents(job, Kind.IMAGE, "labels", "embedding"):
+            labels.append(tuple(json.loads(row.labels)))
+            images.append(np.frombuffer(row.embedding, dtype="<f4"))
+        targets = targets_of(labels, job.spec.classes)
+        scores = multilabel_scores(np.stack(images), self._class_vectors(job), targets)
+        return score_columns(scores) | {"near_ties": 0, "per_class": [], "confused": []}
+
+    def _prompt_account(self, job: Job) -> Row:
+        digest, count, truncated = hashlib.sha256(), 0, 0
+        for row in self.store.prompts(job):
+            line = [row.class_index, row.template_index, row.digest]
+            digest.update(json.dumps(line).encode() + b"\n")
+            count += 1
+            truncated += row.truncated
+        return {
+            "prompts": count,
+            "prompts_sha256": digest.hexdigest(),
+            "truncated_prompts": truncated,
+        }
+
+    def _class_vectors(self, job: Job) -> Float32Array:
+        vectors = self._vectors.get(job.key)
+        if vectors is None:
+            expected = job.spec.classes * job.spec.templates
+            found = self.store.prompt_count(job)
+            if found != expected:
+                raise InvalidRequest(
+                    f"job {job.spec.job!r} has {found} of {expected} prompts; send the others "
+                    "before the images"
+                )
+            vectors = class_vectors(self._prompt_batches(job), job.spec.classes)
+            self._vectors[job.key] = vectors
+            while len(self._vectors) > _HELD_JOBS:
+                self._vectors.popitem(last=False)
+        self._vectors.move_to_end(job.key)
+        return vectors
+
+    def _prompt_batches(self, job: Job) -> Iterator[tuple[Any, Any]]:
+        indices, held = [], []
+        for row in self.store.prompts(job):
+            indices.append(row.class_index)
+            held.append(np.frombuffer(row.embedding, dtype="<f4"))
+            if len(held) == 4096:
+                yield np.array(indices), np.stack(held)
+                indices, held = [], []
+        if held:
+            yield np.array(indices), np.stack(held)

@@ -1,0 +1,128 @@
+"""From a request's documents and parameters to the evaluator, and its answer back as documents.
+
+Both evaluators' Executors are this with their endpoints bound.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from docarray import Document, DocumentArray
+
+from clipbench.contract.batches import EncodedBatch
+from clipbench.contract.endpoints import Kind
+from clipbench.contract.parameters import JobSpec, count_parameter, job_id, text_parameter
+from clipbench.errors import InvalidRequest
+from clipbench.jobs.classification import ClassificationEvaluator
+from clipbench.jobs.evaluator import Evaluator
+from clipbench.profiling.metrics import Metrics
+
+Parameters = Mapping[str, Any]
+
+
+class Door:
+    """The endpoints of one evaluator. The gateway has put the owner into the parameters."""
+
+    def __init__(self, evaluator: Evaluator, metrics: Metrics) -> None:
+        self.evaluator, self.metrics = evaluator, metrics
+        self._count_jobs()
+
+    def open(self, documents: DocumentArray, parameters: Parameters) -> DocumentArray:
+        """The first document is the encoder's description of the model, the others class names."""
+        with self._measured("open"):
+            if not len(documents) or documents[0].id != "model":
+                raise InvalidRequest("a job is opened through the encoder")
+            model = json.loads(documents[0].text)
+            names = [document.text or "" for document in documents[1:]]
+            spec = JobSpec.read(self.evaluator.task, parameters)
+            state = self.evaluator.open(spec, owner(parameters), model, names)
+            for kind, done, expected in (
+                (Kind.IMAGE, state["images"], spec.expected_images),
+                (Kind.TEXT, state["texts"], None),
+            ):
+                self.metrics.job_opened(
+                    self.evaluator.task, spec.job, kind, done=done, expected=expected
+                )
+            self._count_jobs()
+            return packed(state)
+
+    def prompts(self, documents: DocumentArray, parameters: Parameters) -> DocumentArray:
+        """Prompts of a classification job."""
+        if not isinstance(self.evaluator, ClassificationEvaluator):
+            raise InvalidRequest("only classification jobs have prompts")
+        with self._measured("prompts"):
+            batch = EncodedBatch.unpack(documents)
+            return self.evaluator.add_prompts(job_id(parameters), owner(parameters), batch).pack()
+
+    def add(self, documents: DocumentArray, parameters: Parameters) -> DocumentArray:
+        """Images or texts."""
+        with self._measured("add"):
+            batch = EncodedBatch.unpack(documents)
+            job = job_id(parameters)
+            outcome = self.evaluator.add(job, owner(parameters), batch)
+            self.metrics.job_documents(self.evaluator.task, job, batch.kind, outcome.counted)
+            return outcome.pack()
+
+    def result(self, parameters: Parameters) -> DocumentArray:
+        """The metrics and everything the server knows of how they came about."""
+        with self._measured("result"):
+            job = job_id(parameters)
+            answer = self.evaluator.result(job, owner(parameters))
+            self.metrics.job_closed(self.evaluator.task, job)
+            self._count_jobs()
+            return packed(answer)
+
+    def records(self, parameters: Parameters) -> DocumentArray:
+        """One page of what became of each document; `kind` is image, text or refused."""
+        with self._measured("records"):
+            job, who = job_id(parameters), owner(parameters)
+            kind = text_parameter(parameters, "kind")
+            if kind == "refused":
+                return packed({"records": self.evaluator.refused_records(job, who)})
+            if kind not in (Kind.IMAGE, Kind.TEXT):
+                raise InvalidRequest(f"parameter 'kind' is image, text or refused, not {kind!r}")
+            after = None
+            if "after_id" in parameters:
+                position = count_parameter(parameters, "after_index")
+                after = (position, text_parameter(parameters, "after_id"))
+            limit = count_parameter(parameters, "limit", 10_000)
+            page = self.evaluator.records(job, who, Kind(kind), after, limit)
+            return packed({"records": page})
+
+    def delete(self, parameters: Parameters) -> DocumentArray:
+        """Remove a job."""
+        with self._measured("delete"):
+            job = job_id(parameters)
+            self.evaluator.delete(job, owner(parameters))
+            self.metrics.job_closed(self.evaluator.task, job)
+            self._count_jobs()
+            return packed({"deleted": job})
+
+    def jobs(self, documents: DocumentArray, parameters: Parameters) -> DocumentArray:
+        """The owner's jobs, after those that another evaluator listed in the documents."""
+        with self._measured("jobs"):
+            states = self.evaluator.states(owner(parameters))
+            answer = [Document(text=json.dumps(state)) for state in states]
+            return DocumentArray([*(d for d in documents if d.text), *answer])
+
+    @contextmanager
+    def _measured(self, name: str) -> Iterator[None]:
+        with self.metrics.request(f"{self.evaluator.task}_{name}"):
+            yield
+
+    def _count_jobs(self) -> None:
+        for state, count in self.evaluator.store.states().items():
+            self.metrics.jobs(self.evaluator.task, state, count)
+
+
+def owner(parameters: Parameters) -> str:
+    """Who sent the request, as the gateway stamped it."""
+    return text_parameter(parameters, "owner")
+
+
+def packed(answer: Mapping[str, Any]) -> DocumentArray:
+    """One Document that holds the answer as JSON."""
+    return DocumentArray([Document(text=json.dumps(answer))])

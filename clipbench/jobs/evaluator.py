@@ -1,0 +1,240 @@
+"""What both evaluators share: opening a job, checking a batch against it, and its account."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clipbench.contract import Reason, Refusal
+from clipbench.contract.batches import BatchOutcome, EncodedBatch
+from clipbench.contract.documents import Item
+from clipbench.contract.endpoints import Kind, Task
+from clipbench.contract.limits import Limits
+from clipbench.contract.parameters import JobSpec
+from clipbench.errors import InvalidRequest, TooLarge
+from clipbench.jobs.job import Job
+from clipbench.jobs.store import JobStore
+from clipbench.metrics.scores import Scores
+from clipbench.metrics.vectors import Float32Array, invalid_rows, normalise
+
+Row = dict[str, Any]
+
+
+class Evaluator:
+    """A task's jobs. Subclasses say what a row holds and how the result is computed."""
+
+    task: Task
+
+    def __init__(self, store: JobStore, limits: Limits | None = None) -> None:
+        self.store = store
+        self.limits = limits or Limits()
+
+    def open(
+        self, spec: JobSpec, owner: str, model: Mapping[str, Any], class_names: Sequence[str]
+    ) -> Row:
+        """Create or resume a job; the answer says what it holds already."""
+        job = self.store.open(spec, owner, model, class_names)
+        return self.state(job)
+
+    def state(self, job: Job) -> Row:
+        """What a client sees of a job."""
+        refused = Counter(row.reason for row in self.store.refusals(job))
+        return {
+            "job": job.spec.job,
+            "task": self.task,
+            "owner": job.owner,
+            "state": "open" if job.result is None else "done",
+            "model": job.spec.options.model,
+            "dataset": job.spec.dataset,
+            "split": job.spec.split,
+            "images": self.store.count(job, Kind.IMAGE),
+            "texts": self.store.count(job, Kind.TEXT),
+            "prompts": self.store.prompt_count(job),
+            "expected_images": job.spec.expected_images,
+            "refused": dict(refused),
+            "created": job.created,
+            "updated": job.updated,
+        }
+
+    def states(self, owner: str) -> list[Row]:
+        """The owner's jobs, oldest first."""
+        return [self.state(job) for job in self.store.all(owner)]
+
+    def add(self, job_id: str, owner: str, batch: EncodedBatch) -> BatchOutcome:
+        """Count the batch's documents, each once. Raises InvalidRequest for a foreign batch."""
+        job = self.store.get(job_id, owner)
+        if batch.model != job.model["digest"]:
+            raise InvalidRequest(
+                f"the batch was encoded by another model or with other options than job "
+                f"{job_id!r} declares"
+            )
+        limit = self.limits.documents_per_job
+        if self.store.held(job, batch.kind) + len(batch.items) > limit:
+            raise TooLarge(f"a job holds at most {limit} documents of a kind")
+        unusable = invalid_rows(batch.embeddings) if batch.items else np.zeros(0, bool)
+        refused = list(batch.refused)
+        kept = []
+        for position, item in enumerate(batch.items):
+            refusal = (
+                Refusal(item.id, Reason.EMBEDDING_INVALID, "the embedding is zero or not finite")
+                if unusable[position]
+                else self.refuse(job, item, batch.kind)
+            )
+            if refusal is None:
+                kept.append(position)
+            else:
+                refused.append((item.index, refusal))
+        rows = self._rows(job, batch, kept)
+        added = self.store.add(job, batch.kind, rows, refused)
+        return BatchOutcome(added.counted, added.repeated, added.refused)
+
+    def refuse(self, job: Job, item: Item, kind: Kind) -> Refusal | None:
+        """A reason of this task to refuse an encoded document."""
+        return None
+
+    def evaluate(
+        self, job: Job, batch: EncodedBatch, embeddings: Float32Array, kept: Sequence[int]
+    ) -> list[Row]:
+        """What the task stores of each kept document beside its identity."""
+        raise NotImplementedError
+
+    def _rows(self, job: Job, batch: EncodedBatch, kept: Sequence[int]) -> list[Row]:
+        if not kept:
+            return []
+        unit = normalise(batch.embeddings[list(kept)])
+        truncated = set(batch.truncated)
+        columns = self.evaluate(job, batch, unit, kept)
+        return [
+            {
+                "job": job.key,
+                "kind": batch.kind,
+                "id": batch.items[position].id,
+                "position": batch.items[position].index,
+                "digest": batch.digests[position],
+                "truncated": position in truncated,
+                "labels": json.dumps(batch.items[position].labels),
+                "image_id": batch.items[position].image_id,
+                "embedding": None,
+                "rank": None,
+                "best": None,
+                "near_tie": False,
+                **extra,
+            }
+            for position, extra in zip(kept, columns, strict=True)
+        ]
+
+    def account(
+        self, job: Job, late: Sequence[tuple[Kind, int, Refusal]] = ()
+    ) -> tuple[Row, dict[str, Any]]:
+        """The documents of the result, and digests and duplicates of the data.
+
+        late: documents that turn out to be refused when the result is asked for.
+        """
+        absent = {(kind, refusal.id) for kind, _, refusal in late}
+        data = hashlib.sha256()
+        counted: Counter[str] = Counter()
+        contents: dict[Kind, Counter[str]] = {Kind.IMAGE: Counter(), Kind.TEXT: Counter()}
+        truncated = 0
+        for kind in contents:
+            columns = ("id", "position", "digest", "truncated", "labels", "image_id")
+            for row in self.store.documents(job, kind, *columns):
+                if (kind, row.id) in absent:
+                    continue
+                counted[kind] += 1
+                contents[kind][row.digest] += 1
+                truncated += row.truncated
+                line = [kind, row.id, row.position, row.digest, row.labels, row.image_id]
+                data.update(json.dumps(line).encode() + b"\n")
+        reasons = Counter(row.reason for row in self.store.refusals(job))
+        reasons.update(refusal.reason for _, _, refusal in late)
+        documents = {
+            "counted": counted.total(),
+            "refused": reasons.total(),
+            "refused_by_reason": dict(sorted(reasons.items())),
+            "truncated_texts": truncated,
+        }
+        return documents, {
+            "images": counted[Kind.IMAGE],
+            "texts": counted[Kind.TEXT],
+            "data_sha256": data.hexdigest(),
+            "duplicate_images": _duplicates(contents[Kind.IMAGE]),
+            "duplicate_texts": _duplicates(contents[Kind.TEXT]),
+        }
+
+    def records(
+        self, job_id: str, owner: str, kind: Kind, after: tuple[int, str] | None, limit: int
+    ) -> list[Row]:
+        """One page of the counted documents, in the order of position and id."""
+        job = self.store.get(job_id, owner)
+        if job.result is None:
+            raise InvalidRequest(f"job {job_id!r} has no result yet: ask for it before its records")
+        limit = min(limit, self.limits.records_per_page)
+        columns = ("id", "position", "labels", "rank", "best", "image_id")
+        page: list[Row] = []
+        for row in self.store.documents(job, kind, *columns, after=after):
+            if len(page) == limit:
+                break
+            page.append(
+                {
+                    "id": row.id,
+                    "index": row.position,
+                    "labels": json.loads(row.labels),
+                    "image_id": row.image_id,
+                    "rank": row.rank,
+                    "best": None if row.best is None else json.loads(row.best),
+                }
+            )
+        return page
+
+    def refused_records(self, job_id: str, owner: str) -> list[Row]:
+        """Every refused document of the job with its reason."""
+        job = self.store.get(job_id, owner)
+        stored = [
+            {
+                "kind": row.kind,
+                "id": row.id,
+                "index": row.position,
+                "reason": row.reason,
+                "detail": row.detail,
+            }
+            for row in self.store.refusals(job)
+        ]
+        return stored + list((job.result or {}).get("late_refusals", []))
+
+    def result(self, job_id: str, owner: str) -> Row:
+        """The metrics of what was counted; computed once until something changes."""
+        raise NotImplementedError
+
+    def delete(self, job_id: str, owner: str) -> None:
+        """Remove the job and everything of it."""
+        self.store.delete(self.store.get(job_id, owner))
+
+
+def score_columns(scores: Scores) -> Row:
+    """The scores as the result has them."""
+    return {
+        "metrics": scores.metrics,
+        "counts": {name: list(count) for name, count in scores.counts.items()},
+        "intervals": {name: [i.low, i.high] for name, i in scores.intervals.items()},
+    }
+
+
+def embedding_blocks(rows: Iterator[Any], size: int) -> Iterator[tuple[int, Float32Array]]:
+    """(first row, (size, d) float32) blocks from rows with an `embedding`."""
+    start, held = 0, []
+    for row in rows:
+        held.append(np.frombuffer(row.embedding, dtype="<f4"))
+        if len(held) == size:
+            yield start, np.stack(held)
+            start, held = start + len(held), []
+    if held:
+        yield start, np.stack(held)
+
+
+def _duplicates(contents: Counter[str]) -> int:
+    return contents.total() - len(contents)

@@ -1,0 +1,87 @@
+"""The tables that hold a job's state, the same for SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+
+def _job_key() -> Column[int]:
+    return Column("job", Integer, ForeignKey("jobs.key", ondelete="CASCADE"), nullable=False)
+
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("key", Integer, primary_key=True, autoincrement=True),
+    Column("task", String(32), nullable=False),
+    Column("id", String(128), nullable=False),
+    Column("owner", String(128), nullable=False),
+    Column("spec", Text, nullable=False),  # JSON of the open request's parameters
+    Column("model", Text, nullable=False),  # JSON of what the encoder says of the model
+    Column("class_names", Text, nullable=False),  # JSON list, label order
+    Column("created", Float, nullable=False),  # seconds since 1970
+    Column("updated", Float, nullable=False),
+    Column("result", Text),  # JSON, null until asked for and after every change
+    UniqueConstraint("task", "id"),
+)
+
+# one row a counted document
+documents = Table(
+    "documents",
+    metadata,
+    _job_key(),
+    Column("kind", String(8), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("truncated", Boolean, nullable=False),
+    Column("labels", Text, nullable=False),  # JSON list; empty in retrieval
+    Column("image_id", Text, nullable=False),  # what a text describes; empty for an image
+    Column("embedding", LargeBinary),  # retrieval and multilabel: float32, normalised
+    Column("rank", BigInteger),  # 1-based; null until known
+    Column("best", Text),  # JSON list of the best classes
+    Column("near_tie", Boolean, nullable=False, default=False),
+    PrimaryKeyConstraint("job", "kind", "id"),
+)
+Index("documents_in_order", documents.c.job, documents.c.kind, documents.c.position, documents.c.id)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    _job_key(),
+    Column("kind", String(8), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    PrimaryKeyConstraint("job", "kind", "id", "position"),
+)
+
+prompts = Table(
+    "prompts",
+    metadata,
+    _job_key(),
+    Column("class_index", Integer, nullable=False),
+    Column("template_index", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("truncated", Boolean, nullable=False),
+    Column("embedding", LargeBinary, nullable=False),  # float32, as the model gives it
+    PrimaryKeyConstraint("job", "class_index", "template_index"),
+)

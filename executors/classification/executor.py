@@ -1,0 +1,57 @@
+"""The door of classification jobs. All of the work is in clipbench.jobs.classification."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from docarray import DocumentArray
+from jina import Executor, requests
+
+from clipbench import config
+from clipbench.contract import endpoints
+from clipbench.contract.endpoints import Task
+from clipbench.jobs.classification import ClassificationEvaluator
+from clipbench.jobs.door import Door
+from clipbench.jobs.store import JobStore
+from clipbench.profiling.exporter import start_exporter
+from clipbench.profiling.metrics import Metrics
+
+
+class ClassificationExecutor(Executor):
+    """Zero-shot classification: prompts, then images with labels, then the result."""
+
+    def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        loaded = config.load(settings)
+        limits = loaded.limits()
+        url = loaded.database_url(Task.CLASSIFICATION)
+        store = JobStore(url, Task.CLASSIFICATION, max_jobs=limits.jobs)
+        self.door = Door(ClassificationEvaluator(store, limits), Metrics("classification"))
+        start_exporter(loaded.classification_metrics_port, "classification", loaded.metrics_host)
+
+    @requests(on=endpoints.CLASSIFICATION_OPEN)
+    def open(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.open(docs, parameters)
+
+    @requests(on=endpoints.CLASSIFICATION_PROMPTS)
+    def prompts(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.prompts(docs, parameters)
+
+    @requests(on=endpoints.CLASSIFICATION_IMAGES)
+    def images(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.add(docs, parameters)
+
+    @requests(on=endpoints.CLASSIFICATION_RESULT)
+    def result(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.result(parameters)
+
+    @requests(on=endpoints.CLASSIFICATION_RECORDS)
+    def records(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.records(parameters)
+
+    @requests(on=endpoints.CLASSIFICATION_DELETE)
+    def delete(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.delete(parameters)
+
+    @requests(on=endpoints.JOBS)
+    def jobs(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.jobs(docs, parameters)

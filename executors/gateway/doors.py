@@ -1,0 +1,116 @@
+"""Who is at the door: the token check of gRPC and of HTTP, both before anything is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any
+
+import grpc
+from jina.serve.runtimes.servers.grpc import GRPCServer
+from jina.serve.runtimes.servers.http import FastAPIBaseServer
+
+from clipbench.access.tokens import ANYBODY, Caller, Tokens
+from clipbench.errors import Unauthorized
+
+caller: ContextVar[Caller] = ContextVar("caller", default=ANYBODY)
+
+_OPEN_TO_ALL = "/grpc.health.v1.Health/"
+_HTTP_OPEN_TO_ALL = {"/"}  # Jina's health check
+
+
+class GrpcDoor(grpc.aio.ServerInterceptor):
+    """Reads the `authorization` metadata that clip_client sends as its credential."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self.tokens = tokens
+
+    def install(self, server: GRPCServer) -> None:
+        """Before the server is set up."""
+        present = list(server.grpc_tracing_server_interceptors or [])
+        server.grpc_tracing_server_interceptors = [self, *present]
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        """Set the caller, or answer UNAUTHENTICATED."""
+        if handler_call_details.method.startswith(_OPEN_TO_ALL):
+            return await continuation(handler_call_details)
+        metadata = dict(handler_call_details.invocation_metadata or ())
+        try:
+            caller.set(self.tokens.caller(metadata.get("authorization")))
+        except Unauthorized as error:
+            return _refusal(await continuation(handler_call_details), str(error))
+        return await continuation(handler_call_details)
+
+
+def _refusal(handler: grpc.RpcMethodHandler, reason: str) -> grpc.RpcMethodHandler:
+    async def refuse(_request: Any, context: grpc.aio.ServicerContext) -> None:
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, reason)
+
+    async def refuse_stream(_request: Any, context: grpc.aio.ServicerContext) -> Any:
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, reason)
+        yield  # an abort raises; this makes the function a generator
+
+    codec = (handler.request_deserializer, handler.response_serializer)
+    if handler.request_streaming and handler.response_streaming:
+        return grpc.stream_stream_rpc_method_handler(refuse_stream, *codec)
+    if handler.response_streaming:
+        return grpc.unary_stream_rpc_method_handler(refuse_stream, *codec)
+    return grpc.unary_unary_rpc_method_handler(refuse, *codec)
+
+
+class HttpDoor:
+    """ASGI middleware: the `Authorization` header, and a bound on the body."""
+
+    def __init__(self, tokens: Tokens, body_bytes: int) -> None:
+        self.tokens, self.body_bytes = tokens, body_bytes
+
+    def install(self, server: FastAPIBaseServer) -> None:
+        """Wrap the app that the server makes when it is set up."""
+        door = self
+        made = type(server).app
+
+        class Guarded(type(server)):  # type: ignore[misc]
+            @property
+            def app(self) -> Any:
+                app = made.fget(self)
+                app.add_middleware(_Middleware, door=door)
+                return app
+
+        server.__class__ = Guarded
+
+
+class _Middleware:
+    def __init__(self, app: Any, door: HttpDoor) -> None:
+        self.app, self.door = app, door
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"] in _HTTP_OPEN_TO_ALL:
+            await self.app(scope, receive, send)
+            return
+        headers = {
+            name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        try:
+            caller.set(self.door.tokens.caller(headers.get("authorization")))
+        except Unauthorized as error:
+            await _answer(send, 401, str(error))
+            return
+        length = headers.get("content-length", "")
+        if not length.isdigit() and scope["method"] in ("POST", "PUT", "PATCH", "DELETE"):
+            await _answer(send, 411, "state the body's length in Content-Length")
+        elif length.isdigit() and int(length) > self.door.body_bytes:
+            await _answer(send, 413, f"the limit on a request is {self.door.body_bytes} bytes")
+        else:
+            await self.app(scope, receive, send)
+
+
+async def _answer(send: Any, status: int, reason: str) -> None:
+    body = json.dumps({"detail": reason}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

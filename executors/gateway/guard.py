@@ -1,0 +1,129 @@
+"""What stands between a request and the Flow, whichever door it came through."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from docarray import DocumentArray
+from jina.proto import jina_pb2
+from jina.serve.executors import __dry_run_endpoint__
+from jina.serve.runtimes.gateway.streamer import GatewayStreamer
+from jina.types.request.data import DataRequest
+
+from clipbench.access.rates import RateLimit
+from clipbench.access.tokens import Role, role_for
+from clipbench.config import Settings
+from clipbench.errors import (
+    ClipbenchError,
+    InvalidRequest,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    UnknownName,
+)
+from clipbench.jobs.job import ADMIN
+from clipbench.profiling.metrics import Metrics
+from executors.gateway.doors import caller
+
+Handler = Callable[..., tuple[asyncio.Future[Any], asyncio.Future[Any] | None]]
+_QUEUE_FACTOR = 16  # requests that may wait for each that is worked on
+
+
+class Guard:
+    """Refuses what the Flow would not: a response with an error instead of a silent success."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.limits = settings.limits()
+        self.metrics = metrics
+        self.rates = RateLimit(settings.rate_limit)
+        self.max_in_flight = settings.max_in_flight
+        self._slots = asyncio.Semaphore(settings.max_in_flight)
+        self._waiting = 0
+        self._known: frozenset[str] = frozenset()
+
+    def install(self, streamer: GatewayStreamer) -> None:
+        """Every request of gRPC and HTTP passes the streamer's request handler."""
+        self._topology, self._pool = streamer.topology_graph, streamer._connection_pool
+        self._handler: Handler = streamer._streamer._request_handler
+        streamer._streamer._request_handler = self.handle
+
+    def handle(self, request: DataRequest, return_type: Any) -> Any:
+        """In the place of Jina's own handler: (response, nothing that floats)."""
+        return asyncio.ensure_future(self._answer(request, return_type)), None
+
+    async def _answer(self, request: DataRequest, return_type: Any) -> DataRequest:
+        endpoint = request.header.exec_endpoint
+        try:
+            await self._check(request, endpoint)
+        except ClipbenchError as error:
+            with self.metrics.request("refused"):
+                return _refused(request, error)
+        self._waiting += 1
+        self.metrics.queue_depth("gateway", max(0, self._waiting - self.max_in_flight))
+        try:
+            async with self._slots:
+                with self.metrics.request(_series(endpoint)):
+                    future, _ = self._handler(request=request, return_type=return_type)
+                    response = await future
+        finally:
+            self._waiting -= 1
+        # a traceback tells a stranger of the server's files; the reason is in the description
+        response.header.status.exception.ClearField("stacks")
+        return response
+
+    async def _check(self, request: DataRequest, endpoint: str) -> None:
+        who = caller.get()
+        if endpoint != __dry_run_endpoint__:
+            if endpoint not in await self._endpoints():
+                raise UnknownName("endpoint", endpoint, self._public())
+            if who.role < (needed := role_for(endpoint)):
+                raise Unauthorized(
+                    f"{endpoint} needs a token with the role {needed.name.lower()}, "
+                    f"this one has {who.role.name.lower()}"
+                )
+        if not self.rates.allows(who.owner):
+            raise Unavailable(
+                f"more than {self.rates.per_second:g} requests a second with this token; slow down"
+            )
+        if self._waiting >= self.max_in_flight * _QUEUE_FACTOR:
+            raise Unavailable(f"{self._waiting} requests wait already; try again later")
+        if request.nbytes > self.limits.request_bytes:
+            raise TooLarge(
+                f"a request of {request.nbytes} bytes; the limit is {self.limits.request_bytes}"
+            )
+        # a client may address neither one Executor nor one Executor's parameters
+        request.header.target_executor = ""
+        parameters = request.parameters
+        if any("__" in name for name in parameters):
+            raise InvalidRequest("a parameter's name may not hold two underscores in a row")
+        if role_for(endpoint) >= Role.SUBMIT:
+            parameters["owner"] = (
+                ADMIN if who.role is Role.ADMIN and parameters.get("all_owners") else who.owner
+            )
+            request.parameters = parameters
+
+    async def _endpoints(self) -> frozenset[str]:
+        if not self._known:
+            found = await self._topology._get_all_endpoints(self._pool)
+            self._known = frozenset(found or ()) - {__dry_run_endpoint__}
+        return self._known
+
+    def _public(self) -> list[str]:
+        return [name for name in self._known if not name.startswith("_")]
+
+
+def _series(endpoint: str) -> str:
+    """One series for all models' endpoints."""
+    return "/encode" if endpoint.startswith("/encode/") else endpoint
+
+
+def _refused(request: DataRequest, error: ClipbenchError) -> DataRequest:
+    request.data.docs = DocumentArray()
+    status = request.header.status
+    status.code = jina_pb2.StatusProto.ERROR
+    status.description = f"{type(error).__name__}: {error}"
+    status.exception.name = type(error).__name__
+    status.exception.args.append(str(error))
+    return request

@@ -1,0 +1,53 @@
+"""The door of retrieval jobs. All of the work is in clipbench.jobs.retrieval."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from docarray import DocumentArray
+from jina import Executor, requests
+
+from clipbench import config
+from clipbench.contract import endpoints
+from clipbench.contract.endpoints import Task
+from clipbench.jobs.door import Door
+from clipbench.jobs.retrieval import RetrievalEvaluator
+from clipbench.jobs.store import JobStore
+from clipbench.profiling.exporter import start_exporter
+from clipbench.profiling.metrics import Metrics
+
+
+class RetrievalExecutor(Executor):
+    """Zero-shot retrieval: images, texts that name their image, then the result."""
+
+    def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        loaded = config.load(settings)
+        limits = loaded.limits()
+        url = loaded.database_url(Task.RETRIEVAL)
+        store = JobStore(url, Task.RETRIEVAL, max_jobs=limits.jobs)
+        self.door = Door(RetrievalEvaluator(store, limits), Metrics("retrieval"))
+        start_exporter(loaded.retrieval_metrics_port, "retrieval", loaded.metrics_host)
+
+    @requests(on=endpoints.RETRIEVAL_OPEN)
+    def open(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.open(docs, parameters)
+
+    @requests(on=[endpoints.RETRIEVAL_IMAGES, endpoints.RETRIEVAL_TEXTS])
+    def add(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.add(docs, parameters)
+
+    @requests(on=endpoints.RETRIEVAL_RESULT)
+    def result(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.result(parameters)
+
+    @requests(on=endpoints.RETRIEVAL_RECORDS)
+    def records(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.records(parameters)
+
+    @requests(on=endpoints.RETRIEVAL_DELETE)
+    def delete(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.delete(parameters)
+
+    @requests(on=endpoints.JOBS)
+    def jobs(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.jobs(docs, parameters)
