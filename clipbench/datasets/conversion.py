@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from clipbench.datasets.dataset import Dataset
+from clipbench.datasets.entries import image_kind
 from clipbench.datasets.layouts import wds
 from clipbench.datasets.tarstream import BLOCK
 from clipbench.datasets.types import Document, Image, Task, Text
@@ -20,14 +21,6 @@ from clipbench.errors import DataError, InvalidRequest
 
 SHARD_SIZE = 10_000
 _MAX_SHARD_BYTES = 1_000_000_000
-_MAGIC = (
-    (b"\x89PNG", "png"),
-    (b"\xff\xd8", "jpg"),
-    (b"GIF8", "gif"),
-    (b"BM", "bmp"),
-    (b"II*\0", "tif"),
-    (b"MM\0*", "tif"),
-)
 
 
 @dataclass(frozen=True)
@@ -67,13 +60,6 @@ def convert(dataset: Dataset, out: Path, shard_size: int = SHARD_SIZE) -> Conver
     (partial / wds.SHARDS).write_text(f"{writer.shards}\n")
     partial.rename(target)
     return Converted(out, writer.images, writer.captions, writer.shards, writer.refused)
-
-
-def image_suffix(data: bytes) -> str:
-    """The suffix for these bytes by how they begin; `jpg` when that says nothing."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    return next((suffix for magic, suffix in _MAGIC if data.startswith(magic)), "jpg")
 
 
 @dataclass
@@ -119,7 +105,7 @@ class _Writer:
             return
         shard = self._room()
         key = f"s{self.images:07d}"
-        _add(shard, f"{key}.{image_suffix(sample.image.data)}", sample.image.data)
+        _add(shard, f"{key}.{image_kind(sample.image.data) or 'jpg'}", sample.image.data)
         _add(shard, f"{key}.{label[0]}", label[1])
         self.images += 1
         self.captions += len(sample.captions)

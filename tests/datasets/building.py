@@ -43,6 +43,7 @@ def write(folder: Path, files: dict[str, bytes | str]) -> Path:
     for name, data in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # it may be a link to a file of another test
         path.write_bytes(data if isinstance(data, bytes) else data.encode())
     return folder
 
@@ -119,6 +120,7 @@ def parquet(
     names: Sequence[str] = (),
     captions: Sequence[object] | None = None,
     split: str = "test",
+    part: int = 0,
     rows_per_group: int = 100,
 ) -> Path:
     """A Parquet file as the `datasets` library writes it."""
@@ -133,7 +135,8 @@ def parquet(
         info = {"info": {"features": {"image": {"_type": "Image"}, "label": feature}}}
         table = table.replace_schema_metadata({"huggingface": json.dumps(info)})
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{split}-00000-of-00001.parquet"
+    target = folder / f"{split}-{part:05d}-of-00002.parquet"
+    target.unlink(missing_ok=True)
     pq.write_table(table, target, row_group_size=rows_per_group, compression="none")
     return folder
 

@@ -44,7 +44,7 @@ def open_parts(path: Path, split: str | None) -> Contents:
     split, parts = _choose_split(_parts(path), split, path)
     schema = next((s for part in parts if (s := _schema(part)) is not None), None)
     if schema is None:
-        raise DataError(f"{path}: none of the {len(parts)} files is Parquet")
+        raise DataError(f"{parts[0]} is no Parquet file, or is cut off or damaged")
     if "image" not in schema.names:
         raise DataError(f"{path} has no column image, but {', '.join(schema.names)}")
     label = next((name for name in LABELS if name in schema.names), None)

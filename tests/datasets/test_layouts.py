@@ -1,0 +1,328 @@
+"""One's own data: each layout is recognised and read, good and bad, and ambiguity is said."""
+
+import json
+import os
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from clipbench.contract import Reason
+from clipbench.datasets import Image, Task, Text, Unreadable, open_dataset
+from clipbench.errors import DataError, InvalidRequest, UnknownName
+from tests.datasets import building
+from tests.datasets.building import png, write
+
+CAPTIONS = [["one", "two, or so"], ["three"], ["four", "five", "six"]]
+
+
+def captions_of(dataset):
+    """Captions by image content, in order."""
+    found = {}
+    for document in dataset.documents():
+        if isinstance(document, Image):
+            data = document.data
+            found[data] = []
+        else:
+            assert isinstance(document, Text)
+            found[data].append(document.text)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("layout", "build"),
+    [
+        ("wds", lambda d: building.wds(d, [building.captioned_shard(CAPTIONS)], kind="retrieval")),
+        ("captions", lambda d: building.captions_beside(d, CAPTIONS)),
+        ("csv", lambda d: building.csv_table(d, CAPTIONS)),
+        ("csv", lambda d: building.csv_table(d, CAPTIONS, ";")),
+        ("csv", lambda d: building.csv_table(d, CAPTIONS, "\t")),
+        ("parquet", lambda d: building.parquet(d, captions=CAPTIONS)),
+        ("flickr", lambda d: building.flickr(d, CAPTIONS)),
+        ("flickr", lambda d: building.flickr(d, CAPTIONS, "results_20130124.token")),
+        ("flickr", lambda d: building.flickr(d, CAPTIONS, "results.csv")),
+        ("coco", lambda d: building.coco(d, CAPTIONS)),
+    ],
+)
+def test_captions_are_the_same_in_every_layout(tmp_path, layout, build):
+    dataset = open_dataset(build(tmp_path / "my-images"))
+    assert (dataset.id, dataset.layout, dataset.task) == ("my-images", layout, Task.RETRIEVAL)
+    assert captions_of(dataset) == {png(n): texts for n, texts in enumerate(CAPTIONS)}
+    assert dataset.images in (3, None)
+    assert [d.index for d in dataset.documents() if isinstance(d, Text)] == list(range(6))
+
+
+@pytest.mark.parametrize(
+    ("layout", "build"),
+    [
+        (
+            "wds",
+            lambda d, y: building.wds(d, [building.labelled_shard(y)], classnames="0\n1\n2\n"),
+        ),
+        ("classes", building.class_folders),
+        ("parquet", lambda d, y: building.parquet(d, labels=y, names=("0", "1", "2"))),
+    ],
+)
+def test_labels_are_the_same_in_every_layout(tmp_path, layout, build):
+    dataset = open_dataset(build(tmp_path, [2, 0, 1, 2]))
+    assert (dataset.layout, dataset.task, dataset.split) == (layout, Task.CLASSIFICATION, "test")
+    assert dataset.classnames == ("0", "1", "2")
+    found = {d.data: d.labels for d in dataset.documents()}
+    assert found == {png(0): (2,), png(1): (0,), png(2): (1,), png(3): (2,)}
+
+
+# class folders
+
+
+def test_class_names_are_folder_names_with_spaces_in_the_order_of_the_names(tmp_path):
+    files = {"golden_retriever/a.jpg": png(0), "Zebra/deep/er/b.JPG": png(1), "cat/c.png": png(2)}
+    dataset = open_dataset(write(tmp_path, {**files, "cat/notes.md": "", ".hidden/x.png": "x"}))
+    assert dataset.classnames == ("Zebra", "cat", "golden retriever")
+    assert [(d.id, d.labels) for d in dataset.documents()] == [
+        ("Zebra/deep/er/b.JPG", (0,)),
+        ("cat/c.png", (1,)),
+        ("golden_retriever/a.jpg", (2,)),
+    ]
+    assert dataset.images == 3
+    assert dataset.split == "all"
+
+
+def test_better_class_names_and_templates_may_lie_beside_the_folders(tmp_path):
+    write(tmp_path, {"n1/a.jpg": png(0), "n2/b.jpg": png(1), "classnames.txt": "tench\ngoldfish\n"})
+    write(tmp_path, {"zeroshot_classification_templates.txt": "a {c}\n"})
+    dataset = open_dataset(tmp_path)
+    assert (dataset.classnames, dataset.templates) == (("tench", "goldfish"), ("a {c}",))
+    write(tmp_path, {"classnames.txt": "tench\n"})
+    with pytest.raises(DataError, match="1 names for 2 class folders"):
+        open_dataset(tmp_path)
+
+
+def test_split_folders_are_not_classes(tmp_path):
+    building.class_folders(tmp_path, [0, 1], split="train")
+    building.class_folders(tmp_path, [1, 0, 1], split="val")
+    assert open_dataset(tmp_path).split == "val"
+    assert open_dataset(tmp_path, split="train").images == 2
+    with pytest.raises(UnknownName, match="train"):
+        open_dataset(tmp_path, split="test")
+
+
+def test_a_file_name_that_is_not_utf8_has_a_printable_id(tmp_path):
+    write(tmp_path, {"a/1.png": png(0), "b/2.png": png(1)})
+    with open(os.fsencode(tmp_path) + b"/a/\xff.png", "wb") as file:
+        file.write(png(3))
+    ids = [d.id for d in open_dataset(tmp_path).documents()]
+    assert ids == ["a/1.png", "a/\\xff.png", "b/2.png"]
+
+
+# images with a text beside each
+
+
+def test_an_image_without_its_text_and_a_text_without_its_image_are_refused(tmp_path):
+    write(tmp_path, {"a.jpg": png(0), "a.txt": "one", "b.jpg": png(1), "c.txt": "three"})
+    write(tmp_path, {"README.txt": "not a caption"})
+    documents = list(open_dataset(tmp_path).documents())
+    assert [(d.id, getattr(d, "reason", None)) for d in documents] == [
+        ("a.jpg", None),
+        ("a.jpg#0", None),
+        ("b.jpg", Reason.MEMBER_MISSING),
+        ("c.txt", Reason.MEMBER_MISSING),
+        ("c.txt#0", Reason.IMAGE_REFUSED),
+    ]
+
+
+def test_class_folders_with_texts_are_ambiguous_until_the_layout_is_named(tmp_path):
+    write(tmp_path, {"a/1.jpg": png(0), "a/1.txt": "one", "b/2.jpg": png(1), "b/2.txt": "two"})
+    with pytest.raises(InvalidRequest, match=r"captions .* or classes"):
+        open_dataset(tmp_path)
+    assert open_dataset(tmp_path, layout="classes").task is Task.CLASSIFICATION
+    assert open_dataset(tmp_path, layout="captions").task is Task.RETRIEVAL
+
+
+def test_a_folder_of_nothing_known_says_what_is_known(tmp_path):
+    write(tmp_path, {"a.jpg": png(0), "b.jpg": png(1)})
+    with pytest.raises(DataError, match="classes: a folder of images for each class"):
+        open_dataset(tmp_path)
+    with pytest.raises(UnknownName, match="classes"):
+        open_dataset(tmp_path, layout="class")
+
+
+def test_a_name_that_is_neither_known_nor_there_names_near_ones(tmp_path):
+    with pytest.raises(UnknownName, match="vtab/cifar100"):
+        open_dataset("cifar100")
+    with pytest.raises(UnknownName):
+        open_dataset(tmp_path / "nothing")
+
+
+# CSV
+
+
+def test_bad_rows_of_a_csv_are_refused_and_the_others_read(tmp_path):
+    rows = b"caption,Image\nfine,1.png\nonly one column\n\nsch\xf6n,1.png\n,2.png\ngone,3.png\n"
+    write(tmp_path, {"1.png": png(1), "2.png": png(2), "table.csv": rows})
+    documents = list(open_dataset(tmp_path / "table.csv").documents())
+    assert [(d.id, getattr(d, "reason", None)) for d in documents] == [
+        ("table.csv line 3!0", Reason.MEMBER_MISSING),
+        ("1.png", None),
+        ("1.png#0", None),
+        ("1.png#1", Reason.TEXT_NOT_UTF8),
+        ("2.png", None),
+        ("2.png#0", Reason.EMPTY),
+        ("3.png", Reason.MEMBER_MISSING),
+        ("3.png#0", Reason.IMAGE_REFUSED),
+    ]
+
+
+def test_a_csv_may_name_images_by_absolute_path_and_quote_line_breaks(tmp_path):
+    image = write(tmp_path / "elsewhere", {"1.png": png(1)}) / "1.png"
+    write(tmp_path / "data", {"t.csv": f'filepath,title,extra\n{image},"two\nlines",x\n'})
+    _, text = open_dataset(tmp_path / "data/t.csv").documents()
+    assert text.text == "two\nlines"
+
+
+def test_a_csv_without_the_columns_is_no_data_set(tmp_path):
+    write(tmp_path, {"t.csv": "image,label\n1.png,cat\n"})
+    with pytest.raises(DataError, match="no known way"):
+        open_dataset(tmp_path / "t.csv")
+    with pytest.raises(DataError, match="column caption"):
+        open_dataset(tmp_path / "t.csv", layout="csv")
+
+
+def test_a_csv_row_never_opens_a_device(tmp_path):
+    write(tmp_path, {"t.csv": "image,caption\n/dev/zero,endless\n"})
+    image, _ = open_dataset(tmp_path / "t.csv").documents()
+    assert image.reason is Reason.MEMBER_MISSING
+
+
+# Parquet
+
+
+def test_a_parquet_row_may_hold_a_set_of_labels(tmp_path):
+    building.parquet(tmp_path, labels=[[2, 0], [], [1]], names=("x", "y", "z"))
+    dataset = open_dataset(tmp_path)
+    assert dataset.multilabel
+    assert [d.labels for d in dataset.documents()] == [(0, 2), (), (1,)]
+
+
+def test_a_parquet_file_may_hold_plain_bytes_and_one_caption(tmp_path):
+    table = pa.table({"image": [png(0), None, png(2)], "text": ["one", "two", None]})
+    pq.write_table(table, tmp_path / "pairs.parquet")
+    documents = list(open_dataset(tmp_path / "pairs.parquet").documents())
+    assert [(d.id, getattr(d, "reason", None)) for d in documents] == [
+        ("0/0", None),
+        ("0/0#0", None),
+        ("0/1", Reason.MEMBER_MISSING),
+        ("0/1#0", Reason.IMAGE_REFUSED),
+        ("0/2", Reason.MEMBER_MISSING),
+    ]
+
+
+def test_parquet_without_class_names_takes_them_from_the_file_beside_it(tmp_path):
+    building.parquet(tmp_path, labels=[1, None, 0])
+    with pytest.raises(DataError, match="names no classes"):
+        open_dataset(tmp_path)
+    write(tmp_path, {"classnames.txt": "cat\ndog\n"})
+    dataset = open_dataset(tmp_path)
+    assert dataset.classnames == ("cat", "dog")
+    assert [getattr(d, "labels", None) for d in dataset.documents()] == [(1,), None, (0,)]
+
+
+def test_splits_of_parquet_files_are_told_by_their_names(tmp_path):
+    building.parquet(tmp_path / "data", captions=["a", "b"], split="train")
+    building.parquet(tmp_path / "data", captions=["c"], split="test")
+    assert open_dataset(tmp_path).images == 1
+    assert open_dataset(tmp_path, split="train").images == 2
+    with pytest.raises(UnknownName, match="train"):
+        open_dataset(tmp_path, split="val")
+
+
+def test_parquet_with_labels_and_captions_is_ambiguous(tmp_path):
+    table = pa.table({"image": [png(0)], "label": [1], "caption": ["one"]})
+    pq.write_table(table, tmp_path / "both.parquet")
+    with pytest.raises(InvalidRequest, match="one column of labels"):
+        open_dataset(tmp_path)
+
+
+# the originals
+
+
+def test_a_flickr_caption_with_commas_and_quotes_is_read_as_meant(tmp_path):
+    rows = ["image,caption", '1.jpg,"A man , in ""red"" , runs ."']
+    rows += ["1.jpg,A dog , too .", '1.jpg,Say "hi" .']
+    write(tmp_path, {"Images/1.jpg": png(1), "captions.txt": "\n".join(rows)})
+    assert list(captions_of(open_dataset(tmp_path)).values()) == [
+        ['A man , in "red" , runs .', "A dog , too .", 'Say "hi" .']
+    ]
+
+
+def test_the_line_of_flickr30k_without_its_second_bar_is_read(tmp_path):
+    lines = ["image_name| comment_number| comment", "1.jpg| 3|  A cat .", "1.jpg| 4   A dog runs ."]
+    write(tmp_path, {"flickr30k_images/1.jpg": png(1), "results.csv": "\n".join(lines)})
+    assert list(captions_of(open_dataset(tmp_path)).values()) == [["A cat .", "A dog runs ."]]
+
+
+def test_a_flickr_image_that_is_named_and_not_there_is_refused(tmp_path):
+    token = "1.jpg#0\tA child .\n2.jpg.1#0\tA dog .\nno caption here\n"
+    write(tmp_path, {"Flicker8k_Dataset/1.jpg": png(1), "Flickr8k.token.txt": token})
+    refused = [d for d in open_dataset(tmp_path).documents() if isinstance(d, Unreadable)]
+    assert [(d.id, d.reason) for d in refused] == [
+        ("Flickr8k.token.txt line 3!0", Reason.MEMBER_MISSING),
+        ("2.jpg.1", Reason.MEMBER_MISSING),
+        ("2.jpg.1#0", Reason.IMAGE_REFUSED),
+    ]
+
+
+def test_the_usual_split_of_flickr_comes_from_a_karpathy_file(tmp_path):
+    building.flickr(tmp_path, CAPTIONS)
+    with pytest.raises(DataError, match="test_karpathy"):
+        open_dataset(tmp_path, split="test")
+    items = [
+        {"filename": f"{n}.jpg", "split": split, "sentences": [{"raw": f"{split} {n}"}]}
+        for n, split in enumerate(("train", "test", "test"))
+    ]
+    write(tmp_path, {"dataset_flickr8k.json": json.dumps({"images": items})})
+    assert captions_of(open_dataset(tmp_path, split="test")) == {
+        png(1): ["test 1"],
+        png(2): ["test 2"],
+    }
+    assert open_dataset(tmp_path).split == "all"
+    (tmp_path / "dataset_flickr8k.json").unlink()
+    write(tmp_path, {"flickr8k_test_karpathy.txt": "image,caption\n2.jpg,two\n"})
+    assert captions_of(open_dataset(tmp_path, split="test")) == {png(2): ["two"]}
+
+
+def test_coco_is_read_from_annotations_of_one_split_too(tmp_path):
+    annotations = {
+        "images": [{"id": 7, "file_name": "b.jpg"}, {"id": 3, "file_name": "a.jpg"}],
+        "annotations": [
+            {"id": 1, "image_id": 3, "caption": "first\n"},
+            {"id": 2, "image_id": 7, "caption": "second"},
+            {"id": 3, "image_id": 9, "caption": "of nothing"},
+        ],
+    }
+    write(tmp_path, {"val2014/a.jpg": png(0), "val2014/b.jpg": png(1)})
+    write(tmp_path, {"coco_test_karpathy.json": json.dumps(annotations)})
+    gap, *documents = open_dataset(tmp_path).documents()
+    assert gap.source == "coco_test_karpathy.json annotations[2]"
+    assert [getattr(d, "text", None) for d in documents] == [None, "first", None, "second"]
+
+
+def test_a_karpathy_file_that_is_cut_off_gives_what_came_before(tmp_path):
+    folder = building.coco(tmp_path, CAPTIONS)
+    text = (folder / "dataset_coco.json").read_text()
+    (folder / "dataset_coco.json").write_text(text[: text.rindex("four")])
+    gap, *documents = open_dataset(tmp_path).documents()
+    assert gap.reason is Reason.SHARD_DAMAGED
+    assert sum(isinstance(d, Image) for d in documents) == 2
+
+
+def test_a_karpathy_file_larger_than_a_piece_is_read_whole(tmp_path):
+    captions = [[f"{n} {'word ' * 40}".strip()] for n in range(3000)]
+    dataset = open_dataset(building.coco(tmp_path, captions))
+    assert dataset.images == 3000
+    assert list(captions_of(dataset).values()) == captions
+
+
+def test_one_s_own_data_never_pass_for_a_registered_set(tmp_path):
+    folder = building.captions_beside(tmp_path / "flickr8k", CAPTIONS)
+    assert open_dataset(folder).id == "local/flickr8k"
+    assert open_dataset("flickr8k", root=tmp_path).id == "flickr8k"
