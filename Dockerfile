@@ -1,24 +1,17 @@
 # Two images from one file, both non-root and without build tools:
 #   slim     gateway, evaluators, profiler, client: no torch, no CUDA
 #   encoder  the same and torch, ONNX Runtime, CUDA
-# The packages' layers depend on a lock alone, so that a change of code rebuilds none of them.
+# The packages' layers depend on a lock alone, so that a change of code rebuilds none of them, and the
+# encoder's stand on the slim ones, so that a host keeps those once.
 FROM python:3.11-slim-bookworm AS base
-ENV PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1 \
-    PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    PIP_NO_CACHE_DIR=1 \
-    PATH=/opt/venv/bin:$PATH
-
-FROM base AS slim-packages
-COPY requirements-slim.lock /locks/
-RUN python3 -m venv /opt/venv \
- && pip install --no-deps --no-compile -r /locks/requirements-slim.lock
-
-FROM base AS runtime
 # 10001: a number that Kubernetes and volumes can name; the folders are where volumes are mounted
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin clipbench \
  && install -d -o clipbench -g clipbench /data/state /data/weights /results
-ENV HOME=/tmp \
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1 \
+    HOME=/tmp \
     HF_HOME=/data/weights/huggingface \
     MPLCONFIGDIR=/tmp/matplotlib \
     JINA_OPTOUT_TELEMETRY=1 \
@@ -27,36 +20,40 @@ ENV HOME=/tmp \
     CLIPBENCH_STATE=/data/state \
     CLIPBENCH_WEIGHTS=/data/weights
 WORKDIR /app
-# what a container is, unless told otherwise: a command line that says what it can do
+# the address comes from CLIPBENCH_HEALTH; without one there is nothing to check
+HEALTHCHECK --interval=10s --timeout=10s --start-period=180s --retries=3 \
+    CMD ["python", "deploy/container/healthy.py"]
 CMD ["clipbench", "--help"]
-# the address is the one that the service listens on; see deploy/container/healthy.py
-HEALTHCHECK --interval=15s --timeout=10s --start-period=180s --retries=3 \
-    CMD ["python", "/app/deploy/container/healthy.py"]
 
-FROM runtime AS slim
-COPY --from=slim-packages /opt/venv /opt/venv
+FROM base AS slim-packages
+COPY requirements-slim.lock /locks/
+RUN python3 -m venv /opt/venv \
+ && pip install --quiet --no-deps -r /locks/requirements-slim.lock
+
+FROM slim-packages AS slim
 COPY pyproject.toml README.md flow.yml ./
 COPY deploy/container deploy/container
 COPY executors executors
 COPY client client
 COPY clipbench clipbench
-RUN pip install --quiet --no-deps --no-build-isolation --editable .
+RUN pip install --quiet --no-deps --no-build-isolation --editable . \
+ && python -m compileall -q .
 ARG CLIPBENCH_COMMIT=unknown
 ENV CLIPBENCH_COMMIT=$CLIPBENCH_COMMIT
 USER clipbench
 
 FROM slim-packages AS encoder-packages
 COPY requirements.lock /locks/
-RUN pip install --no-deps --no-compile -r /locks/requirements.lock
+RUN pip install --quiet --no-deps -r /locks/requirements.lock
 
-FROM runtime AS encoder
-COPY --from=encoder-packages /opt/venv /opt/venv
+FROM encoder-packages AS encoder
 COPY pyproject.toml README.md flow.yml ./
 COPY deploy/container deploy/container
 COPY executors executors
 COPY client client
 COPY clipbench clipbench
-RUN pip install --quiet --no-deps --no-build-isolation --editable .
+RUN pip install --quiet --no-deps --no-build-isolation --editable . \
+ && python -m compileall -q .
 ARG CLIPBENCH_COMMIT=unknown
 ENV CLIPBENCH_COMMIT=$CLIPBENCH_COMMIT
 USER clipbench
