@@ -54,10 +54,14 @@ def write(path: Path, state: dict[str, Tensor], about: dict[str, str]) -> None:
     partial.replace(path)
 
 
+def header(path: Path) -> dict[str, str]:
+    """What `write` was told about the weights."""
+    with safe_open(path, framework="pt") as file:
+        return dict(file.metadata())
+
+
 def read(path: Path) -> CLIP:
     """The float32 model of a file that `write` wrote, in evaluation mode."""
-    with safe_open(path, framework="pt") as file:
-        config = json.loads(file.metadata()["config"])
-    model = build(config)
+    model = build(json.loads(header(path)["config"]))
     model.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
     return model.eval()

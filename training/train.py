@@ -9,6 +9,7 @@ import random
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -175,14 +176,33 @@ def train(clip: CLIP, batches: Batches, recipe: Recipe, about: dict[str, str], o
             )
 
 
+def describe(
+    name: str, config: dict[str, Any], recipe: Recipe, seed: int, start: Path | None
+) -> dict[str, str]:
+    """What the header of the weights says of the run, and of the one that it goes on from."""
+    command = f"python -m training.train {name} --steps {recipe.steps} --seed {seed}"
+    if start:
+        first = model.header(start)
+        command = (
+            f"{first['command']} (until step {first['steps']}) && {command} --start {start.name}"
+        )
+    return {
+        "config": json.dumps(config),
+        "licence": LICENCE,
+        "command": command,
+        "activation": "gelu",
+    }
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=RECIPES)
     parser.add_argument("--out", type=Path, help="default: the embedded weights themselves")
+    parser.add_argument("--start", type=Path, help="weights to go on from; default: random ones")
     parser.add_argument("--cache", type=Path, default=sources.CACHE)
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--minutes", type=float, default=math.inf)
+    parser.add_argument("--steps", type=int, help="default: the recipe's")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="end the schedule by then")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -191,21 +211,10 @@ def main() -> None:
     base = RECIPES[args.name]
     recipe = replace(base, steps=args.steps or base.steps, minutes=args.minutes)
     config = json.loads((WEIGHTS / f"{args.name}.json").read_text())
-    command = f"python -m training.train {args.name} --steps {recipe.steps} --seed {args.seed}"
-    about = {
-        "config": json.dumps(config),
-        "licence": LICENCE,
-        "command": command,
-        "activation": "gelu",
-    }
-    batches = Batches(load(args.cache), recipe, args.seed)
-    train(
-        model.build(config),
-        batches,
-        recipe,
-        about,
-        args.out or WEIGHTS / f"{args.name}.safetensors",
-    )
+    about = describe(args.name, config, recipe, args.seed, args.start)
+    clip = model.read(args.start).train() if args.start else model.build(config)
+    out = args.out or WEIGHTS / f"{args.name}.safetensors"
+    train(clip, Batches(load(args.cache), recipe, args.seed), recipe, about, out)
 
 
 if __name__ == "__main__":
