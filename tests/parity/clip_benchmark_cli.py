@@ -36,13 +36,12 @@ def evaluate(
     batch_size: int = 64,
 ) -> dict[str, float]:
     """clip_benchmark's metrics, from a process of its own; raises when the process fails."""
-    packages = environment.ready()
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch) / "metrics.json"
         arguments = [str(config), str(weights), str(shards), task, str(output), split]
         run = subprocess.run(
             [sys.executable, __file__, *arguments, str(batch_size), *map(str, cutoffs)],
-            env={**os.environ, "PYTHONPATH": str(packages), "HF_HUB_OFFLINE": "1"},
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
             capture_output=True,
             text=True,
         )
@@ -66,6 +65,7 @@ def checkpoint(weights: Path, folder: str) -> Path:
 
 def main(arguments: Sequence[str]) -> None:
     config, weights, shards, task, output, split, batch_size, *cutoffs = arguments
+    sys.path.append(str(environment.ready()))
     compatibility.apply()
     import open_clip
     from clip_benchmark import cli
