@@ -6,7 +6,19 @@ result = evaluate("ViT-mini-16-64::embedded", "fashion_mnist", server="grpc://12
 print(result.metrics["acc1"])
 """
 
-from client.benchmark import Options, evaluate
-from client.connection import Connection
+import os
+import warnings
+
+# before jina is imported anywhere
+os.environ.setdefault("JINA_OPTOUT_TELEMETRY", "1")
+os.environ.setdefault("JINA_HIDE_SURVEY", "1")
+os.environ.setdefault("JINA_MP_START_METHOD", "spawn")
+os.environ.setdefault("JINA_DEFAULT_HOST", "127.0.0.1")
+os.environ.setdefault("NO_VERSION_CHECK", "1")
+warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+warnings.filterwarnings("ignore", message="Please ensure all the inputs are valid")
+
+from client.benchmark import Options, evaluate  # noqa: E402
+from client.connection import Connection  # noqa: E402
 
 __all__ = ["Connection", "Options", "evaluate"]

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
 import typer
-
-os.environ.setdefault("JINA_OPTOUT_TELEMETRY", "1")
-os.environ.setdefault("JINA_HIDE_SURVEY", "1")
-os.environ.setdefault("JINA_MP_START_METHOD", "spawn")
-os.environ.setdefault("NO_VERSION_CHECK", "1")
 
 app = typer.Typer(
     name="clipbench",
@@ -21,13 +14,16 @@ app = typer.Typer(
 
 def build() -> typer.Typer:
     """The command with its subcommands."""
-    from client.commands import demo, jobs, run, serve, stats
+    from client.commands import datasets, demo, jobs, models, report, run, serve, stats
 
     app.command()(demo.demo)
     app.command()(serve.serve)
     app.command("config")(serve.show_config)
     app.command()(run.run)
     app.command()(stats.stats)
+    app.command()(report.report)
+    app.add_typer(models.app, name="models")
+    app.add_typer(datasets.app, name="datasets")
     app.add_typer(jobs.app, name="jobs")
     return app
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
 from client.benchmark import Progress as Report
@@ -43,3 +45,22 @@ def job_progress(console: Console, model: str, dataset: str) -> Iterator[Report]
         yield report
         for stage in tasks.values():
             bars.update(stage, total=bars.tasks[stage].completed)
+
+
+@contextmanager
+def transfer_progress(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
+    """One bar for a transfer; yields the function that is told of file, bytes and total."""
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        bar = bars.add_task("looking", total=None)
+
+        def report(file: str, done: int, total: int | None) -> None:
+            bars.update(bar, description=file, completed=done, total=total)
+
+        yield report

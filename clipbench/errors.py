@@ -32,6 +32,9 @@ class InvalidRequest(ClipbenchError):
     code = "invalid_request"
 
 
+_LISTED = 100  # names in a message
+
+
 class UnknownName(InvalidRequest):
     """A model, data set, job or endpoint that does not exist; the message names near ones."""
 
@@ -43,8 +46,9 @@ class UnknownName(InvalidRequest):
         text = f"unknown {kind} {name!r}"
         if near:
             text += f"; did you mean {' or '.join(near)}?"
-        elif known:
-            text += f"; known: {', '.join(known)}"
+        if known:
+            text += f"{'' if near else ';'} Known: {', '.join(known[:_LISTED])}"
+            text += f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
         super().__init__(f"{text} {hint}".rstrip())
         self.kind, self.name, self.known = kind, name, known
 

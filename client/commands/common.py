@@ -32,7 +32,8 @@ TokenFile = Annotated[
 Certificate = Annotated[
     Path | None, typer.Option(help="Certificate of a server that signed its own (grpcs).")
 ]
-Results = Annotated[Path, typer.Option(help="Folder of the result files.")]
+Results = Annotated[Path, typer.Option("--results", help="Folder of the result files.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the result files.")]
 
 SERVER = DEFAULT_SERVER
 RESULTS = Path("results")

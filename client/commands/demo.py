@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from client.benchmark import Options
-from client.commands.common import RESULTS, Results, console, errors, print_tables, reported
+from client.commands.common import RESULTS, Out, console, errors, print_tables, reported
+from client.commands.report import write_page
 from client.commands.run import run_all
 from client.commands.stats import measure_fresh
 from client.connection import Connection
@@ -24,7 +24,7 @@ DATASETS = ("emoji", "fashion_mnist")
 
 
 def demo(
-    out: Results = RESULTS,
+    out: Out = RESULTS,
     seconds: Annotated[float, typer.Option(help="Length of one speed measurement.")] = 2.0,
 ) -> None:
     """Benchmark two small models on two small data sets and print the three tables.
@@ -55,12 +55,3 @@ def demo(
     if failed:
         errors.print(f"[bold red]{failed} jobs failed[/]")
         sys.exit(1)
-
-
-def write_page(folder: Path) -> Path:
-    """The page of every result in the folder."""
-    from clipbench.report.page import page_of_folder
-
-    path = folder / "index.html"
-    results.write_atomically(path, page_of_folder(folder).encode())
-    return path

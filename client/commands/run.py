@@ -12,7 +12,7 @@ from client.commands.common import (
     RESULTS,
     SERVER,
     Certificate,
-    Results,
+    Out,
     Server,
     TokenFile,
     connect,
@@ -39,7 +39,7 @@ def run(
         typer.Option(help="Data set id, folder or address; repeat it for several."),
     ] = None,
     server: Server = SERVER,
-    out: Results = RESULTS,
+    out: Out = RESULTS,
     precision: Annotated[str, typer.Option(help="float32, float16, bfloat16 or int8.")] = "float32",
     runtime: Annotated[str, typer.Option(help="torch or onnx.")] = "torch",
     activation: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from client.commands.common import RESULTS, Results, console, print_tables, reported
+from client.commands.common import RESULTS, Out, console, print_tables, reported
 from client.connection import Connection
 from client.serving import Server, free_ports
 from client.statistics import describe_fresh, measure
@@ -19,7 +19,7 @@ def stats(
     models: Annotated[str, typer.Option(help="Names, separated by commas.")] = (
         "ViT-mini-16-64::embedded,ViT-nano-16-64::embedded"
     ),
-    out: Results = RESULTS,
+    out: Out = RESULTS,
     seconds: Annotated[float, typer.Option(help="Length of one repetition.")] = 5.0,
 ) -> None:
     """Measure models on this machine: a server of its own is started for each.

@@ -30,7 +30,10 @@ class BenchmarkGateway(CompositeGateway):
         if tls:
             kwargs |= {"ssl_certfile": loaded.tls_certificate, "ssl_keyfile": loaded.tls_key}
         self.message_bytes = loaded.limits().request_bytes + _OVERHEAD_BYTES
-        kwargs["grpc_server_options"] = {"grpc.max_receive_message_length": self.message_bytes}
+        kwargs["grpc_server_options"] = {
+            "grpc.max_receive_message_length": self.message_bytes,
+            "grpc.http2.max_ping_strikes": 0,  # Jina's clients ping while they wait
+        }
         kwargs |= {"no_crud_endpoints": True, "title": "clipbench"}
         super().__init__(**kwargs)
         self.tokens = Tokens.load(loaded.token_file)

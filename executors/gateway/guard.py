@@ -15,6 +15,7 @@ from jina.types.request.data import DataRequest
 from clipbench.access.rates import RateLimit
 from clipbench.access.tokens import Role, role_for
 from clipbench.config import Settings
+from clipbench.contract.endpoints import ENCODE, FIXED
 from clipbench.errors import (
     ClipbenchError,
     InvalidRequest,
@@ -76,8 +77,8 @@ class Guard:
     async def _check(self, request: DataRequest, endpoint: str) -> None:
         who = caller.get()
         if endpoint != __dry_run_endpoint__:
-            if endpoint not in await self._endpoints():
-                raise UnknownName("endpoint", endpoint, self._public())
+            if endpoint not in (known := await self._endpoints()):
+                raise _unknown(endpoint, known)
             if who.role < (needed := role_for(endpoint)):
                 raise Unauthorized(
                     f"{endpoint} needs a token with the role {needed.name.lower()}, "
@@ -110,8 +111,13 @@ class Guard:
             self._known = frozenset(found or ()) - {__dry_run_endpoint__}
         return self._known
 
-    def _public(self) -> list[str]:
-        return [name for name in self._known if not name.startswith("_")]
+
+def _unknown(endpoint: str, known: frozenset[str]) -> UnknownName:
+    prefix = f"{ENCODE}/"
+    if endpoint.startswith(prefix):
+        models = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
+        return UnknownName("model", endpoint.removeprefix(prefix), models)
+    return UnknownName("endpoint", endpoint, [name for name in known if name in FIXED])
 
 
 def _series(endpoint: str) -> str:

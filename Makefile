@@ -1,0 +1,55 @@
+# Two commands do everything: `make demo` and `make test`. Each sets up .venv first.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+export JINA_OPTOUT_TELEMETRY := 1
+export JINA_HIDE_SURVEY := 1
+export JINA_MP_START_METHOD := spawn
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test test-containers check lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
+
+setup: $(VENV)/.runtime ## virtual environment with everything the service needs
+setup-dev: $(VENV)/.dev ## the same with the tools of the tests
+
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	@echo "Installing into $(VENV): a few minutes, about 6 GB with PyTorch for CUDA"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -r requirements.lock
+	$(PIP) --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock requirements-parity.lock
+	$(PIP) -r requirements-dev.lock
+	$(BIN)/python tests/parity/environment.py
+	touch $@
+
+demo: setup ## benchmark the embedded models on the embedded data and write the page
+	$(BIN)/clipbench demo --out results
+
+test: setup-dev ## the whole suite but for what needs a container engine
+	$(BIN)/python -m pytest -m "not container"
+
+test-containers: setup-dev ## what needs a Docker engine
+	$(BIN)/python -m pytest -m container
+
+check: setup-dev ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --python-version 3.11 \
+	--generate-hashes --override requirements-override.txt
+lock: ## resolve the locks anew (needs uv); each takes the versions of the one before
+	$(LOCK) requirements.in -o requirements.lock
+	$(LOCK) requirements-slim.in -c requirements.lock -o requirements-slim.lock
+	$(LOCK) requirements-dev.in -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .parity results state .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,121 @@
+"""`clipbench datasets`: what can be scored on, and whether it is whole."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from client.commands.common import console, reported
+from client.progress import transfer_progress
+from clipbench import datasets
+
+app = typer.Typer(help="Data sets: list, fetch, check, convert.", no_args_is_help=True)
+
+Spec = Annotated[str, typer.Argument(help="Registered id, folder, file or address.")]
+Split = Annotated[str | None, typer.Option(help="Split; published unless named.")]
+Root = Annotated[Path | None, typer.Option(help="Folder of the data sets.")]
+
+
+@app.command("list")
+def list_datasets() -> None:
+    """List every registered data set.
+
+    Example: clipbench datasets list
+    """
+    table = Table("id", "name", "task", "splits (images · captions)", "classes")
+    for info in datasets.all_datasets():
+        splits = ", ".join(
+            f"{name} ({_number(split.images)}"
+            + (f" · {_number(split.captions)})" if split.captions else ")")
+            for name, split in info.splits.items()
+        )
+        table.add_row(info.id, info.name, info.task, splits, str(info.classes or ""))
+    console.print(table)
+
+
+@app.command("info")
+def show_dataset(id: Annotated[str, typer.Argument(help="Registered id.")]) -> None:
+    """Print what a data set shows, where it comes from and what to look out for.
+
+    Example: clipbench datasets info vtab/kitti_closest_vehicle_distance
+    """
+    with reported():
+        info = datasets.find(id)
+    console.print(f"[bold]{info.name}[/] ({info.id}), {info.task}", highlight=False)
+    console.print(info.summary, highlight=False)
+    console.print(f"Citation: {info.citation}\n{info.link}", highlight=False, soft_wrap=True)
+    console.print(f"Licence: {info.licence or 'not known for certain; look it up before use'}")
+    if info.published:
+        console.print(
+            f"Published column: {info.published.metric} on the split {info.published.split}",
+            highlight=False,
+        )
+    for trap in info.traps:
+        console.print(f"• {trap}", highlight=False)
+
+
+@app.command("pull")
+def pull_dataset(
+    id: Annotated[str, typer.Argument(help="Registered id or address.")],
+    split: Annotated[str, typer.Option(help="Split.")] = "test",
+    root: Root = None,
+    base: Annotated[str | None, typer.Option(help="Mirror of the wds copy.")] = None,
+) -> None:
+    """Fetch a data set whole; resumes what was cut off.
+
+    Example: clipbench datasets pull vtab/cifar100
+    """
+    with reported(), transfer_progress(console) as progress:
+        folder = datasets.pull(id, root, split=split, base=base, progress=progress)
+    console.print(f"{id} is in {folder}", highlight=False, soft_wrap=True)
+
+
+@app.command("verify")
+def verify_dataset(
+    spec: Spec,
+    split: Split = None,
+    root: Root = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Decode the pixels as well.")] = False,
+) -> None:
+    """Count everything and say what is short or damaged; status 1 when something is.
+
+    Example: clipbench datasets verify ./my-copy-of/vtab-cifar100 --deep
+    """
+    with reported():
+        found = datasets.verify(datasets.open_dataset(spec, split=split, root=root), deep=deep)
+    console.print(str(found), highlight=False, soft_wrap=True)
+    for fault in found.faults[:50]:
+        console.print(f"  {fault}", highlight=False, soft_wrap=True)
+    if found.empty_classes:
+        console.print(f"  classes without an image: {found.empty_classes}", highlight=False)
+    if not found.ok:
+        sys.exit(1)
+
+
+@app.command("convert")
+def convert_dataset(
+    spec: Spec,
+    out: Annotated[Path, typer.Argument(help="Folder of the wds copy.")],
+    split: Split = None,
+    root: Root = None,
+) -> None:
+    """Write any data set in the wds layout.
+
+    Example: clipbench datasets convert ./flickr8k ./wds_flickr8k --split all
+    """
+    with reported():
+        made = datasets.convert(datasets.open_dataset(spec, split=split, root=root), out)
+    console.print(
+        f"{made.images:,} images and {made.captions:,} captions in {made.shards} shards in "
+        f"{made.folder}; {made.refused:,} documents were refused and left out",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _number(value: int | None) -> str:
+    return f"{value:,}" if value is not None else "?"

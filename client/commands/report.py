@@ -1,0 +1,72 @@
+"""`clipbench report`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client.commands.common import RESULTS, Results, console, reported
+from clipbench import results
+from clipbench.report import EXTENSIONS, Format, build, render, samples_in
+from clipbench.report.html import render_html
+from clipbench.report.terminal import terminal_table
+
+HTML = "html"
+Choice = StrEnum("Choice", [*(form.name for form in Format), "HTML"])
+
+
+def report(
+    folder: Results = RESULTS,
+    form: Annotated[
+        Choice | None, typer.Option("--format", help="Without one, tables for this terminal.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; the format follows its ending.")
+    ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="The published tables, from the shipped reference.")
+    ] = False,
+    all_models: Annotated[
+        bool, typer.Option("--all-models", help="Also a row for models without a result.")
+    ] = False,
+) -> None:
+    """Render the three tables from the result files of a folder.
+
+    Example: clipbench report --results results --out report.html
+    """
+    with reported():
+        chosen = str(form) if form else (_format_of(out) if out else None)
+        found = () if published else results.load_all(folder)
+        statistics = () if published else results.load_all_statistics(folder)
+        made = build(found, statistics, unmeasured=all_models, samples=samples_in(folder))
+        if chosen is None:
+            for table in made.tables:
+                console.print(terminal_table(table))
+            return
+        text = render_html(made) if chosen == HTML else render(made, Format(chosen))
+        if out is None:
+            print(text)
+            return
+        results.write_atomically(out, text.encode())
+        console.print(f"wrote {out}", highlight=False)
+
+
+def write_page(folder: Path) -> Path:
+    """The page of every result in the folder, as `index.html` in it."""
+    made = build(
+        results.load_all(folder),
+        results.load_all_statistics(folder),
+        unmeasured=True,
+        samples=samples_in(folder),
+    )
+    return results.write_atomically(folder / "index.html", render_html(made).encode())
+
+
+def _format_of(path: Path) -> str:
+    endings = {f".{ending}": str(form) for form, ending in EXTENSIONS.items()} | {".html": HTML}
+    if path.suffix not in endings:
+        raise typer.BadParameter(f"{path.name}: the ending is none of {', '.join(endings)}")
+    return endings[path.suffix]
