@@ -78,12 +78,12 @@ def measure(images: int, dim: int, samples: int) -> None:
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
     before = status("VmRSS")
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     sources = ArrayEmbeddings(left), ArrayEmbeddings(right)
     known = positives(*sources, owner)
     phase1 = time.perf_counter()
     found = ranks(known, count_above(*sources, owner, known))
-    ended = time.perf_counter()
+    ended, worked = time.perf_counter(), time.process_time() - worked
     peak = status("VmHWM") - before
     scored = retrieval_scores(found, owner)
     intervals = time.perf_counter() - ended
@@ -104,6 +104,9 @@ def measure(images: int, dim: int, samples: int) -> None:
         f"  {seconds:6.1f} s ({phase1 - began:.1f} + {ended - phase1:.1f})"
         f"  {2 * pairs * dim / seconds / 1e9:5.0f} GFLOP/s"
         f"  peak {peak:4.0f} MB above the embeddings"
+    )
+    print(
+        f"            {worked:.0f} s of CPU time; load {os.getloadavg()[0]:.1f} at the end, itself included"
     )
     print(
         f"            {2 * min(samples, images)} sampled queries equal brute force;"

@@ -40,7 +40,7 @@ class Classified:
 def classify(images: Float32Array, classes: Float32Array, labels: IntArray) -> Classified:
     """images: (n, d) unit rows; classes: (c, d) unit rows; labels: (n,) in 0 … c - 1.
 
-    Float32 products find the candidates; whatever lies within 2e-6 of a decision is scored again
+    Float32 products find the candidates; whatever lies within 4e-6 of a decision is scored again
     by `row_dots`. So the result depends neither on the batch nor on the machine, and of two
     classes with the same vector (duplicate names) the one with the smaller index comes first.
     Memory is bounded whatever n is. Raises `InvalidRequest` for a label outside the classes.

@@ -1,7 +1,7 @@
 """The inner step of retrieval: one tile of scores, counted along both of its sides.
 
 A tile is the float32 product of some images (rows) and some texts (columns). A score more than
-2e-6 above the positive of its query counts at once, one more than 2e-6 below never does, and what
+4e-6 above the positive of its query counts at once, one more than 4e-6 below never does, and what
 lies between is scored again in float64. Comparisons run at the speed of the cache: a column or
 row is counted by adding the bytes of the mask, eight to a word, never by a wide sum.
 """
@@ -123,7 +123,7 @@ def _settle(
 def _undecided(
     scores: Float32Array, positive: Float64Array, rows: IntArray
 ) -> Iterator[tuple[IntArray, IntArray]]:
-    """Pairs (query, other) within 2e-6 of the query's positive, a bounded number at a time."""
+    """Pairs (query, other) within 4e-6 of the query's positive, a bounded number at a time."""
     for start in range(0, len(rows), STRIP):
         some = rows[start : start + STRIP]
         high = (positive[some] + ROUGH).astype(np.float32)[:, None]

@@ -22,11 +22,12 @@ BoolArray = NDArray[np.bool_]
 NEAR = 1e-6
 """Two scores (cosines) closer than this are a near-tie."""
 
-ROUGH = 2e-6
+ROUGH = 4e-6
 """A float32 score this near to the positive is computed again in float64.
 
-Wider than `NEAR` by more than the rounding error of a float32 product of unit vectors (below
-5e-7 up to 4,096 dimensions), so that what counts as a near-tie is decided in float64 only.
+Wider than `NEAR` by more than the rounding error of a float32 product of unit vectors, so that
+what counts as a near-tie is decided in float64 only. The error measured at 64 to 4,096 dimensions
+is below 1e-7 for random vectors, and up to 1.5e-6 where one dimension outweighs all others.
 """
 
 _CHUNK_VALUES = 1 << 20  # float64 values of temporary memory of a row-wise operation: 8 MB

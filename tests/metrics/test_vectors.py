@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from clipbench.errors import InvalidRequest
 from clipbench.metrics import class_vectors, invalid_rows, normalise
-from clipbench.metrics.vectors import row_dots
+from clipbench.metrics.vectors import NEAR, ROUGH, row_dots
 
 from .corpora import vectors
 
@@ -95,3 +95,15 @@ def test_classes_with_the_same_prompts_get_the_same_vector():
 def test_a_class_without_a_vector_is_reported(index, prompts, message):
     with pytest.raises(InvalidRequest, match=message):
         class_vectors([(np.array(index), np.array(prompts, np.float32))], 2)
+
+
+@pytest.mark.parametrize("dim", [64, 512, 1024])
+@pytest.mark.parametrize("outlier", [0, 1, 10, 100])
+def test_float32_products_err_less_than_the_band_in_which_they_are_not_trusted(dim, outlier):
+    """CLIP embeddings have a few dimensions that outweigh the others: the worst case."""
+    rng = np.random.default_rng(0)
+    raw = rng.standard_normal((2, 200, dim)) + outlier * np.eye(1, dim)
+    left, right = normalise(raw[0]), normalise(raw[1])
+    rough = left @ right.T
+    exact = np.stack([row_dots(row, right) for row in left])
+    assert np.abs(rough - exact).max() < ROUGH - NEAR
