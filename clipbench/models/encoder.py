@@ -12,12 +12,11 @@ from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from clipbench.contract import Reason
 from clipbench.models import loading
@@ -41,6 +40,7 @@ from clipbench.models.preprocess import (
     RefusedImage,
 )
 from clipbench.models.registry import ModelInfo, Registry, packaged
+from clipbench.models.rows import Rows
 from clipbench.models.sources import Sources
 from clipbench.models.tokenizers import pad
 
@@ -54,6 +54,8 @@ __all__ = [
     "RuntimeName",
     "UserCheckpoint",
 ]
+
+Decoded = Pixels | RefusedImage
 
 
 class Encoder:
@@ -91,50 +93,49 @@ class Encoder:
         loaded = self._load(model, options)
         preprocessing = self._preprocessing(loaded, options)
         keys = [_image_key(loaded, preprocessing, options, image) for image in images]
-        rows, todo = self._known(self._images, keys, options)
-        refused = []
-        window = self._decoded(preprocessing, [images[i] for i in todo])
-        batches = _batched(todo, self.settings.batch_size)
-        for positions, decoded in zip(batches, window, strict=True):
-            accepted = []
-            pixels = []
-            for position, result in zip(positions, decoded, strict=True):
+        rows = Rows(keys, self._images if options.cached else None)
+        size = self.settings.batch_size
+        batches = [rows.todo[start : start + size] for start in range(0, len(rows.todo), size)]
+        decoded = self._decode_ahead(preprocessing, [[images[i] for i in b] for b in batches])
+        for positions, results in zip(batches, decoded, strict=True):
+            accepted, pixels = [], []
+            for position, result in zip(positions, results, strict=True):
                 if isinstance(result, RefusedImage):
-                    refused.append((position, result.reason, result.detail))
+                    rows.refuse(position, result.reason, result.detail)
                 else:
                     accepted.append(position)
                     pixels.append(result)
             if pixels:
                 batch = preprocessing.normalise(pixels)
                 with loaded.lock:
-                    embeddings = loaded.runtime.encode_images(batch)
-                self._keep(self._images, rows, keys, accepted, embeddings, options)
-        return _encoded(rows, loaded, refused, ())
+                    rows.keep(accepted, loaded.runtime.encode_images(batch))
+        return rows.encoded(loaded.info.embed_dim)
 
     def encode_texts(self, model: str, options: EncodeOptions, texts: Sequence[str]) -> Encoded:
-        """Embeddings of texts; a text of white space only is refused.
+        """Embeddings of texts; one of white space only is refused, as is one that is not Unicode.
 
         Texts run in batches of similar length, padded to the longest of the batch. Raises
         UnknownName, CheckpointError and Unsupported.
         """
         loaded = self._load(model, options)
-        refused = [
-            (i, Reason.EMPTY, "the text is empty")
-            for i, text in enumerate(texts)
-            if not text.strip()
-        ]
-        usable = [i for i, text in enumerate(texts) if text.strip()]
+        problems = {i: why for i, text in enumerate(texts) if (why := _text_problem(text))}
+        usable = [i for i in range(len(texts)) if i not in problems]
         tokens = loaded.tokenizer([texts[i] for i in usable], loaded.info.context_length)
         ids = dict(zip(usable, tokens.ids, strict=True))
-        keys = [_text_key(loaded, options, ids.get(i, ())) for i in range(len(texts))]
-        rows, todo = self._known(self._texts, keys, options)
-        todo = sorted((i for i in todo if i in ids), key=lambda i: len(ids[i]))
-        for positions in _batched(todo, self.settings.batch_size):
+        keys = [
+            problems[i] if i in problems else _text_key(loaded, options, ids[i])
+            for i in range(len(texts))
+        ]
+        rows = Rows(keys, self._texts if options.cached else None)
+        for position, (reason, detail) in problems.items():
+            rows.refuse(position, reason, detail)
+        todo = sorted((i for i in rows.todo if i in ids), key=lambda i: len(ids[i]))
+        for positions in self._text_batches(todo, ids):
             batch = pad([ids[i] for i in positions], loaded.tokenizer.padding)
             with loaded.lock:
-                embeddings = loaded.runtime.encode_texts(*batch)
-            self._keep(self._texts, rows, keys, positions, embeddings, options)
-        return _encoded(rows, loaded, refused, tuple(usable[i] for i in tokens.truncated))
+                rows.keep(positions, loaded.runtime.encode_texts(*batch))
+        truncated = tuple(usable[i] for i in tokens.truncated)
+        return rows.encoded(loaded.info.embed_dim, truncated)
 
     def describe(self, model: str, options: EncodeOptions) -> ModelDescription:
         """What makes the model's embeddings what they are; loads the model."""
@@ -164,7 +165,7 @@ class Encoder:
 
     def loaded(self) -> dict[str, int]:
         """Bytes of the weights of each loaded model, the least recently used first."""
-        return {" ".join(map(str, key)): size for key, size in self._pool.loaded().items()}  # type: ignore[call-overload]
+        return {str(key): size for key, size in self._pool.loaded().items()}
 
     def close(self) -> None:
         """Stops the decoders."""
@@ -173,9 +174,12 @@ class Encoder:
     def _load(self, model: str, options: EncodeOptions) -> Loaded:
         info = self.registry.find(model)
         activation = options.activation or info.activation
-        key = (info.name, options.precision, options.runtime, activation)
+        key = f"{info.name} {options.precision} {options.runtime} {activation}"
         return self._pool.get(
-            key, 0, lambda: loading.load(info, options, self._files, self._device)
+            key,
+            lambda make_room: loading.load(
+                info, options, self._files(info), self._device, make_room
+            ),
         )
 
     def _files(self, info: ModelInfo) -> dict[str, Path]:
@@ -184,67 +188,40 @@ class Encoder:
         return Sources(settings.cache.expanduser(), folders, settings.offline).pull(info)
 
     def _preprocessing(self, loaded: Loaded, options: EncodeOptions) -> Preprocessing:
+        interpolation = Interpolation(options.interpolation or loaded.info.interpolation)
         return replace(
-            Preprocessing.of(
-                loaded.info, Interpolation(options.interpolation or loaded.info.interpolation)
-            ),
+            Preprocessing.of(loaded.info, interpolation),
             max_bytes=self.settings.max_image_bytes,
             max_pixels=self.settings.max_image_pixels,
         )
 
-    def _decoded(
-        self, preprocessing: Preprocessing, images: Sequence[ImageData]
-    ) -> Iterator[list[Pixels | RefusedImage]]:
-        """The images' pixels, batch by batch; the next batch is decoded while one is used."""
-        ahead: deque[list[Future[list[Pixels | RefusedImage]]]] = deque()
-        decode = preprocessing.decode
-        for batch in _batched(images, self.settings.batch_size):
-            share = -(-len(batch) // (2 * self.settings.decoders))
-            ahead.append(
-                [
-                    self._decoders.submit(lambda part: [decode(image) for image in part], part)
-                    for part in _batched(batch, share)
-                ]
-            )
-            if len(ahead) > 2:
-                yield [pixels for part in ahead.popleft() for pixels in part.result()]
-        while ahead:
+    def _decode_ahead(
+        self, preprocessing: Preprocessing, batches: Sequence[Sequence[ImageData]]
+    ) -> Iterator[list[Decoded]]:
+        """The pixels of each batch; the next two are decoded while one is used."""
+
+        def decode(images: Sequence[ImageData]) -> list[Decoded]:
+            return [preprocessing.decode(image) for image in images]
+
+        waiting = iter(batches)
+        ahead: deque[list[Future[list[Decoded]]]] = deque()
+        for _ in batches:
+            for batch in islice(waiting, 3 - len(ahead)):
+                share = -(-len(batch) // (2 * self.settings.decoders))
+                parts = [batch[start : start + share] for start in range(0, len(batch), share)]
+                ahead.append([self._decoders.submit(decode, part) for part in parts])
             yield [pixels for part in ahead.popleft() for pixels in part.result()]
 
-    @staticmethod
-    def _known(
-        cache: EmbeddingCache, keys: Sequence[Hashable], options: EncodeOptions
-    ) -> tuple[dict[int, NDArray[np.float32]], list[int]]:
-        """The rows that the cache has, and the positions that it has not."""
-        found = cache.get(keys) if options.cached else [None] * len(keys)
-        rows = {i: row for i, row in enumerate(found) if row is not None}
-        return rows, [i for i, row in enumerate(found) if row is None]
-
-    @staticmethod
-    def _keep(
-        cache: EmbeddingCache,
-        rows: dict[int, NDArray[np.float32]],
-        keys: Sequence[Hashable],
-        positions: Sequence[int],
-        embeddings: NDArray[np.float32],
-        options: EncodeOptions,
-    ) -> None:
-        rows.update(zip(positions, embeddings, strict=True))
-        if options.cached:
-            cache.put([keys[i] for i in positions], embeddings)
-
-
-def _encoded(
-    rows: dict[int, NDArray[np.float32]],
-    loaded: Loaded,
-    refused: list[tuple[int, Reason, str]],
-    truncated: tuple[int, ...],
-) -> Encoded:
-    accepted = np.array(sorted(rows), dtype=np.int64)
-    embeddings = np.empty((len(rows), loaded.info.embed_dim), np.float32)
-    for row, position in enumerate(accepted.tolist()):
-        embeddings[row] = rows[position]
-    return Encoded(embeddings, accepted, tuple(sorted(refused)), truncated)
+    def _text_batches(
+        self, positions: Sequence[int], ids: dict[int, list[int]]
+    ) -> Iterator[Sequence[int]]:
+        """The positions, shortest text first, in batches of at most `batch_tokens` with padding."""
+        start = 0
+        for end in range(1, len(positions) + 1):
+            last = end == len(positions)
+            if last or (end + 1 - start) * len(ids[positions[end]]) > self.settings.batch_tokens:
+                yield positions[start:end]
+                start = end
 
 
 def _image_key(
@@ -266,9 +243,15 @@ def _model_key(loaded: Loaded, options: EncodeOptions) -> Hashable:
     return (loaded.sha256, loaded.activation, options.precision, options.runtime)
 
 
-def _batched(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def _text_problem(text: str) -> tuple[Reason, str] | None:
+    if not text or text.isspace():
+        return Reason.EMPTY, "the text is empty"
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            return Reason.TEXT_NOT_UTF8, f"character {error.start} is half a surrogate pair"
+    return None
 
 
 def _device_name(device: torch.device) -> str:

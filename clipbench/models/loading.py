@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,11 +45,15 @@ class Loaded:
 def load(
     info: ModelInfo,
     options: EncodeOptions,
-    files: Callable[[ModelInfo], dict[str, Path]],
+    paths: Mapping[str, Path],
     device: torch.device,
+    make_room: Callable[[int], None],
 ) -> Loaded:
-    """Reads the files (by role) and builds the runtime. Raises CheckpointError and Unsupported."""
-    paths = files(info)
+    """Reads the files (by role) and builds the runtime.
+
+    make_room is called with the bytes that the weights will occupy, before they do. Raises
+    CheckpointError and Unsupported.
+    """
     for file in info.files:
         if problem := sources.problem_of(file, paths[file.role]):
             raise CheckpointError(f"{paths[file.role]}: {problem}; delete it and pull it again")
@@ -58,10 +62,13 @@ def load(
     precision = Precision(options.precision or Precision.FLOAT32)
     if options.runtime is not RuntimeName.TORCH or precision not in _DTYPES:
         raise Unsupported(f"{precision} on {options.runtime} is not supported")
+    dtype = _DTYPES[precision]
+    numbers = sum(t.numel() for checkpoint in read.values() for t in checkpoint.state.values())
+    make_room(numbers * dtype.itemsize)
     built = towers.build(
         info,
         {role: checkpoint.state for role, checkpoint in read.items()},
-        dtype=_DTYPES[precision],
+        dtype=dtype,
         activation=activation,
     )
     if info.tokenizer == "clip":

@@ -104,6 +104,7 @@ class EncoderSettings:
     threads: int | None = None
     decoders: int = 2
     batch_size: int = 32
+    batch_tokens: int = 2048
     memory_limit_bytes: int | None = None
     text_cache_bytes: int = 64 << 20
     image_cache_bytes: int = 64 << 20

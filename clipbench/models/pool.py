@@ -23,8 +23,9 @@ Item = TypeVar("Item", bound=Sized)
 class Pool(Generic[Item]):
     """Items by key, at most `limit_bytes` at once (None is no limit); safe between threads.
 
-    Room is made before a load, by the item's expected size, so that the peak keeps to the limit as
-    well. An item that is given up while another thread still uses it lives until that is done.
+    `load` is given a function that makes room, to call with the item's size before it takes memory,
+    so that the peak keeps to the limit as well. An item that is given up while another thread still
+    uses it lives until that is done.
     """
 
     def __init__(self, limit_bytes: int | None) -> None:
@@ -33,7 +34,7 @@ class Pool(Generic[Item]):
         self._lock = threading.Lock()
         self._loading: dict[Hashable, threading.Lock] = {}
 
-    def get(self, key: Hashable, expected_bytes: int, load: Callable[[], Item]) -> Item:
+    def get(self, key: Hashable, load: Callable[[Callable[[int], None]], Item]) -> Item:
         """The item of that key, loaded by the first who asks while others wait.
 
         Raises Unsupported when it is larger than the limit on its own, and what `load` raises.
@@ -47,10 +48,9 @@ class Pool(Generic[Item]):
             with self._lock:
                 if key in self._items:
                     return self._items[key]
-                self._make_room(expected_bytes)
-            item = load()
+            item = load(self._make_room)
+            self._make_room(item.bytes)
             with self._lock:
-                self._make_room(item.bytes)
                 self._items[key] = item
                 self._loading.pop(key, None)
             return item
@@ -68,5 +68,6 @@ class Pool(Generic[Item]):
                 f"the model needs {wanted} bytes and the limit is {self._limit}: raise "
                 "memory_limit_bytes or choose a smaller model"
             )
-        while self._items and wanted + sum(i.bytes for i in self._items.values()) > self._limit:
-            self._items.popitem(last=False)
+        with self._lock:
+            while self._items and wanted + sum(i.bytes for i in self._items.values()) > self._limit:
+                self._items.popitem(last=False)

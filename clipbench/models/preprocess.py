@@ -102,12 +102,9 @@ class Preprocessing:
             )
         try:
             image = _open(data) if isinstance(data, bytes) else _from_array(data)
-            width, height = image.size
-            if width * height > self.max_pixels:
-                return RefusedImage(
-                    Reason.IMAGE_TOO_LARGE,
-                    f"{width} x {height} pixels, the limit is {self.max_pixels}",
-                )
+            if self._largest(image.size) > self.max_pixels:
+                detail = f"{image.width} x {image.height} pixels, the limit is {self.max_pixels}"
+                return RefusedImage(Reason.IMAGE_TOO_LARGE, detail)
             return np.asarray(self._fit(image))
         except Pillow.DecompressionBombError as error:
             return RefusedImage(Reason.IMAGE_TOO_LARGE, str(error))
@@ -116,8 +113,15 @@ class Preprocessing:
                 return RefusedImage(Reason.IMAGE_DAMAGED, "the image's header is damaged")
             known = ", ".join(FORMATS)
             return RefusedImage(Reason.NOT_AN_IMAGE, f"not an image in one of: {known}")
+        except _NotAnImage as error:
+            return RefusedImage(Reason.NOT_AN_IMAGE, str(error))
         except _DAMAGE as error:
             return RefusedImage(Reason.IMAGE_DAMAGED, str(error)[:200] or type(error).__name__)
+
+    def _largest(self, size: tuple[int, int]) -> int:
+        """The most pixels that are held at once: of the image, or resized if it is very narrow."""
+        short, long = sorted(size)
+        return max(short * long, self.side * int(self.side * long / short))
 
     def _fit(self, image: Pillow.Image) -> Pillow.Image:
         """torchvision's Resize and CenterCrop of a Pillow image, then RGB."""
@@ -148,13 +152,17 @@ def _open(data: bytes) -> Pillow.Image:
     return Pillow.open(io.BytesIO(data), formats=FORMATS)
 
 
+class _NotAnImage(Exception):
+    """An array that has no shape of an image."""
+
+
 def _from_array(array: NDArray[np.generic]) -> Pillow.Image:
     """An image as clip-server reads a document's tensor: colour channels last, as 8 bits."""
     values = array.astype(np.uint8).squeeze()
     if values.ndim == 1 and values.size == 28 * 28:
         values = values.reshape(28, 28)
-    if values.ndim == 2:
+    if values.size and values.ndim == 2:
         return Pillow.fromarray(values).convert("L")
-    if values.ndim == 3:
+    if values.size and values.ndim == 3 and values.shape[2] in (2, 3, 4):
         return Pillow.fromarray(values).convert("RGB")
-    raise ValueError(f"an array of shape {array.shape} is no image: (height, width, 3) is")
+    raise _NotAnImage(f"an array of shape {array.shape} is no image: (height, width, 3) is")
