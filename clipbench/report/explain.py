@@ -1,0 +1,188 @@
+"""In words: how a number came about, and what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from clipbench.reference import DEVICE, SCORES_PRECISION, TableName, published, spelling
+from clipbench.report.sources import own_columns
+from clipbench.results import Dataset, Model, Result, Run, Statistics, Task
+
+
+def explain(result: Result) -> str:
+    """Paragraphs on the data, the model, the measures, how sure they are, and what would change."""
+    return "\n\n".join(
+        paragraph
+        for paragraph in (
+            _data(result),
+            _model(result),
+            _measure(result),
+            _sure(result),
+            _published(result),
+            _changes(result),
+        )
+        if paragraph
+    )
+
+
+def explain_statistics(statistics: Statistics) -> str:
+    """Paragraphs on how speed and memory were measured, and what would change them."""
+    run, rates = statistics.run, []
+    for what, qps in (("texts", statistics.text_qps), ("images", statistics.image_qps)):
+        if qps is not None:
+            rates.append(f"{qps:,.0f} {what} a second")
+    load = []
+    if statistics.batch_size:
+        load.append(f"requests of {statistics.batch_size} documents")
+    if statistics.concurrency:
+        load.append(f"{statistics.concurrency} in flight")
+    if statistics.repeats:
+        load.append(f"{statistics.repeats} repeats")
+    how = f" ({', '.join(load)})" if load else ""
+    first = (
+        f"{_ran(statistics.model, run)}{how}: {' and '.join(rates) or 'no rate was measured'}. "
+        "Memory is the peak's difference to the same process without the model."
+    )
+    second = (
+        "Another device, precision, batch size or number of requests in flight gives other rates; "
+        f"the published ones are of one {DEVICE} and are not compared with another device."
+    )
+    return f"{first}\n\n{second}"
+
+
+def _data(result: Result) -> str:
+    data, documents = result.dataset, result.documents
+    what = f"{data.images:,} images"
+    if data.task is Task.RETRIEVAL:
+        what += f" and {data.texts:,} texts"
+    elif data.classes:
+        what += f" in {data.classes:,} classes"
+    part = f", a seeded sample (seed {data.sample.seed})" if data.sample else ""
+    said = [f"{data.id}, split {data.split}: {what}{part}."]
+    if documents.refused:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in documents.refused_by_reason.items())
+        said.append(
+            f"{documents.refused:,} documents were refused ({reasons}) and are in no score; "
+            f"{documents.counted:,} were counted."
+        )
+    else:
+        said.append("Every document was counted.")
+    for n, kind in ((data.duplicate_images, "images"), (data.duplicate_texts, "texts")):
+        if n:
+            said.append(f"{n:,} {kind} are duplicates of others.")
+    return " ".join(said)
+
+
+def _ran(model: Model, run: Run) -> str:
+    device = run.device_name or run.device or "an unknown device"
+    precision = run.precision or "an unknown precision"
+    return f"{model.name} ran in {precision} with {run.runtime or 'an unknown runtime'} on {device}"
+
+
+def _model(result: Result) -> str:
+    model, run = result.model, result.run
+    said = [f"{_ran(model, run)}."]
+    if model.image_size:
+        resized = f"Images were resized to {model.image_size} pixels"
+        said.append(f"{resized} ({model.interpolation})." if model.interpolation else f"{resized}.")
+    if model.activation:
+        said.append(f"Its activation is {model.activation}.")
+    if model.checkpoint_sha256:
+        said.append(f"Weights: SHA-256 {model.checkpoint_sha256[:12]}….")
+    if result.documents.truncated_texts and model.context_length:
+        said.append(
+            f"{result.documents.truncated_texts:,} texts were longer than {model.context_length} "
+            "tokens and were cut off."
+        )
+    return " ".join(said)
+
+
+def _measure(result: Result) -> str:
+    if result.dataset.task is Task.RETRIEVAL:
+        return (
+            "Embeddings were normalised and every text compared with every image. Recall@K from "
+            "text to image counts a text whose own image is among the K best; from image to text "
+            "an image of whose own texts any is among the K best (any-hit)." + _headline(result)
+        )
+    prompts = _prompts(result.dataset)
+    return (
+        f"{prompts} An image is given the class whose vector has the highest cosine to its own."
+        + _headline(result)
+    )
+
+
+def _prompts(data: Dataset) -> str:
+    n = len(data.templates)
+    if n == 1:
+        return f"Each class became one prompt, {data.templates[0]!r}."
+    example = f", such as {data.templates[0]!r}" if data.templates else ""
+    many = f"{n:,} prompts{example}" if n else "its prompts"
+    return f"Each class became {many}; its vector is the normalised mean of theirs."
+
+
+def _headline(result: Result) -> str:
+    said = []
+    for name in ("acc1", "text_to_image_recall@5", "image_to_text_recall@5"):
+        if name in result.metrics:
+            hits = result.counts.get(name)
+            fraction = f" ({hits[0]:,} of {hits[1]:,})" if hits else ""
+            said.append(f"{name} is {result.metrics[name]:.4f}{fraction}")
+    return f" {'; '.join(said)}." if said else ""
+
+
+def _sure(result: Result) -> str:
+    said = []
+    for name in ("acc1", "mean_recall@5", "text_to_image_recall@5"):
+        if name in result.intervals:
+            low, high = result.intervals[name]
+            said.append(
+                f"With other images of the same kind {name} would lie between {low:.3f} and "
+                f"{high:.3f} (95 %, bootstrap over images)."
+            )
+            break
+    chance, majority = result.metrics.get("chance"), result.metrics.get("majority")
+    if chance is not None:
+        beside = f", naming the most frequent class {majority:.3f}" if majority is not None else ""
+        said.append(f"Guessing would score {chance:.3f}{beside}.")
+        accuracy = result.metrics.get("acc1", 1.0)
+        if accuracy <= max(chance, majority or 0.0) + 0.02:
+            said.append("The score is at or near that level: it says little of the model.")
+    if result.near_ties:
+        said.append(
+            f"{result.near_ties:,} ranks rest on scores within 1e-6 of each other, rescored in "
+            "float64; outside them the counts do not depend on batch size or device."
+        )
+    return " ".join(said)
+
+
+def _published(result: Result) -> str:
+    table = published(TableName(result.dataset.task))
+    said = []
+    for column in own_columns(result):
+        printed = table.printed.get((spelling(result.model.name), column.key))
+        if printed is not None:
+            said.append(f"{column.metric} {printed}")
+    return f"Published for this model, data set and split: {', '.join(said)}." if said else ""
+
+
+def _changes(result: Result) -> str:
+    return "What would change it: " + "; ".join(_levers(result)) + "."
+
+
+def _levers(result: Result) -> Iterator[str]:
+    if result.run.precision != SCORES_PRECISION:
+        used = result.run.precision or "the precision used"
+        yield f"float32 instead of {used} (the published figures are float32)"
+    else:
+        yield "float16 or bfloat16 move scores by a few thousandths"
+    if result.model.activation:
+        other = "gelu" if result.model.activation == "quickgelu" else "quickgelu"
+        yield f"the activation ({other} fits only weights that were trained with it)"
+    yield "the interpolation when resizing"
+    if result.dataset.task is Task.CLASSIFICATION:
+        yield "the template set and the class names"
+    else:
+        yield "the number of images: a smaller corpus gives higher recall, so splits never compare"
+    if result.dataset.sample:
+        yield "another seed of the sample"
+    yield "other weights under the same name (compare the SHA-256)"

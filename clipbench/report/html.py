@@ -1,0 +1,98 @@
+"""The report as one HTML page that needs no network: everything is inside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+
+from clipbench.reference import DEVICE
+from clipbench.report.explain import explain, explain_statistics
+from clipbench.report.mistakes import MistakeSet
+from clipbench.report.page_data import page_data
+from clipbench.report.page_tables import section
+from clipbench.report.types import Report
+from clipbench.results import result_from_json, statistics_from_json
+
+SCRIPTS = ("dom", "tables", "points", "choose", "bars", "classes", "mistakes", "main")
+LIBRARIES = ("vendor/d3.min.js", "vendor/plot.umd.min.js")
+PUBLISHED_LEAD = (
+    f"The published figures of 29 models: size and efficiency on one {DEVICE}, retrieval on 3 data "
+    "sets, classification on 21."
+)
+MEASURED_LEAD = (
+    "What was measured, with the published figures beside. Choose a value to see how it came about."
+)
+FOOTER = "Made by clipbench. This page loads nothing and sends nothing."
+
+
+def render_html(
+    report: Report,
+    *,
+    title: str = "CLIP benchmark",
+    mistakes: Sequence[MistakeSet] = (),
+    images: str = "data:",
+) -> str:
+    """The whole page. For rows of published models build the report with `unmeasured=True`.
+
+    images: where pictures may come from (a Content-Security-Policy source list): only from inside
+    the page, unless a local server adds itself with `data: 'self'`.
+    """
+    data = page_data(report, mistakes, explanations(report))
+    script = _script()
+    parts = {
+        "title": html.escape(title),
+        "lead": html.escape(MEASURED_LEAD if report.provenance else PUBLISHED_LEAD),
+        "footer": html.escape(FOOTER),
+        "policy": html.escape(_policy(script, images)),
+        "style": _file("style.css"),
+        "tables": "\n".join(section(table) for table in report.tables),
+        "data": _embedded(data),
+        "script": script,
+    }
+    page = []
+    for i, piece in enumerate(_file("index.html").split("{{")):
+        name, end, rest = piece.partition("}}")
+        page.append(parts[name] + rest if i and end else piece)
+    return "".join(page)
+
+
+def explanations(report: Report) -> dict[str, str]:
+    """In words, by source key, how each measured value came about."""
+    said = {}
+    for source, document in report.provenance.items():
+        if source.endswith(".result.json"):
+            said[source] = explain(result_from_json(document))
+        else:
+            said[source] = explain_statistics(statistics_from_json(document))
+    return said
+
+
+def _embedded(data: object) -> str:
+    """JSON that cannot end its script element, whatever the names in it."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _policy(script: str, images: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        f"img-src {images}; base-uri 'none'; form-action 'none'"
+    )
+
+
+@cache
+def _script() -> str:
+    own = "\n".join(_file(f"js/{name}.js") for name in SCRIPTS)
+    libraries = "\n".join(_file(path) for path in LIBRARIES)
+    return f"{libraries}\n(() => {{\n{own}\n}})();\n"
+
+
+@cache
+def _file(path: str) -> str:
+    return resources.files("clipbench.report").joinpath(f"page/{path}").read_text(encoding="utf-8")

@@ -1,0 +1,56 @@
+// One data set, all models, with intervals, chance and majority.
+"use strict";
+
+function setUpBars() {
+  const columns = PAGE.qualities.filter((q) => !q.mean && PAGE.models.some((m) => m.quality[q.key]));
+  if (!columns.length) return;
+  byId("bars").hidden = false;
+  fillSelect(byId("bars-column"), columns.map((q) => ({ value: q.key, text: q.title, group: q.group })), firstMeasured(columns));
+  byId("bars-column").addEventListener("input", drawBars);
+  new ResizeObserver(afterFrame(drawBars)).observe(byId("bars-plot"));
+  drawBars();
+}
+
+function drawBars() {
+  const column = PAGE.qualities.find((q) => q.key === byId("bars-column").value);
+  const rows = PAGE.models.filter((m) => m.quality[column.key])
+    .map((m) => ({ name: m.kind === "published" && PAGE.measured ? `${m.label} (published)` : m.label, kind: m.kind, ...m.quality[column.key] }))
+    .sort((a, b) => b.value - a.value);
+  const baselines = [["chance", column.chance], ["majority", column.majority]].filter(([, value]) => value);
+  byId("bars-plot").replaceChildren(barLegend(rows, baselines), barChart(column, rows, baselines));
+}
+
+function barLegend(rows, baselines) {
+  const said = baselines.map(([name, value]) => `${name} ${value.toFixed(3)}`).join(", ");
+  const made = PAGE.measured ? legend(rows) : element("p", { class: "legend" });
+  if (said) made.append(element("em", {}, `Dashed: ${said}`));
+  return made;
+}
+
+function barChart(column, rows, baselines) {
+  const colour = colours();
+  const width = Math.max(byId("bars-plot").clientWidth || 600, 300);
+  const longest = Math.max(...rows.map((row) => row.name.length));
+  return asPicture(Plot.plot({
+    width,
+    height: rows.length * 22 + 74,
+    marginTop: 34,
+    marginBottom: 40,
+    marginLeft: Math.min(longest * 7.8 + 12, width * 0.48),
+    marginRight: 48,
+    style: plotStyle(),
+    ariaLabel: `${column.title} of ${rows.length} models; the tables below hold the same values`,
+    x: { label: column.title, grid: true, domain: [0, Math.min(1, Math.max(...rows.map((r) => r.high ?? r.value), ...baselines.map((b) => b[1])) * 1.08)], axis: "both" },
+    y: { label: null, domain: rows.map((row) => row.name), tickFormat: (name) => shorten(name, Math.floor((width * 0.48) / 7.8)) },
+    marks: [
+      Plot.barX(rows, { y: "name", x: "value", fill: (r) => colour[r.kind], fillOpacity: 0.75, insetTop: 2, insetBottom: 2 }),
+      Plot.ruleY(rows.filter((r) => r.low !== null), { y: "name", x1: "low", x2: "high", stroke: colour.ink, strokeWidth: 1.5 }),
+      Plot.ruleX(baselines.map((b) => b[1]), { stroke: colour.ink, strokeDasharray: "4 4" }),
+      Plot.text(rows, { y: "name", x: (r) => r.high ?? r.value, text: (r) => r.value.toFixed(3), dx: 6, textAnchor: "start", fill: "currentColor" }),
+    ],
+  }));
+}
+
+function shorten(name, length) {
+  return name.length <= length ? name : `…${name.slice(1 - length)}`;
+}

@@ -1,0 +1,137 @@
+// Quality against cost, with a budget: the Pareto scatter.
+"use strict";
+
+function setUpChoose() {
+  if (!PAGE.qualities.length || !PAGE.costs.length) return;
+  const usable = PAGE.qualities.filter((q) => PAGE.costs.some((c) => pointsOf(q.key, c.key).length));
+  if (!usable.length) return;
+  byId("choose").hidden = false;
+  fillSelect(byId("choose-quality"), usable.map((q) => ({ value: q.key, text: q.title, group: q.group })), firstMeasured(usable));
+  fillSelect(byId("choose-cost"), PAGE.costs.map((c) => ({ value: c.key, text: c.title })), "image_qps");
+  byId("choose-quality").addEventListener("input", () => resetBudget());
+  byId("choose-cost").addEventListener("input", () => resetBudget());
+  byId("budget").addEventListener("input", drawChoose);
+  new ResizeObserver(afterFrame(drawChoose)).observe(byId("choose-plot"));
+  resetBudget();
+}
+
+function firstMeasured(qualities) {
+  return qualities.find((q) => PAGE.models.some((m) => m.kind === "measured" && m.quality[q.key]))?.key;
+}
+
+function afterFrame(draw) {
+  let waiting = false;
+  let width = 0;
+  return (entries) => {
+    const now = Math.round(entries[0].contentRect.width);
+    if (waiting || now === width) return;
+    waiting = true;
+    width = now;
+    requestAnimationFrame(() => { waiting = false; draw(); });
+  };
+}
+
+function chosen() {
+  const cost = PAGE.costs.find((c) => c.key === byId("choose-cost").value);
+  const quality = PAGE.qualities.find((q) => q.key === byId("choose-quality").value);
+  const points = pointsOf(quality.key, cost.key);
+  const steps = [...new Set(points.map((p) => p.x))].sort((a, b) => (cost.lower ? a - b : b - a));
+  return { cost, quality, points, steps };
+}
+
+function resetBudget() {
+  const { steps } = chosen();
+  const slider = byId("budget");
+  slider.max = Math.max(steps.length - 1, 0);
+  slider.value = slider.max;
+  drawChoose();
+}
+
+function drawChoose() {
+  const { cost, quality, points, steps } = chosen();
+  const slider = byId("budget");
+  const budget = steps[Number(slider.value)];
+  const all = Number(slider.value) === steps.length - 1;
+  const words = all ? "any" : `${cost.lower ? "at most" : "at least"} ${cost.text(budget)}`;
+  byId("budget-name").textContent = `Budget: ${cost.title}`;
+  byId("budget-value").textContent = words;
+  slider.setAttribute("aria-valuetext", words);
+  for (const point of points) point.inside = points.length && within(point, budget, cost.lower);
+  const inside = points.filter((p) => p.inside);
+  const fronts = KINDS.map((kind) => frontier(inside.filter((p) => p.kind === kind), cost.lower)).filter((f) => f.length);
+  byId("choose-plot").replaceChildren(legend(points), scatter({ cost, quality, points, fronts, budget, all }));
+  byId("choose-answer").replaceChildren(...fronts.map((front) => answer(front, cost, quality, points)));
+  byId("choose-table").replaceChildren(chooseTable(inside, cost, quality, fronts.flat()));
+}
+
+function legend(points) {
+  const kinds = KINDS.filter((kind) => points.some((p) => p.kind === kind));
+  const text = (kind) => (kind === "published" ? `published (${PAGE.publishedDevice})` : "measured");
+  return element("p", { class: "legend" }, ...kinds.map((kind) => element("span", { class: kind }, text(kind))));
+}
+
+function scatter({ cost, quality, points, fronts, budget, all }) {
+  const colour = colours();
+  const width = Math.max(byId("choose-plot").clientWidth || 600, 300);
+  const labelled = fronts.flat();
+  const fill = (p) => colour[p.kind];
+  return asPicture(Plot.plot({
+    width,
+    height: Math.min(460, Math.max(320, width * 0.5)),
+    marginRight: 30,
+    inset: 18,
+    marginTop: 34,
+    marginBottom: 42,
+    style: plotStyle(),
+    ariaLabel: `${quality.title} against ${cost.title}: ${points.length} models, listed in the table below the chart`,
+    x: { label: cost.title, grid: true, reverse: !cost.lower, type: cost.log ? "log" : "linear", ticks: width < 500 ? 4 : 7, tickFormat: "~s", nice: true },
+    y: { label: quality.title, grid: true, nice: true },
+    marks: [
+      all ? null : Plot.ruleX([budget], { stroke: colour.ink, strokeDasharray: "4 4" }),
+      ...fronts.map((front) => Plot.line(front, { x: "x", y: "y", stroke: fill(front[0]), strokeWidth: 2, curve: "step-after", strokeOpacity: 0.8 })),
+      Plot.dot(points, {
+        x: "x", y: "y", r: 5, fill, symbol: (p) => (p.kind === "published" ? "square" : "circle"),
+        fillOpacity: (p) => (p.inside ? 0.9 : 0.2), stroke: fill, strokeOpacity: (p) => (p.inside ? 1 : 0.35),
+        channels: { Model: "model", Figures: "kind" },
+        tip: { format: { x: (x) => cost.text(x), y: (y) => y.toFixed(3), symbol: false, fillOpacity: false, strokeOpacity: false, fill: false, stroke: false } },
+      }),
+      width < 560 ? null : Plot.text(spaced(labelled), {
+        x: "x", y: "y", text: (p) => p.model.replace("::", " "), dy: -12, fill: "currentColor", fontSize: 11, textAnchor: "middle",
+        stroke: "var(--paper)", strokeWidth: 4,
+      }),
+    ],
+  }));
+}
+
+// Names of the frontier that would not run into each other: at most six.
+function spaced(points) {
+  const kept = [];
+  const xs = points.map((p) => p.x), ys = points.map((p) => p.y);
+  const [spanX, spanY] = [Math.max(...xs) - Math.min(...xs) || 1, Math.max(...ys) - Math.min(...ys) || 1];
+  for (const point of points) {
+    const clear = kept.every((k) => Math.abs(k.x - point.x) / spanX > 0.22 || Math.abs(k.y - point.y) / spanY > 0.12);
+    if (clear && kept.length < 6) kept.push(point);
+  }
+  return kept;
+}
+
+function answer(front, cost, quality, points) {
+  const best = front[0];
+  const near = front.slice(1).filter((p) => p.high !== null && best.low !== null && p.high >= best.low);
+  const others = points.filter((p) => p.inside && p.kind === best.kind && p !== best && p.high >= best.low);
+  const says = `${best.kind === "published" ? "Published" : "Measured"}: within this budget ${best.model} has the best ${quality.title} (${best.y.toFixed(3)}) at ${cost.text(best.x)}.`;
+  const cheaper = near.length ? ` ${near.at(-1).model} cannot be told from it by its interval, at ${cost.text(near.at(-1).x)}.` : "";
+  const close = !cheaper && others.length ? ` No clear winner: ${others.length} other ${others.length === 1 ? "model's interval overlaps" : "models' intervals overlap"} it.` : "";
+  return element("span", { style: "display:block" }, says + cheaper + close);
+}
+
+function chooseTable(points, cost, quality, front) {
+  const rows = [...points].sort((a, b) => b.y - a.y);
+  return plainTable([
+    { title: "Model", of: (p) => p.model },
+    { title: "Figures", of: (p) => p.kind },
+    { title: quality.title, of: (p) => p.y, text: (p) => p.y.toFixed(3) },
+    { title: cost.title, of: (p) => p.x, text: (p) => cost.text(p.x) },
+    { title: "On the line", of: (p) => (front.includes(p) ? "yes" : "") },
+  ], rows);
+}

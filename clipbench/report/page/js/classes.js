@@ -1,0 +1,35 @@
+// One classification result, class by class.
+"use strict";
+
+function setUpClasses() {
+  const results = Object.entries(PAGE.provenance).filter(([, r]) => r.per_class && r.per_class.length);
+  document.querySelector('[data-for="classes"]').hidden = !results.length;
+  if (!results.length) return;
+  byId("classes").hidden = false;
+  fillSelect(byId("classes-result"), results.map(([key, r]) => ({ value: key, text: `${r.model.name} on ${r.dataset.id} (${r.run.precision ?? "unknown precision"})` })));
+  byId("classes-result").addEventListener("input", drawClasses);
+  drawClasses();
+}
+
+function drawClasses() {
+  const result = PAGE.provenance[byId("classes-result").value];
+  const share = (hits, images) => (hits === null || !images ? null : hits / images);
+  const percent = (value) => (value === null ? "" : `${(100 * value).toFixed(1)} %`);
+  const columns = [
+    { title: "Class", of: (c) => c.name || `(class ${c.index}, empty name)` },
+    { title: "Images", of: (c) => c.images },
+    { title: "Top-1", of: (c) => share(c.top1, c.images), text: (c) => percent(share(c.top1, c.images)) },
+  ];
+  if (result.per_class.some((c) => c.top5 !== null)) {
+    columns.push({ title: "Top-5", of: (c) => share(c.top5, c.images), text: (c) => percent(share(c.top5, c.images)) });
+  }
+  byId("classes-table").replaceChildren(plainTable(columns, result.per_class));
+  const named = new Map(result.per_class.map((c) => [c.index, c.name || `(class ${c.index})`]));
+  const images = new Map(result.per_class.map((c) => [c.index, c.images]));
+  byId("confused-table").replaceChildren(plainTable([
+    { title: "Class", of: (p) => named.get(p.label) ?? p.label },
+    { title: "Taken for", of: (p) => named.get(p.predicted) ?? p.predicted, name: true },
+    { title: "Images", of: (p) => p.count },
+    { title: "Share", of: (p) => share(p.count, images.get(p.label)), text: (p) => percent(share(p.count, images.get(p.label))) },
+  ], result.confused));
+}

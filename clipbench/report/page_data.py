@@ -1,0 +1,135 @@
+"""What the page's scripts read: every model as a point, with quality and cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from clipbench.reference import DEVICE, STATISTICS_PRECISION, TableName, published
+from clipbench.report.formats.plain import flat_title
+from clipbench.report.mistakes import MistakeSet
+from clipbench.report.published import published_table
+from clipbench.report.types import Cell, Report, Row, Table
+
+COSTS: tuple[dict[str, Any], ...] = (
+    {"key": "image_qps", "title": "Images a second", "unit": "images/s", "digits": 0},
+    {"key": "text_qps", "title": "Texts a second", "unit": "texts/s", "digits": 0},
+    {"key": "peak_vram_gb", "title": "Peak VRAM (GB)", "unit": "GB", "digits": 2},
+    {"key": "peak_ram_gb", "title": "Peak RAM (GB)", "unit": "GB", "digits": 2},
+    {"key": "disk_mb", "title": "Disk (MB)", "unit": "MB", "digits": 0},
+)
+MEANS = {
+    TableName.RETRIEVAL: ("Mean of the 3 retrieval averages", "mean_recall@5"),
+    TableName.CLASSIFICATION: ("Mean of the 21 classification scores", ""),
+}
+
+
+def page_data(
+    report: Report, mistakes: Iterable[MistakeSet], explanations: Mapping[str, str]
+) -> dict[str, Any]:
+    """The document embedded in the page; `measured` says whether anything was."""
+    scores = (report.retrieval, report.classification)
+    measured = report.provenance != {}
+    models = [_model(name, "published", published_rows(name)) for name in _published_models()]
+    if measured:
+        models = [*_measured(report), *models]
+    costs = [
+        {**cost, "lower": not cost["key"].endswith("_qps"), "log": _spread(models, cost["key"])}
+        for cost in COSTS
+    ]
+    return {
+        "measured": measured,
+        "publishedDevice": f"{DEVICE}, {STATISTICS_PRECISION}",
+        "qualities": [*_qualities(scores), *_means()],
+        "costs": [c for c in costs if any(c["key"] in model["cost"] for model in models)],
+        "models": [model for model in models if model["quality"] or model["cost"]],
+        "provenance": report.provenance,
+        "explanations": dict(explanations),
+        "mistakes": [mistake_set.as_json() for mistake_set in mistakes],
+    }
+
+
+def published_rows(model: str) -> list[tuple[Table, Row]]:
+    """The published rows of one model, of whichever tables have it."""
+    tables = [published_table(name) for name in TableName]
+    return [(table, row) for table in tables for row in table.rows if row.model == model]
+
+
+def _published_models() -> tuple[str, ...]:
+    return published(TableName.STATISTICS).models
+
+
+def _measured(report: Report) -> list[dict[str, Any]]:
+    labels: dict[str, list[tuple[Table, Row]]] = {}
+    for table in report.tables:
+        for row in table.rows:
+            if row.measured:
+                labels.setdefault(row.label, []).append((table, row))
+    return [_model(label, "measured", rows) for label, rows in labels.items()]
+
+
+def _model(label: str, kind: str, rows: Sequence[tuple[Table, Row]]) -> dict[str, Any]:
+    quality: dict[str, dict[str, float | None]] = {}
+    cost: dict[str, float] = {}
+    for table, row in rows:
+        for heading, cell in zip(table.headings, row.cells, strict=True):
+            if cell.value is None:
+                continue
+            if table.name is TableName.STATISTICS:
+                cost[heading.key] = cell.value
+            else:
+                quality[heading.key] = _quality(cell)
+    for name in MEANS:
+        if mean := _mean(name, quality):
+            quality[f"mean {name}"] = mean
+    return {"label": label, "kind": kind, "quality": quality, "cost": cost}
+
+
+def _quality(cell: Cell) -> dict[str, float | None]:
+    low, high = cell.interval or (None, None)
+    return {"value": cell.value, "low": low, "high": high}
+
+
+def _mean(
+    name: TableName, quality: Mapping[str, Mapping[str, float | None]]
+) -> dict[str, float | None] | None:
+    """Of all published columns of a table, where all are there; its interval by error propagation
+    over independent data sets."""
+    keys = [
+        c.key for c in published(name).columns if not MEANS[name][1] or c.metric == MEANS[name][1]
+    ]
+    found = [quality[key] for key in keys if key in quality]
+    if len(found) != len(keys):
+        return None
+    values = [f["value"] or 0.0 for f in found]
+    halves = [((f["high"] or 0.0) - (f["low"] or 0.0)) / 2 for f in found]
+    value, half = sum(values) / len(values), math.hypot(*halves) / len(halves)
+    return {"value": value, "low": value - half, "high": value + half}
+
+
+def _qualities(tables: Sequence[Table]) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": heading.key,
+            "title": flat_title(heading),
+            "group": table.title,
+            "chance": heading.chance,
+            "majority": heading.majority,
+        }
+        for table in tables
+        for heading in table.headings
+    ]
+
+
+def _means() -> list[dict[str, Any]]:
+    return [
+        {"key": f"mean {name}", "title": title, "group": "Means", "mean": True}
+        for name, (title, _) in MEANS.items()
+    ]
+
+
+def _spread(models: Sequence[Mapping[str, Any]], key: str) -> bool:
+    """Whether an axis spans so much that it is better logarithmic."""
+    values = [model["cost"][key] for model in models if model["cost"].get(key)]
+    return bool(values) and max(values) > 30 * min(values) > 0

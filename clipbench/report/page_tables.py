@@ -1,0 +1,120 @@
+"""The three tables as HTML elements: complete without scripts, sorted and filtered with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from clipbench.report.formats.plain import BESIDE_NOTE, TIED, legend
+from clipbench.report.types import Cell, Heading, Row, Table
+
+
+def section(table: Table) -> str:
+    """One table with its title, key and footnotes."""
+    attributes = {"id": str(table.name), "aria-labelledby": f"{table.name}-title"}
+    root = Element("section", attributes)
+    _text(SubElement(root, "h2", id=f"{table.name}-title"), table.title)
+    if not table.rows:
+        _text(SubElement(root, "p", {"class": "hint"}), "Nothing measured.")
+        return tostring(root, encoding="unicode", method="html")
+    region = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": f"{table.title}, table"}
+    _table(SubElement(root, "div", region), table)
+    for sentence in legend(table):
+        kind = "beside" if sentence == BESIDE_NOTE else "tied"
+        _text(SubElement(root, "p", {"class": "key", "data-key": kind}), sentence)
+    if table.footnotes:
+        notes = SubElement(root, "ol", {"class": "notes"})
+        for i, text in enumerate(table.footnotes):
+            number = {"id": f"note-{table.name}-{i + 1}", "value": str(i + 1)}
+            _text(SubElement(notes, "li", number), text)
+    return tostring(root, encoding="unicode", method="html")
+
+
+def _table(parent: Element, table: Table) -> None:
+    measured = "yes" if table.measured and any(row.measured for row in table.rows) else "no"
+    shown = SubElement(parent, "table", {"class": "results", "data-measured": measured})
+    head = SubElement(shown, "thead")
+    if any(heading.group for heading in table.headings):
+        _groups(SubElement(head, "tr"), table.headings)
+    titles = SubElement(head, "tr")
+    _title(titles, table, "Model", 0, table.marks, {})
+    for i, heading in enumerate(table.headings):
+        filled = any(row.cells[i].text for row in table.rows if row.measured)
+        extra = {"data-measured": "yes" if filled else "no"}
+        if heading.lower_is_better:
+            extra["data-better"] = "lower"
+        _title(titles, table, heading.title, i + 1, heading.marks, extra)
+    body = SubElement(shown, "tbody")
+    for row in table.rows:
+        _row(body, table, row)
+
+
+def _groups(line: Element, headings: Sequence[Heading]) -> None:
+    SubElement(line, "td")
+    for group, columns in _runs(headings):
+        numbers = " ".join(str(column) for column in columns)
+        attributes = {"colspan": str(len(columns)), "data-columns": numbers}
+        if not group:
+            SubElement(line, "td", attributes)
+            continue
+        cell = SubElement(line, "th", {"class": "group", "scope": "colgroup", **attributes})
+        _text(cell, group)
+
+
+def _runs(headings: Sequence[Heading]) -> Iterator[tuple[str, list[int]]]:
+    runs: list[tuple[str, list[int]]] = []
+    for i, heading in enumerate(headings):
+        if runs and runs[-1][0] == heading.group:
+            runs[-1][1].append(i + 1)
+        else:
+            runs.append((heading.group, [i + 1]))
+    yield from runs
+
+
+def _title(
+    line: Element, table: Table, text: str, column: int, marks: Sequence[int], extra: dict[str, str]
+) -> None:
+    cell = SubElement(line, "th", {"scope": "col", "data-column": str(column), **extra})
+    _text(SubElement(cell, "button", type="button"), text)
+    _marks(cell, table, marks)
+
+
+def _row(body: Element, table: Table, row: Row) -> None:
+    line = SubElement(body, "tr", {"data-measured": "yes" if row.measured else "no"})
+    name = SubElement(line, "th", {"scope": "row", "data-value": row.label})
+    _text(name, row.label)
+    _marks(name, table, row.marks)
+    for heading, cell in zip(table.headings, row.cells, strict=True):
+        _cell(line, table, heading, cell)
+
+
+def _cell(line: Element, table: Table, heading: Heading, cell: Cell) -> None:
+    value = "" if cell.value is None else f"{cell.value:.6g}"
+    box = SubElement(line, "td", {"data-value": value})
+    if cell.interval and heading.dataset:
+        box.set("title", f"95 % interval {cell.interval[0]:.3f} to {cell.interval[1]:.3f}")
+    if cell.text:
+        strong = SubElement(box, "strong", {"class": "best"}) if cell.bold else box
+        target = strong
+        if cell.source:
+            label = f"{cell.text}, how it came about"
+            button = {"type": "button", "data-source": cell.source, "aria-label": label}
+            target = SubElement(strong, "button", button)
+        tied = TIED if table.measured and cell.tied else ""
+        _text(target, f"{tied}{cell.text}")
+    _marks(box, table, cell.marks)
+    if cell.published and table.measured:
+        beside = ", ".join(part for part in (cell.published, cell.difference) if part)
+        said = {"class": "published-beside", "title": "published value, and the difference to it"}
+        _text(SubElement(box, "span", said), f" ({beside})" if cell.text else f"({beside})")
+
+
+def _marks(cell: Element, table: Table, marks: Sequence[int]) -> None:
+    for mark in marks:
+        link = {"href": f"#note-{table.name}-{mark}", "aria-label": f"footnote {mark}"}
+        _text(SubElement(SubElement(cell, "sup"), "a", link), str(mark))
+
+
+def _text(element: Element, text: str) -> None:
+    """Set as text: whatever a name holds, it is escaped when written. Control signs are dropped."""
+    element.text = "".join(sign for sign in text if sign.isprintable() or sign == "\n")
