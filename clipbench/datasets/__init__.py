@@ -1,5 +1,6 @@
 """Data sets: what is known of them, how they are laid out, and how they are read."""
 
+from clipbench.datasets.appendix import appendix, describe
 from clipbench.datasets.conversion import Converted, convert
 from clipbench.datasets.dataset import Dataset
 from clipbench.datasets.fingerprint import Fingerprint
@@ -25,8 +26,10 @@ __all__ = [
     "Unreadable",
     "Verification",
     "all_datasets",
+    "appendix",
     "convert",
     "default_root",
+    "describe",
     "find",
     "open_dataset",
     "prompts",

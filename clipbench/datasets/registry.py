@@ -70,11 +70,31 @@ class DatasetInfo:
         return None if self.embedded else f"{_HUB}/{self.repository}/resolve/main"
 
 
+@dataclass(frozen=True)
+class Group:
+    """A heading over some data sets, and what they have in common."""
+
+    name: str
+    title: str
+    summary: str
+
+
 @cache
 def all_datasets() -> tuple[DatasetInfo, ...]:
     """Every data set in the table's order."""
-    with _TABLE.open("rb") as file:
-        return tuple(_info(row) for row in tomllib.load(file)["dataset"])
+    return parse(_TABLE.read_text(encoding="utf-8"))
+
+
+@cache
+def groups() -> tuple[Group, ...]:
+    """The groups in the table's order."""
+    table = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
+    return tuple(Group(**row) for row in table["group"])
+
+
+def parse(table: str) -> tuple[DatasetInfo, ...]:
+    """The data sets of a table in TOML."""
+    return tuple(_info(row) for row in tomllib.loads(table)["dataset"])
 
 
 def find(id: str) -> DatasetInfo:

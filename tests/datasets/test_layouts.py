@@ -326,3 +326,17 @@ def test_one_s_own_data_never_pass_for_a_registered_set(tmp_path):
     folder = building.captions_beside(tmp_path / "flickr8k", CAPTIONS)
     assert open_dataset(folder).id == "local/flickr8k"
     assert open_dataset("flickr8k", root=tmp_path).id == "flickr8k"
+
+
+@pytest.mark.parametrize("name", ["../secret.jpg", "/etc/passwd", "a/../../secret.jpg"])
+def test_a_list_by_others_never_leads_out_of_the_folder(tmp_path, name):
+    write(tmp_path, {"secret.jpg": png(0)})
+    items = [{"filename": name, "split": "test", "sentences": [{"raw": "one"}]}]
+    write(tmp_path / "data", {"dataset_coco.json": json.dumps({"images": items})})
+    image, _ = open_dataset(tmp_path / "data").documents()
+    assert "leads out" in image.detail
+    table = pa.table({"image": [{"bytes": None, "path": name}], "text": ["one"]})
+    (tmp_path / "parquet").mkdir()
+    pq.write_table(table, tmp_path / "parquet/pairs.parquet")
+    image, _ = open_dataset(tmp_path / "parquet").documents()
+    assert "leads out" in image.detail

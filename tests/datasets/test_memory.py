@@ -30,6 +30,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_reading_fifty_thousand_samples_takes_a_few_megabytes(folder):
     dataset = open_dataset(folder)
     tracemalloc.start()

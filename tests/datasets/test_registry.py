@@ -2,7 +2,8 @@
 
 import pytest
 
-from clipbench.datasets import Task, all_datasets, find
+from clipbench.datasets import Task, all_datasets, appendix, describe, find
+from clipbench.datasets.registry import groups
 from clipbench.errors import UnknownName
 from clipbench.reference import TableName, published
 
@@ -55,3 +56,18 @@ def test_every_row_has_a_summary_and_a_citation():
 def test_an_unknown_id_names_near_ones():
     with pytest.raises(UnknownName, match="vtab/eurosat"):
         find("eurosat")
+
+
+def test_the_appendix_has_every_data_set_under_its_group_with_its_source():
+    text = appendix()
+    for info in all_datasets():
+        assert f"### {info.name} (`{info.id}`)" in text
+        assert info.citation in text
+    assert text.index("## Retrieval") < text.index("## VTAB natural group") < text.index("EuroSAT")
+    assert {info.group for info in all_datasets()} == {group.name for group in groups()}
+
+
+def test_the_advice_on_kitti_is_given():
+    assert "Do not choose a model by this column alone" in describe(
+        find("vtab/kitti_closest_vehicle_distance")
+    )

@@ -31,14 +31,18 @@ class Table:
         self.gaps.append(Gap(f"{self.source} {where}", flaw))
 
 
-def contents(table: Table, folders: Sequence[Path], split: str) -> Contents:
+def contents(
+    table: Table, folders: Sequence[Path], split: str, *, anywhere: bool = False
+) -> Contents:
     """The data set of a table whose images are in the first of `folders` that has them.
 
-    Raises DataError when the table is empty.
+    A name that leads out of the folder is refused, unless the table is one's own and may name
+    images `anywhere`. Raises DataError when the table is empty.
     """
     if not table.captions:
         raise DataError(f"{table.source} has no captions")
-    reader = _Captioned(table, image_folder(folders, next(iter(table.captions))))
+    folder = image_folder(folders, next(iter(table.captions)))
+    reader = _Captioned(table, folder, anywhere)
     return Contents(Task.RETRIEVAL, reader.read, split, images=len(table.captions))
 
 
@@ -57,10 +61,14 @@ def only_split(split: str | None, path: Path) -> None:
 class _Captioned:
     table: Table
     folder: Path
+    anywhere: bool
 
     def read(self, images: bool) -> Iterator[Entry | Gap]:
         yield from self.table.gaps
         for name, captions in self.table.captions.items():
-            image = files.read_image(self.folder / name, images)
+            if self.anywhere or files.leads_inside(name):
+                image = files.read_image(self.folder / name, images)
+            else:
+                image = files.OUTSIDE
             id = files.printable(name)
             yield Entry(id, f"{self.table.source} {id}", image, None, tuple(captions))

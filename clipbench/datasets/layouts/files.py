@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from clipbench.contract import Reason
 from clipbench.datasets import entries
@@ -62,6 +62,15 @@ def printable(name: str) -> str:
 def is_utf8(text: str) -> bool:
     """Whether a text that was read with `surrogateescape` was UTF-8."""
     return _SURROGATES.search(text) is None
+
+
+OUTSIDE = Flaw(Reason.UNREADABLE, "its name leads out of the folder of the data set")
+
+
+def leads_inside(name: str) -> bool:
+    """Whether a name from a file of others stays below the folder that it is looked for in."""
+    path = PurePath(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def read_image(path: Path, wanted: bool) -> bytes | Flaw:

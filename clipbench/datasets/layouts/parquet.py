@@ -137,6 +137,8 @@ def _image(value: Any, folder: Path) -> bytes | Flaw:
     elif isinstance(value, dict):
         data = value.get("bytes")
         if data is None and value.get("path"):
+            if not files.leads_inside(value["path"]):
+                return files.OUTSIDE
             return files.read_image(folder / value["path"], True)
     else:
         data = None

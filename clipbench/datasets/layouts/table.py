@@ -44,7 +44,10 @@ def open_table(path: Path, split: str | None) -> Contents:
     captions.only_split(split, path)
     folder = found[0].parent
     return captions.contents(
-        read_table(found[0]), (folder, *(folder / name for name in IMAGE_FOLDERS)), "all"
+        read_table(found[0]),
+        (folder, *(folder / name for name in IMAGE_FOLDERS)),
+        "all",
+        anywhere=True,
     )
 
 
