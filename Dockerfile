@@ -21,7 +21,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     CLIPBENCH_WEIGHTS=/data/weights
 WORKDIR /app
 # the address comes from CLIPBENCH_HEALTH; without one there is nothing to check
-HEALTHCHECK --interval=10s --timeout=10s --start-period=180s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=20s --start-period=300s --retries=6 \
     CMD ["python", "deploy/container/healthy.py"]
 CMD ["clipbench", "--help"]
 

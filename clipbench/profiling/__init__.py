@@ -9,6 +9,7 @@ The profiler Executor serves a `Flow` instead: all processes' series, and totals
 from clipbench.profiling.exporter import DEFAULT_PORTS, Exporter, metrics_port, start_exporter
 from clipbench.profiling.flow import Flow
 from clipbench.profiling.gpu import GpuReading, read_gpus
+from clipbench.profiling.logs import JsonLines, log_json_lines
 from clipbench.profiling.memory import ProcessMemory, memory_limit, process_memory
 from clipbench.profiling.metrics import Metrics
 from clipbench.profiling.peers import Peer, parse_peers
@@ -19,11 +20,13 @@ __all__ = [
     "Exporter",
     "Flow",
     "GpuReading",
+    "JsonLines",
     "Metrics",
     "Peer",
     "ProcessMemory",
     "ProcessStatistics",
     "Statistics",
+    "log_json_lines",
     "memory_limit",
     "metrics_port",
     "parse_peers",

@@ -7,6 +7,7 @@
     metrics.documents("image", "ViT-B-32::openai", 32)
     metrics.refused("not_an_image", 1)
 
+What happens to jobs, models and failed requests is logged as well, one event a line with its job.
 Counts are kept whether or not an exporter runs; a process has one registry, as Prometheus clients
 do. The process that decides an outcome counts it: the encoder what it encodes or refuses, an
 evaluator the refusals of its own.
@@ -14,6 +15,7 @@ evaluator the refusals of its own.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +29,7 @@ STAGE_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 OPEN_JOBS: Final = 64  # jobs with progress series of their own; the oldest gives way
 
 REGISTRY: Final = CollectorRegistry()
+log = logging.getLogger("clipbench.events")
 
 
 def _labels(*names: str) -> tuple[str, ...]:
@@ -122,7 +125,9 @@ class Metrics:
         try:
             yield
         except BaseException as error:
-            ERRORS.labels(self.executor, endpoint, type(error).__name__).inc()
+            name = type(error).__name__
+            ERRORS.labels(self.executor, endpoint, name).inc()
+            self._log("request failed", endpoint=endpoint, error=name, message=str(error))
             raise
         finally:
             IN_FLIGHT.labels(self.executor).dec()
@@ -154,6 +159,7 @@ class Metrics:
             JOB_DOCUMENTS.labels(self.executor, task, job, kind).set(done)
             if expected is not None:
                 JOB_EXPECTED.labels(self.executor, task, job, kind).set(expected)
+        self._log("job opened", task=task, job=job, kind=kind, done=done, expected=expected)
 
     def job_documents(self, task: str, job: str, kind: str, count: int) -> None:
         """A batch of an open job: how many documents of `kind` it counted."""
@@ -165,14 +171,20 @@ class Metrics:
         """Drop the job's progress: it has its result, or was deleted."""
         with self._lock:
             self._forget(task, job)
+        self._log("job closed", task=task, job=job)
 
     def model_loaded(self, model: str, precision: str) -> None:
         """A model came into memory."""
         MODELS.labels(self.executor, model, precision).set(1)
+        self._log("model loaded", model=model, precision=precision)
 
     def model_evicted(self, model: str, precision: str) -> None:
         """A model left memory."""
         MODELS.remove(self.executor, model, precision)
+        self._log("model evicted", model=model, precision=precision)
+
+    def _log(self, event: str, **fields: object) -> None:
+        log.info(event, extra={"fields": {"executor": self.executor, **fields}})
 
     def _remember(self, task: str, job: str, kind: str) -> None:
         if (task, job) not in self._open and len(self._open) >= OPEN_JOBS:

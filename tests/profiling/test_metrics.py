@@ -139,5 +139,3 @@ def test_the_exporter_listens_on_this_machine_alone_unless_told_otherwise(
     exporter = start_exporter(0, metrics.executor)
     assert exporter.host == "127.0.0.1"
     exporter.close()
-
-
