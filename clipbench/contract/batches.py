@@ -65,24 +65,30 @@ class EncodedBatch:
         """Raises InvalidRequest when the documents do not come from the encoder."""
         if len(documents) != 1 or not documents[0].text:
             raise InvalidRequest("a job's documents reach the evaluator through the encoder only")
-        header = json.loads(documents[0].text)
-        items = tuple(
-            Item(id_, index, tuple(labels), image_id, template)
-            for id_, index, labels, image_id, template in header["items"]
-        )
         embeddings = documents[0].embedding
-        return cls(
-            kind=Kind(header["kind"]),
-            model=header["model"],
-            items=items,
-            digests=tuple(header["digests"]),
-            embeddings=np.zeros((0, 0), np.float32) if embeddings is None else embeddings,
-            refused=tuple(
-                (index, Refusal(id_, Reason(reason), detail))
-                for index, id_, reason, detail in header["refused"]
-            ),
-            truncated=tuple(header["truncated"]),
-        )
+        try:
+            header = json.loads(documents[0].text)
+            batch = cls(
+                kind=Kind(header["kind"]),
+                model=header["model"],
+                items=tuple(
+                    Item(id_, index, tuple(labels), image_id, template)
+                    for id_, index, labels, image_id, template in header["items"]
+                ),
+                digests=tuple(header["digests"]),
+                embeddings=np.zeros((0, 0), np.float32) if embeddings is None else embeddings,
+                refused=tuple(
+                    (index, Refusal(id_, Reason(reason), detail))
+                    for index, id_, reason, detail in header["refused"]
+                ),
+                truncated=tuple(header["truncated"]),
+            )
+            rows = len(batch.embeddings)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise InvalidRequest("not a batch of the encoder's") from error
+        if not len(batch.items) == len(batch.digests) == rows:
+            raise InvalidRequest("a batch whose items, digests and embeddings differ in number")
+        return batch
 
 
 @dataclass(frozen=True)

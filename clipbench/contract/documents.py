@@ -66,8 +66,8 @@ def class_document(index: int, name: str) -> Document:
 def read_item(document: Document, kind: Kind, *, labelled: bool, limits: Limits) -> Item:
     """The identity of a job's document. Raises Refused with the reason."""
     id_ = document.id
-    if not id_ or len(id_.encode()) > limits.id_bytes:
-        raise Refused(Reason.ID_INVALID, f"an id has 1 to {limits.id_bytes} bytes")
+    if not id_ or len(id_.encode()) > limits.id_bytes or "\0" in id_:
+        raise Refused(Reason.ID_INVALID, f"an id has 1 to {limits.id_bytes} bytes, none of them 0")
     tags = document.tags
     if kind is Kind.PROMPT:
         return Item(
@@ -80,7 +80,7 @@ def read_item(document: Document, kind: Kind, *, labelled: bool, limits: Limits)
     index = _whole(tags.get("index"), Reason.INDEX_INVALID, "index")
     if kind is Kind.TEXT:
         image_id = tags.get("image_id")
-        if not isinstance(image_id, str) or not image_id:
+        if not isinstance(image_id, str) or not image_id or "\0" in image_id:
             raise Refused(Reason.IMAGE_ID_MISSING, "tag 'image_id' must name the text's image")
         return Item(id=id_, index=index, image_id=image_id)
     return Item(id=id_, index=index, labels=_labels(tags) if labelled else ())
@@ -98,13 +98,15 @@ def read_content(document: Document, kind: Kind, limits: Limits) -> str | bytes:
             )
         return bytes(blob)
     text: str = document.text
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON can carry
+        raise Refused(Reason.TEXT_NOT_UTF8, f"character {error.start} has no UTF-8") from error
     # a prompt may be empty (an empty class name in a bare template); an empty caption says nothing
     if kind is Kind.TEXT and not text.strip():
         raise Refused(Reason.EMPTY, "the text is empty")
-    if len(text.encode()) > limits.text_bytes:
-        raise Refused(
-            Reason.TEXT_TOO_LARGE, f"{len(text.encode())} bytes; the limit is {limits.text_bytes}"
-        )
+    if size > limits.text_bytes:
+        raise Refused(Reason.TEXT_TOO_LARGE, f"{size} bytes; the limit is {limits.text_bytes}")
     return text
 
 
@@ -118,7 +120,7 @@ def answer(documents: Sequence[Document]) -> dict[str, Any]:
 
 def refusal(document: Document, refused: Refused, limits: Limits) -> Refusal:
     """The record of a refused document, its id cut to the limit."""
-    id_ = document.id.encode()[: limits.id_bytes].decode(errors="ignore")
+    id_ = document.id.encode()[: limits.id_bytes].decode(errors="ignore").replace("\0", "")
     return Refusal(id_, refused.reason, refused.detail)
 
 
@@ -131,9 +133,17 @@ def index_or_none(document: Document) -> int:
         return -1
 
 
+def _is_name(text: str, limits: Limits) -> bool:
+    """Whether a database can hold it: PostgreSQL stores no character 0."""
+    try:
+        return len(text.encode()) <= limits.id_bytes and "\0" not in text
+    except UnicodeEncodeError:
+        return False
+
+
 def _whole(value: Any, reason: Reason, tag: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Refused(reason, f"tag {tag!r} must be a whole number, not {value!r}")
+        raise Refused(reason, f"tag {tag!r} must be a whole number, not {value!r:.200}")
     if not 0 <= value < 2**53 or value != int(value):
         if reason is Reason.LABEL_INVALID and value == value and value < 0:
             raise Refused(Reason.LABEL_OUT_OF_RANGE, f"label {value} is negative")

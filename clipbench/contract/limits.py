@@ -21,4 +21,6 @@ class Limits:
     prompts: int = 2_000_000
     documents_per_job: int = 10_000_000
     jobs: int = 10_000
+    state_bytes: int = 64 * 1024 * MIB  # of one evaluator's database
+    waiting_bytes: int = 1024 * MIB  # of requests that the gateway holds
     records_per_page: int = 10_000

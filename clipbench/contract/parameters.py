@@ -15,13 +15,17 @@ from clipbench.contract.endpoints import Task
 from clipbench.errors import InvalidRequest
 
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_LONGEST_TEXT = 4096  # characters of a string parameter; what is bulky travels as documents
+_MOST_PROVENANCE = 64  # entries
 
 
 def text_parameter(parameters: Mapping[str, Any], name: str, default: str | None = None) -> str:
-    """A string parameter. Raises InvalidRequest when it is absent or not a string."""
+    """A string parameter. Raises InvalidRequest when it is absent, too long or not a string."""
     value = parameters.get(name, default)
     if not isinstance(value, str) or not value:
-        raise InvalidRequest(f"parameter {name!r} must be a non-empty string, not {value!r}")
+        raise InvalidRequest(f"parameter {name!r} must be a non-empty string, not {value!r:.200}")
+    if len(value) > _LONGEST_TEXT:
+        raise InvalidRequest(f"parameter {name!r} has at most {_LONGEST_TEXT} characters")
     return value
 
 
@@ -34,10 +38,12 @@ def optional_text(parameters: Mapping[str, Any], name: str) -> str | None:
 def count_parameter(parameters: Mapping[str, Any], name: str, default: int | None = None) -> int:
     """A non-negative integer parameter; 5.0 reads as 5. Raises InvalidRequest otherwise."""
     value = parameters.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidRequest(f"parameter {name!r} must be a whole number, not {value!r}")
-    if not 0 <= value < 2**53:
-        raise InvalidRequest(f"parameter {name!r} must be between 0 and 2^53, not {value!r}")
+    if not 0 <= value < 2**53 or value != int(value):
+        raise InvalidRequest(
+            f"parameter {name!r} must be a whole number from 0 to 2^53, not {value!r}"
+        )
     return int(value)
 
 
@@ -101,8 +107,10 @@ class JobSpec:
         """Raises InvalidRequest with the parameter at fault."""
         expected = parameters.get("expected_images")
         provenance = parameters.get("provenance", {})
-        if not isinstance(provenance, Mapping):
-            raise InvalidRequest("parameter 'provenance' must be a mapping")
+        if not isinstance(provenance, Mapping) or len(provenance) > _MOST_PROVENANCE:
+            raise InvalidRequest(
+                f"parameter 'provenance' must be a mapping of at most {_MOST_PROVENANCE} entries"
+            )
         spec = cls(
             job=job_id(parameters),
             task=task,
@@ -116,7 +124,10 @@ class JobSpec:
             expected_images=None
             if expected is None
             else count_parameter(parameters, "expected_images"),
-            provenance={str(key): str(value) for key, value in provenance.items()},
+            provenance={
+                str(key)[:_LONGEST_TEXT]: str(value)[:_LONGEST_TEXT]
+                for key, value in provenance.items()
+            },
         )
         if task is Task.CLASSIFICATION and (spec.classes < 2 or spec.templates < 1):
             raise InvalidRequest(
@@ -143,7 +154,7 @@ class JobSpec:
 
 def _cutoffs(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= 16:
-        raise InvalidRequest(f"parameter 'cutoffs' must be 1 to 16 whole numbers, not {value!r}")
+        raise InvalidRequest(f"parameter 'cutoffs' must be 1 to 16 whole numbers, not {value!r:.200}")
     cutoffs = tuple(sorted({count_parameter({"cutoffs": item}, "cutoffs") for item in value}))
     if cutoffs[0] < 1:
         raise InvalidRequest("parameter 'cutoffs' must be at least 1")

@@ -17,8 +17,10 @@ from clip_server.model.simple_tokenizer import SimpleTokenizer, basic_clean, whi
 from numpy.typing import NDArray
 
 from clipbench.errors import CheckpointError
+from clipbench.models import bpe
 
 _MAX_WORDS = 200_000
+_LONG_WORD = 64  # bytes; longer ones are not remembered
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ class ClipTokenizer:
     def _encode_word(self, word: str) -> list[int]:
         tables = self._tables
         token = "".join(tables.byte_encoder[byte] for byte in word.encode("utf-8"))
+        if len(token) > _LONG_WORD:
+            pieces = bpe.merge([*token[:-1], token[-1] + "</w>"], tables.bpe_ranks)
+            return [tables.encoder[piece] for piece in pieces]
         ids = [tables.encoder[piece] for piece in tables.bpe(token).split(" ")]
         if len(self._words) >= _MAX_WORDS:
             self._words.clear()
