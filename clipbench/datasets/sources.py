@@ -101,6 +101,7 @@ class Remote:
         with partial.open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # another process may be fetching the same file
             if _is_whole(target):
+                partial.unlink(missing_ok=True)
                 return target
             self._fill(file, name, partial)
             file.flush()

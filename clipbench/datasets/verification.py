@@ -83,11 +83,21 @@ class Verification:
 
     def __str__(self) -> str:
         state = "ok" if self.ok else "; ".join((*self.short, *self._faults_in_words()))
-        return f"{self.id} ({self.split}): {state}"
+        return f"{self.id} ({self.split}): {state}\n{', '.join(self._found_in_words())}"
 
     def _faults_in_words(self) -> Iterator[str]:
         for reason, count in self.faults_by_reason.items():
             yield f"{count:,} × {reason}"
+
+    def _found_in_words(self) -> Iterator[str]:
+        yield f"{self.found.images:,} images"
+        if self.found.captions is not None:
+            yield f"{self.found.captions:,} captions"
+        if self.found.classes is not None:
+            yield f"{self.found.classes:,} classes"
+        if self.duplicate_images or self.duplicate_texts:
+            yield f"{self.duplicate_images:,} images and {self.duplicate_texts:,} texts again"
+        yield f"content {self.sha256}"
 
 
 def verify(dataset: Dataset, *, deep: bool = False, expected: Counts | None = None) -> Verification:

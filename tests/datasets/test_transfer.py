@@ -1,6 +1,7 @@
 """HTTP as it is: servers that stall, cut, redirect, refuse ranges, are busy, or lie."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -44,6 +45,18 @@ def test_a_kept_file_is_asked_for_once_and_recorded_with_its_digest(server, tmp_
     kept = tmp_path / "cache/test/0.tar"
     assert recorded_sha256(kept) == hashlib.sha256(DATA).hexdigest()
     assert sorted(p.name for p in kept.parent.iterdir()) == [".0.tar.json", "0.tar"]
+
+
+def test_two_that_want_the_same_file_fetch_it_once(server, tmp_path):
+    def want(_):
+        return contents(Remote(server.url, tmp_path / "cache", HASTE))
+
+    server.behaviours["test/0.tar"] = [stall(300_000, seconds=0.5)]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(want, range(2))) == [DATA, DATA]
+    assert [asked for _, asked in server.requests] == [None, "bytes=300000-"]
+    names = sorted(p.name for p in (tmp_path / "cache/test").iterdir())
+    assert names == [".0.tar.json", "0.tar"]
 
 
 def test_a_file_that_was_cut_later_is_fetched_again(server, tmp_path):
