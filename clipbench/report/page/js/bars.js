@@ -6,7 +6,7 @@ function setUpBars() {
   if (!columns.length) return;
   byId("bars").hidden = false;
   fillSelect(byId("bars-column"), columns.map((q) => ({ value: q.key, text: q.title, group: q.group })), firstMeasured(columns));
-  byId("bars-column").addEventListener("input", drawBars);
+  byId("bars-column").addEventListener("change", drawBars);
   new ResizeObserver(afterFrame(drawBars)).observe(byId("bars-plot"));
   drawBars();
 }

@@ -8,8 +8,8 @@ function setUpChoose() {
   byId("choose").hidden = false;
   fillSelect(byId("choose-quality"), usable.map((q) => ({ value: q.key, text: q.title, group: q.group })), firstMeasured(usable));
   fillSelect(byId("choose-cost"), PAGE.costs.map((c) => ({ value: c.key, text: c.title })), "image_qps");
-  byId("choose-quality").addEventListener("input", () => resetBudget());
-  byId("choose-cost").addEventListener("input", () => resetBudget());
+  byId("choose-quality").addEventListener("change", () => resetBudget());
+  byId("choose-cost").addEventListener("change", () => resetBudget());
   byId("budget").addEventListener("input", drawChoose);
   new ResizeObserver(afterFrame(drawChoose)).observe(byId("choose-plot"));
   resetBudget();

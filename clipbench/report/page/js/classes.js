@@ -7,7 +7,7 @@ function setUpClasses() {
   if (!results.length) return;
   byId("classes").hidden = false;
   fillSelect(byId("classes-result"), results.map(([key, r]) => ({ value: key, text: `${r.model.name} on ${r.dataset.id} (${r.run.precision ?? "unknown precision"})` })));
-  byId("classes-result").addEventListener("input", drawClasses);
+  byId("classes-result").addEventListener("change", drawClasses);
   drawClasses();
 }
 

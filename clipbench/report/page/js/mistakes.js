@@ -6,8 +6,8 @@ function setUpMistakes() {
   if (!PAGE.mistakes.length) return;
   byId("mistakes").hidden = false;
   fillSelect(byId("mistakes-set"), PAGE.mistakes.map((set, i) => ({ value: String(i), text: set.title })));
-  byId("mistakes-set").addEventListener("input", chooseSet);
-  for (const id of ["mistakes-a", "mistakes-b", "mistakes-show"]) byId(id).addEventListener("input", drawMistakes);
+  byId("mistakes-set").addEventListener("change", chooseSet);
+  for (const id of ["mistakes-a", "mistakes-b", "mistakes-show"]) byId(id).addEventListener("change", drawMistakes);
   chooseSet();
 }
 

@@ -54,7 +54,8 @@ function setUpTables() {
     }
     byId("filter-count").textContent = `${shown} of ${total} rows`;
   };
-  for (const id of ["filter", "only-rows", "only-columns", "beside"]) byId(id).addEventListener("input", apply);
+  byId("filter").addEventListener("input", apply);
+  for (const id of ["only-rows", "only-columns", "beside"]) byId(id).addEventListener("change", apply);
   apply();
 }
 

@@ -1,0 +1,71 @@
+"""Pages for the browser tests, made of simulated results with sidecars."""
+
+import base64
+import dataclasses
+from collections import Counter
+from functools import cache
+
+import numpy as np
+
+from clipbench import results
+from clipbench.report import build, samples_in
+from clipbench.report.html import render_html
+from clipbench.report.mistakes import collect
+from clipbench.results import Confused, PerClass, Run, Statistics
+
+from ..compare import simulate
+
+NAMES = ["shirt", "trouser", "pullover", "dress", "coat", "sandal", "bag", "boot", "", "sneaker"]
+PIXEL = base64.b64encode(
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\x88\x00\x00\x00\x00!\xf9\x04\x00\x00\x00\x00\x00,"
+    b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+).decode()
+
+
+def look(_set, documents):
+    return {d.id: (f"data:image/gif;base64,{PIXEL}", f"caption {d.index}") for d in documents}
+
+
+@cache
+def published():
+    return render_html(build())
+
+
+def measured(folder, names=("mini", "nano"), classes=NAMES, dataset="garments"):
+    """The page of two models on one classification and one retrieval data set."""
+    random = np.random.default_rng(0)
+    for model, error in zip(names, (0.2, 0.5), strict=True):
+        ranks = np.where(random.random(400) < error, random.integers(2, 11, 400), 1)
+        result, sidecar = simulate.classification(ranks, model=model, dataset=dataset)
+        simulate.save(with_classes(result, sidecar, classes), sidecar, folder)
+        texts = np.where(random.random(300) < error, random.integers(2, 100, 300), 1)
+        images = np.where(random.random(100) < error, random.integers(2, 100, 100), 1)
+        simulate.save(*simulate.retrieval(texts, images, 3, model), folder)
+        statistics = Statistics(
+            results.Model(model), Run("float32", "torch", "cpu"), "2026", 10**7, 10**8, None,
+            1000 * error, 500 * error,
+        )  # fmt: skip
+        results.write_statistics(statistics, folder)
+    found = results.load_all(folder)
+    report = build(
+        found, results.load_all_statistics(folder), unmeasured=True, samples=samples_in(folder)
+    )
+    return render_html(report, mistakes=collect(found, folder, look=look))
+
+
+def with_classes(result, sidecar, names):
+    images = sidecar.images
+    labels = np.array([labels[0] for labels in images.labels])
+    rows = [
+        PerClass(
+            i,
+            name,
+            int((labels == i).sum()),
+            int((images.rank[labels == i] == 1).sum()),
+            int((images.rank[labels == i] <= 5).sum()),
+        )
+        for i, name in enumerate(names)
+    ]
+    pairs = Counter(zip(labels.tolist(), images.predicted.tolist(), strict=True))
+    confused = [Confused(a, b, n) for (a, b), n in pairs.most_common() if a != b][:20]
+    return dataclasses.replace(result, per_class=tuple(rows), confused=tuple(confused))
