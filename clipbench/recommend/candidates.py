@@ -1,0 +1,297 @@
+"""The models to choose from: quality and costs, with where each figure comes from."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from clipbench.errors import DataError, UnknownName
+from clipbench.metrics import wilson
+from clipbench.reference import (
+    DEVICE,
+    SCORES_PRECISION,
+    STATISTICS_PRECISION,
+    Column,
+    TableName,
+    published,
+    spelling,
+)
+from clipbench.results import Result, Statistics, Task
+
+MIB, GIB = 2**20, 2**30
+NEAR = 0.3  # a score is near its baseline within this part of the way from there to perfect
+QUALITY = {Task.RETRIEVAL: "mean_recall@5", Task.CLASSIFICATION: "acc1"}
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A score between 0 and 1 with its 95 % interval, where one is known."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both ends, or None."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model. costs: by the keys of `budget.COSTS`, bytes and documents a second."""
+
+    model: str
+    quality: Quality
+    costs: Mapping[str, float]
+    hardware: str  # of the costs: device and precision
+    precision: str  # of the quality
+    estimated: bool = False  # QPS scaled from another machine
+
+
+@dataclass(frozen=True)
+class Field:
+    """Candidates that may be ranked against each other, what their quality is, and what to know."""
+
+    candidates: tuple[Candidate, ...]
+    quality: str  # "mean of the 3 retrieval averages", "Flickr 8k: Average"
+    measured: bool
+    notes: tuple[str, ...] = ()
+    baseline: float | None = None  # the higher of chance and majority share
+    columns: tuple[Column, ...] = field(default=(), repr=False)
+
+
+def published_field(task: Task, like: str | None) -> Field:
+    """The 25 published models with a score; `like` is a data set, otherwise the mean of all."""
+    table = published(TableName(task))
+    columns = _columns(task, like)
+    costs = published_costs()
+    candidates = tuple(
+        Candidate(
+            model=model,
+            quality=_mean([_published_quality(model, column) for column in columns]),
+            costs=costs[model],
+            hardware=f"{DEVICE}, {STATISTICS_PRECISION}",
+            precision=SCORES_PRECISION,
+        )
+        for model in table.models
+    )
+    notes = [
+        f"Published figures: quality in {SCORES_PRECISION}, speed and memory on one {DEVICE} in "
+        f"{STATISTICS_PRECISION} (inferred), intervals approximate."
+    ]
+    left_out = [c.title for c in table.columns if task is Task.CLASSIFICATION and c not in columns]
+    if like is None and left_out:
+        notes.append(
+            "The mean leaves out the data sets on which every published model is at or near the "
+            f"level of chance or the majority class: {', '.join(left_out)}."
+        )
+    title, baseline = _title(columns, task), _baseline(columns)
+    return Field(candidates, title, False, tuple(notes), baseline, columns)
+
+
+def measured_field(
+    task: Task, results: Sequence[Result], statistics: Sequence[Statistics], like: str | None
+) -> Field:
+    """The user's own results of one data set, split and precision, with their own statistics.
+
+    Where several sets of results could be meant, the one with the most models is taken and the
+    others are named. Without own statistics the published ones stand in, and it is said. Raises
+    UnknownName for a data set that was not measured, DataError without any result of the task.
+    """
+    of_task = [r for r in results if r.dataset.task is task and QUALITY[task] in r.metrics]
+    if not of_task:
+        raise DataError(f"no result of {task} with {QUALITY[task]}; measure one first")
+    ids = dict.fromkeys(r.dataset.id for r in of_task)
+    if like is not None and like not in ids:
+        raise UnknownName("data set", like, ids)
+    wanted = [r for r in of_task if like in (None, r.dataset.id)]
+    chosen, others = _largest(wanted)
+    notes = [f"Left out, as it does not compare: {other}." for other in others]
+    costs, hardware, more = _own_costs(chosen, statistics)
+    newest = {spelling(r.model.name): r for r in sorted(chosen, key=lambda r: r.created)}
+    candidates = tuple(
+        Candidate(
+            model=model,
+            quality=_measured_quality(result, QUALITY[task]),
+            costs=costs.get(model, {}),
+            hardware=hardware,
+            precision=result.run.precision or "unknown precision",
+        )
+        for model, result in newest.items()
+    )
+    first = chosen[0]
+    metrics = [max(r.metrics.get("chance", 0), r.metrics.get("majority", 0)) for r in chosen]
+    title = f"{QUALITY[task]} on {_described(first)}"
+    return Field(candidates, title, True, (*notes, *more), max(metrics) or None)
+
+
+def scaled(found: Field, factor: float) -> Field:
+    """QPS multiplied by `factor`, marked as estimates; memory and disk as they are."""
+    rule = (
+        f"Estimates: every QPS is the one of {found.candidates[0].hardware} × {factor:.2f}; memory "
+        "and disk are taken over. Measure before you rely on them."
+    )
+    candidates = tuple(
+        replace(
+            candidate,
+            costs={k: v * factor if k.endswith("qps") else v for k, v in candidate.costs.items()},
+            estimated=True,
+        )
+        for candidate in found.candidates
+    )
+    return replace(found, candidates=candidates, notes=(*found.notes, rule))
+
+
+def anchor_factor(statistics: Iterable[Statistics]) -> float:
+    """How much faster than the published machine yours is: the median ratio of image QPS over the
+    models that both measured. Raises DataError when there is none."""
+    theirs = published_costs()
+    ratios = sorted(
+        s.image_qps / theirs[spelling(s.model.name)]["image_qps"]
+        for s in statistics
+        if s.image_qps and spelling(s.model.name) in theirs
+    )
+    if not ratios:
+        raise DataError(
+            "to scale the published QPS to this machine, measure one published model here first "
+            "(`clipbench stats`), or give a factor"
+        )
+    middle = len(ratios) // 2
+    return ratios[middle] if len(ratios) % 2 else (ratios[middle - 1] + ratios[middle]) / 2
+
+
+def published_costs() -> dict[str, dict[str, float]]:
+    """The published costs of every model, in bytes and documents a second."""
+    table = published(TableName.STATISTICS)
+    units = {
+        "image_qps": ("image_qps", 1),
+        "text_qps": ("text_qps", 1),
+        "vram": ("peak_vram_gb", GIB),
+        "ram": ("peak_ram_gb", GIB),
+        "disk": ("disk_mb", MIB),
+    }
+    return {
+        model: {key: (table.value(model, column) or 0) * u for key, (column, u) in units.items()}
+        for model in table.models
+    }
+
+
+def _columns(task: Task, like: str | None) -> tuple[Column, ...]:
+    metric = {Task.RETRIEVAL: "mean_recall@5"}.get(task)
+    columns = [c for c in published(TableName(task)).columns if metric in (None, c.metric)]
+    if like is None:
+        return tuple(column for column in columns if _tells(task, column))
+    names = {c.dataset: c for c in columns} | {(c.dataset or "").split("/")[-1]: c for c in columns}
+    if like not in names:
+        raise UnknownName("data set", like, [str(name) for name in names])
+    return (names[like],)
+
+
+def _tells(task: Task, column: Column) -> bool:
+    """Whether some published model is well above the baseline of a data set."""
+    baseline = _baseline((column,))
+    table = published(TableName(task))
+    best = max(table.value(model, column.key) or 0.0 for model in table.models)
+    return baseline is None or best >= baseline + NEAR * (1 - baseline)
+
+
+def _published_quality(model: str, column: Column) -> Quality:
+    score = published(_table_of(column)).value(model, column.key) or 0.0
+    interval = wilson(score, column.documents or 1)
+    return Quality(score, interval.low, interval.high)
+
+
+def _table_of(column: Column) -> TableName:
+    retrieval = column.metric == "mean_recall@5"
+    return TableName.RETRIEVAL if retrieval else TableName.CLASSIFICATION
+
+
+def _mean(parts: Sequence[Quality]) -> Quality:
+    """Of independent data sets; half widths add in squares."""
+    value = sum(part.value for part in parts) / len(parts)
+    if len(parts) == 1:
+        return parts[0]
+    halves = [((p.high or 0) - (p.low or 0)) / 2 for p in parts]
+    half = math.hypot(*halves) / len(halves)
+    return Quality(value, value - half, value + half)
+
+
+def _title(columns: Sequence[Column], task: Task) -> str:
+    if len(columns) > 1:
+        kind = "retrieval averages" if task is Task.RETRIEVAL else "classification scores"
+        return f"mean of the {len(columns)} {kind}"
+    column = columns[0]
+    top5 = " (top-5)" if column.metric == "acc5" else ""
+    where = f" ({column.split})" if column.split != "test" else ""
+    name = column.group if task is Task.RETRIEVAL else column.title
+    measure = "average recall@5" if task is Task.RETRIEVAL else f"accuracy{top5}"
+    return f"{measure} on {name}{where}"
+
+
+def _baseline(columns: Sequence[Column]) -> float | None:
+    if len(columns) > 1 or not columns[0].classes:
+        return None
+    column = columns[0]
+    top = 5 if column.metric == "acc5" else 1
+    return max(top / (column.classes or 1), column.majority or 0.0)
+
+
+def _measured_quality(result: Result, metric: str) -> Quality:
+    low, high = result.intervals.get(metric, (None, None))
+    return Quality(result.metrics[metric], low, high)
+
+
+def _comparable(result: Result) -> tuple[object, ...]:
+    data = result.dataset
+    return data.id, data.split, data.sample, data.data_sha256, result.run.precision
+
+
+def _described(result: Result) -> str:
+    data, precision = result.dataset, result.run.precision or "unknown precision"
+    sample = f", sample of {data.sample.size:,}" if data.sample else ""
+    return f"{data.id} ({data.split}{sample}, {precision})"
+
+
+def _largest(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
+    groups: dict[tuple[object, ...], list[Result]] = {}
+    for result in results:
+        groups.setdefault(_comparable(result), []).append(result)
+    ranked = sorted(groups.values(), key=lambda group: -len({r.model.name for r in group}))
+    return ranked[0], [f"{_described(group[0])}, {len(group)} results" for group in ranked[1:]]
+
+
+def _own_costs(
+    results: Sequence[Result], statistics: Sequence[Statistics]
+) -> tuple[dict[str, dict[str, float]], str, list[str]]:
+    names = {spelling(result.model.name) for result in results}
+    own = [s for s in statistics if spelling(s.model.name) in names]
+    if not own:
+        note = (
+            f"Speed and memory are the published ones ({DEVICE}, {STATISTICS_PRECISION}), not of "
+            "your machine: `clipbench stats` measures them."
+        )
+        return published_costs(), f"{DEVICE}, {STATISTICS_PRECISION}", [note]
+    kinds = Counter(_hardware(s) for s in own)
+    hardware = kinds.most_common(1)[0][0]
+    notes = [f"Statistics of {other} are left out." for other in kinds if other != hardware]
+    same = [s for s in own if _hardware(s) == hardware]
+    return {spelling(s.model.name): _costs(s) for s in same}, hardware, notes
+
+
+def _hardware(statistics: Statistics) -> str:
+    run = statistics.run
+    return f"{run.device_name or run.device or 'unknown device'}, {run.precision or 'unknown'}"
+
+
+def _costs(statistics: Statistics) -> dict[str, float]:
+    values = {
+        "image_qps": statistics.image_qps,
+        "text_qps": statistics.text_qps,
+        "vram": statistics.peak_vram_bytes,
+        "ram": statistics.peak_ram_bytes,
+        "disk": statistics.disk_bytes,
+    }
+    return {key: float(value) for key, value in values.items() if value is not None}
