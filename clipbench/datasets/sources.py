@@ -103,6 +103,8 @@ class Remote:
             if _is_whole(target):
                 partial.unlink(missing_ok=True)
                 return target
+            if not partial.exists():  # that process found it wrong and threw it away
+                return self.fetch(name)
             self._fill(file, name, partial)
             file.flush()
             os.fsync(file.fileno())
