@@ -154,7 +154,9 @@ class JobSpec:
 
 def _cutoffs(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= 16:
-        raise InvalidRequest(f"parameter 'cutoffs' must be 1 to 16 whole numbers, not {value!r:.200}")
+        raise InvalidRequest(
+            f"parameter 'cutoffs' must be 1 to 16 whole numbers, not {value!r:.200}"
+        )
     cutoffs = tuple(sorted({count_parameter({"cutoffs": item}, "cutoffs") for item in value}))
     if cutoffs[0] < 1:
         raise InvalidRequest("parameter 'cutoffs' must be at least 1")

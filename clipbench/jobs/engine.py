@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 
 from clipbench.jobs import tables
@@ -19,8 +19,27 @@ def open_engine(url: str) -> Engine:
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
-    tables.metadata.create_all(engine)
+    _create_tables(engine)
     return engine
+
+
+def database_bytes(connection: Connection) -> int:
+    """What the whole database holds; in SQLite without the pages that deletion has freed."""
+    if connection.dialect.name == "postgresql":
+        size = "SELECT pg_database_size(current_database())"
+        return int(connection.execute(text(size)).scalar_one())
+    pages, free, size_of_page = (
+        int(connection.execute(text(f"PRAGMA {name}")).scalar_one())
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * size_of_page
+
+
+def _create_tables(engine: Engine) -> None:
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # several processes start at the same time
+            connection.execute(text("SELECT pg_advisory_xact_lock(7241301)"))
+        tables.metadata.create_all(connection)
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

@@ -13,8 +13,10 @@ from clipbench.contract.endpoints import Kind, Task
 from clipbench.errors import InvalidRequest
 from clipbench.jobs.evaluator import Evaluator, Row, embedding_blocks, score_columns
 from clipbench.jobs.job import Job
+from clipbench.jobs.shares import Shares
 from clipbench.jobs.store import JobStore
-from clipbench.metrics.retrieval import retrieval_ranks
+from clipbench.metrics.embeddings import Rows
+from clipbench.metrics.retrieval import Counts, RetrievalRanks, count_above, positives, ranks
 from clipbench.metrics.scores import retrieval_scores
 from clipbench.metrics.vectors import Float32Array, IntArray
 
@@ -36,10 +38,33 @@ class StoredEmbeddings:
         return embedding_blocks((row for row in rows if row.id not in self.skipped), size)
 
 
+@dataclass(frozen=True)
+class Corpus:
+    """What the result of a job is counted over: ids in the order of the rows."""
+
+    images: Sequence[str]
+    texts: Sequence[str]
+    image_of_text: IntArray
+    late: Sequence[tuple[Kind, int, Refusal]]  # texts whose image is missing
+    image_rows: StoredEmbeddings
+    text_rows: StoredEmbeddings
+
+
 class RetrievalEvaluator(Evaluator):
     """Counts the rank of the right image of each text, and of the best right text of each image."""
 
     task = Task.RETRIEVAL
+    shares: Shares | None = None
+
+    def share_out(self, parts: int) -> Shares:
+        """From now on a result is counted in so many parts, with every process on the database."""
+        if self.store.engine.dialect.name != "postgresql":
+            raise InvalidRequest(
+                "retrieval_parts needs CLIPBENCH_DATABASE=postgresql+psycopg://…: processes share "
+                "no SQLite file"
+            )
+        self.shares = Shares(self.store.engine, parts, self._count_share)
+        return self.shares
 
     def evaluate(
         self, job: Job, batch: EncodedBatch, embeddings: Float32Array, kept: Sequence[int]
@@ -52,17 +77,9 @@ class RetrievalEvaluator(Evaluator):
         job = self.store.get(job_id, owner)
         if job.result is not None:
             return dict(job.result)
-        images = [row.id for row in self.store.documents(job, Kind.IMAGE, "id")]
-        texts, image_of_text, late = self._pair(job, images)
-        if not texts:
-            raise InvalidRequest(
-                f"job {job_id!r} has no text whose image was counted: there is nothing to score"
-            )
-        ranks = retrieval_ranks(
-            self._embeddings(job, Kind.IMAGE, len(images)),
-            self._embeddings(job, Kind.TEXT, len(texts), frozenset(r.id for _, _, r in late)),
-            image_of_text,
-        )
+        corpus = self._corpus(job)
+        image_of_text, late = corpus.image_of_text, corpus.late
+        ranks = self._ranks(job, corpus)
         documents, data = self.account(job, late)
         result = {
             **score_columns(retrieval_scores(ranks, image_of_text, job.spec.cutoffs)),
@@ -88,11 +105,40 @@ class RetrievalEvaluator(Evaluator):
             job,
             result,
             {
-                Kind.IMAGE: list(zip(images, ranks.image_to_text.tolist(), strict=True)),
-                Kind.TEXT: list(zip(texts, ranks.text_to_image.tolist(), strict=True)),
+                Kind.IMAGE: list(zip(corpus.images, ranks.image_to_text.tolist(), strict=True)),
+                Kind.TEXT: list(zip(corpus.texts, ranks.text_to_image.tolist(), strict=True)),
             },
         )
         return result
+
+    def _corpus(self, job: Job) -> Corpus:
+        images = [row.id for row in self.store.documents(job, Kind.IMAGE, "id")]
+        texts, image_of_text, late = self._pair(job, images)
+        if not texts:
+            raise InvalidRequest(
+                f"job {job.spec.job!r} has no text whose image was counted: there is nothing to "
+                "score"
+            )
+        skipped = frozenset(refusal.id for _, _, refusal in late)
+        image_rows = self._embeddings(job, Kind.IMAGE, len(images))
+        text_rows = self._embeddings(job, Kind.TEXT, len(texts), skipped)
+        return Corpus(images, texts, image_of_text, late, image_rows, text_rows)
+
+    def _ranks(self, job: Job, corpus: Corpus) -> RetrievalRanks:
+        known = positives(corpus.image_rows, corpus.text_rows, corpus.image_of_text)
+        if self.shares is not None:
+            return ranks(known, self.shares.total(job))
+        rows = corpus.image_rows, corpus.text_rows, corpus.image_of_text
+        return ranks(known, count_above(*rows, known))
+
+    def _count_share(self, job: Job, part: int, parts: int) -> Counts:
+        """One share of the images against all texts."""
+        corpus = self._corpus(job)
+        known = positives(corpus.image_rows, corpus.text_rows, corpus.image_of_text)
+        first, end = (len(corpus.images) * step // parts for step in (part, part + 1))
+        share = Rows(corpus.image_rows, first, end)
+        rows = share, corpus.text_rows, corpus.image_of_text
+        return count_above(*rows, known, image_index=np.arange(first, end))
 
     def _pair(
         self, job: Job, images: Sequence[str]

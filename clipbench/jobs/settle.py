@@ -19,32 +19,41 @@ class Settled:
     clashes: list[tuple[int, Refusal]] = field(default_factory=list)
 
 
-def settle(rows: Sequence[Mapping[str, Any]], stored: Mapping[str, tuple[int, str]]) -> Settled:
+Claim = tuple[int, str, str, str]
+"""Position, digest of the content, labels, image of the text: the smallest claim keeps an id."""
+
+
+def claim(row: Mapping[str, Any]) -> Claim:
+    """What a document is compared by when its id comes again."""
+    return (row["position"], row["digest"], row["labels"], row["image_id"])
+
+
+def settle(rows: Sequence[Mapping[str, Any]], stored: Mapping[str, Claim]) -> Settled:
     """Give each id to one document.
 
-    rows have `id`, `position` and `digest`; stored maps an id to (position, digest). The same
-    position and digest is a repetition. Otherwise the smaller position keeps the id, whatever
-    came first, and the other document is refused.
+    rows are rows of the document table; stored maps an id to the claim of the row that has it.
+    An equal claim is a repetition. Otherwise the smaller one keeps the id, whatever came first,
+    and the other document is refused.
     """
     settled = Settled()
     for row in rows:
-        id_, position, digest = row["id"], row["position"], row["digest"]
+        id_, wanted = row["id"], claim(row)
         earlier = settled.accepted.get(id_)
-        holder = (earlier["position"], earlier["digest"]) if earlier else stored.get(id_)
+        holder = claim(earlier) if earlier else stored.get(id_)
         if holder is None:
             settled.accepted[id_] = row
-        elif holder == (position, digest):
+        elif holder == wanted:
             settled.repeated += 1
-        elif position < holder[0]:
+        elif wanted < holder:
             if earlier is None:
                 settled.displaced.append(id_)
             settled.accepted[id_] = row
-            settled.clashes.append(_clash(id_, holder[0], position))
+            settled.clashes.append(_clash(id_, holder[0], wanted[0]))
         else:
-            settled.clashes.append(_clash(id_, position, holder[0]))
+            settled.clashes.append(_clash(id_, wanted[0], holder[0]))
     return settled
 
 
 def _clash(id_: str, position: int, holder: int) -> tuple[int, Refusal]:
-    detail = f"the id belongs to the document at position {holder}, whose content differs"
+    detail = f"the id belongs to another document, at position {holder}"
     return position, Refusal(id_, Reason.DUPLICATE_ID, detail)

@@ -1,7 +1,7 @@
 """A job's state on disk: SQLite by default, PostgreSQL by its URL.
 
-One process owns a SQLite file. Every method is one transaction, so that a process killed at any
-moment leaves whole batches or nothing.
+One process owns a SQLite file; a PostgreSQL database may have several. Every method is one
+transaction, so that a process killed at any moment leaves whole batches or nothing.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from clipbench.contract import Refusal
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.parameters import JobSpec
-from clipbench.errors import TooLarge, UnknownName
+from clipbench.errors import InvalidRequest, TooLarge, UnknownName
 from clipbench.jobs import tables
-from clipbench.jobs.engine import open_engine
+from clipbench.jobs.engine import database_bytes, open_engine
 from clipbench.jobs.job import ADMIN, Job, read_job, same_declaration
-from clipbench.jobs.settle import settle
+from clipbench.jobs.settle import Claim, claim, settle
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,12 @@ class Added:
 class JobStore:
     """The jobs of one task and their documents."""
 
-    def __init__(self, url: str, task: Task, *, max_jobs: int = 10_000) -> None:
+    def __init__(
+        self, url: str, task: Task, *, max_jobs: int = 10_000, max_bytes: int = 2**63
+    ) -> None:
         self.engine = open_engine(url)
         self.task = task
-        self.max_jobs = max_jobs
+        self.max_jobs, self.max_bytes = max_jobs, max_bytes
         self._held: dict[tuple[int, Kind], int] = {}
 
     def open(
@@ -57,9 +59,12 @@ class JobStore:
             count = connection.execute(select(func.count()).select_from(tables.jobs)).scalar_one()
             if count >= self.max_jobs:
                 raise TooLarge(f"the server holds {count} jobs, its limit; delete some first")
+            self._see_room(connection)
             now = time.time()
             connection.execute(
-                tables.jobs.insert().values(
+                self._insert(tables.jobs)
+                .on_conflict_do_nothing()  # another process may open the same job now
+                .values(
                     task=self.task,
                     id=spec.job,
                     owner=owner,
@@ -72,7 +77,7 @@ class JobStore:
             )
             row = self._row(connection, spec.job)
             assert row is not None
-            return read_job(row)
+            return same_declaration(read_job(row), spec, owner, model, class_names)
 
     def get(self, job_id: str, owner: str) -> Job:
         """Raises UnknownName for a job that does not exist or belongs to someone else."""
@@ -81,6 +86,13 @@ class JobStore:
         if row is None or owner not in (row.owner, ADMIN):
             raise UnknownName(f"{self.task} job", job_id, [job.spec.job for job in self.all(owner)])
         return read_job(row)
+
+    def find(self, key: int) -> Job | None:
+        """A job of this task by its number, whoever owns it."""
+        query = select(tables.jobs).where(tables.jobs.c.task == self.task, tables.jobs.c.key == key)
+        with self.engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else read_job(row)
 
     def all(self, owner: str) -> list[Job]:
         """The owner's jobs, oldest first."""
@@ -105,7 +117,7 @@ class JobStore:
     def delete(self, job: Job) -> None:
         """Remove the job and everything of it."""
         with self.engine.begin() as connection:
-            for table in (tables.documents, tables.refusals, tables.prompts):
+            for table in (tables.documents, tables.refusals, tables.prompts, tables.shares):
                 connection.execute(table.delete().where(table.c.job == job.key))
             connection.execute(tables.jobs.delete().where(tables.jobs.c.key == job.key))
 
@@ -118,12 +130,14 @@ class JobStore:
     ) -> Added:
         """Store documents by id, each once.
 
-        The same id with the same content and position is a repetition. With other content or
-        another position, the smaller position keeps the id and the other document is refused:
-        so the outcome does not depend on the order of arrival.
+        The same id with the same content, labels and position is a repetition. Otherwise the
+        smaller position keeps the id and the other document is refused: so the outcome does not
+        depend on the order of arrival.
         """
         before = self.held(job, kind)
         with self.engine.begin() as connection:
+            self._own(connection, job)
+            self._see_room(connection)
             stored = self._stored(connection, job, kind, [row["id"] for row in rows])
             settled = settle(rows, stored)
             refusals = [*refused, *settled.clashes]
@@ -141,8 +155,14 @@ class JobStore:
         )
 
     def add_prompts(self, job: Job, rows: Sequence[Mapping[str, Any]]) -> Added:
-        """Store prompt embeddings by (class, template), each once."""
+        """Store prompt embeddings by (class, template), each once.
+
+        Raises InvalidRequest for a prompt that came before with another text.
+        """
         with self.engine.begin() as connection:
+            self._own(connection, job)
+            self._see_room(connection)
+            self._same_prompts(connection, job, rows)
             before = self._prompt_count(connection, job)
             if rows:
                 statement = self._insert(tables.prompts).on_conflict_do_nothing()
@@ -203,9 +223,14 @@ class JobStore:
     def finish(
         self, job: Job, result: Mapping[str, Any], ranks: Mapping[Kind, Sequence[tuple[str, int]]]
     ) -> None:
-        """Keep the result, and the rank of each document by id."""
+        """Keep the result, and the rank of each document by id.
+
+        Nothing is kept when documents came since `job` was read: the next to ask computes anew.
+        """
         table = tables.documents
         with self.engine.begin() as connection:
+            if self._own(connection, job) != job.updated:
+                return
             for kind, pairs in ranks.items():
                 statement = (
                     table.update()
@@ -234,17 +259,17 @@ class JobStore:
 
     def _stored(
         self, connection: Connection, job: Job, kind: Kind, ids: Sequence[str]
-    ) -> dict[str, tuple[int, str]]:
-        table = tables.documents
-        found: dict[str, tuple[int, str]] = {}
+    ) -> dict[str, Claim]:
+        table, found = tables.documents, {}
+        columns = (table.c.id, table.c.position, table.c.digest, table.c.labels, table.c.image_id)
         for start in range(0, len(ids), 500):
-            query = select(table.c.id, table.c.position, table.c.digest).where(
+            query = select(*columns).where(
                 table.c.job == job.key,
                 table.c.kind == kind,
                 table.c.id.in_(ids[start : start + 500]),
             )
             for row in connection.execute(query):
-                found[row.id] = (row.position, row.digest)
+                found[row.id] = claim(row._mapping)
         return found
 
     def _delete_documents(
@@ -280,6 +305,36 @@ class JobStore:
         ]
         statement = self._insert(tables.refusals).on_conflict_do_nothing()
         connection.execute(statement, rows)
+
+    def _same_prompts(
+        self, connection: Connection, job: Job, rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        table = tables.prompts
+        digests = {(row["class_index"], row["template_index"]): row["digest"] for row in rows}
+        query = select(table.c.class_index, table.c.template_index, table.c.digest).where(
+            table.c.job == job.key, table.c.class_index.in_({index for index, _ in digests})
+        )
+        for found in connection.execute(query):
+            key = (found.class_index, found.template_index)
+            if digests.get(key, found.digest) != found.digest:
+                raise InvalidRequest(
+                    f"prompt {key[0]}/{key[1]} came before with another text; open another job "
+                    "for other prompts"
+                )
+
+    def _see_room(self, connection: Connection) -> None:
+        held = database_bytes(connection)
+        if held >= self.max_bytes:
+            raise TooLarge(
+                f"the server's jobs hold {held} bytes, the limit is {self.max_bytes}: delete some "
+                "(`clipbench jobs delete`)"
+            )
+
+    def _own(self, connection: Connection, job: Job) -> float | None:
+        """When the job last changed (None: deleted); other processes wait until we have ended."""
+        query = select(tables.jobs.c.updated).where(tables.jobs.c.key == job.key)
+        updated: float | None = connection.execute(query.with_for_update()).scalar_one_or_none()
+        return updated
 
     def _touch(self, connection: Connection, job: Job) -> None:
         connection.execute(

@@ -18,8 +18,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.dialects import postgresql
 
 metadata = MetaData()
+
+# compared byte by byte, as SQLite does: the order must not depend on a database's language
+_Id = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
 
 def _job_key() -> Column[int]:
@@ -40,6 +44,8 @@ jobs = Table(
     Column("updated", Float, nullable=False),
     Column("result", Text),  # JSON, null until asked for and after every change
     UniqueConstraint("task", "id"),
+    # a deleted job's key is never given again: what a process remembers of it is nobody else's
+    sqlite_autoincrement=True,
 )
 
 # one row a counted document
@@ -48,7 +54,7 @@ documents = Table(
     metadata,
     _job_key(),
     Column("kind", String(8), nullable=False),
-    Column("id", Text, nullable=False),
+    Column("id", _Id, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("truncated", Boolean, nullable=False),
@@ -67,7 +73,7 @@ refusals = Table(
     metadata,
     _job_key(),
     Column("kind", String(8), nullable=False),
-    Column("id", Text, nullable=False),
+    Column("id", _Id, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("reason", String(32), nullable=False),
     Column("detail", Text, nullable=False),
@@ -84,4 +90,16 @@ prompts = Table(
     Column("truncated", Boolean, nullable=False),
     Column("embedding", LargeBinary, nullable=False),  # float32, as the model gives it
     PrimaryKeyConstraint("job", "class_index", "template_index"),
+)
+
+# shares of a retrieval result that is being counted (clipbench.jobs.shares)
+shares = Table(
+    "shares",
+    metadata,
+    _job_key(),
+    Column("part", Integer, nullable=False),
+    Column("parts", Integer, nullable=False),
+    Column("revision", Float, nullable=False),  # `updated` of the job that is counted
+    Column("counts", LargeBinary),  # null until counted
+    PrimaryKeyConstraint("job", "part"),
 )

@@ -34,6 +34,34 @@ class Embeddings(Protocol):
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Rows `first` to `end` (not included) of a larger source."""
+
+    whole: Embeddings
+    first: int
+    end: int
+
+    @property
+    def rows(self) -> int:
+        """How many vectors there are."""
+        return self.end - self.first
+
+    @property
+    def dim(self) -> int:
+        """How long each is."""
+        return self.whole.dim
+
+    def blocks(self, size: int) -> Iterator[tuple[int, Float32Array]]:
+        """As the larger source's, with positions that start at 0."""
+        for start, block in self.whole.blocks(size):
+            part = block[max(0, self.first - start) : max(0, self.end - start)]
+            if len(part):
+                yield max(0, start - self.first), part
+            if start + len(block) >= self.end:
+                return
+
+
+@dataclass(frozen=True)
 class ArrayEmbeddings:
     """Unit rows in an array or a memory map: (n, d) float32."""
 

@@ -24,7 +24,8 @@ class ClassificationExecutor(Executor):
         loaded = config.load(settings)
         limits = loaded.limits()
         url = loaded.database_url(Task.CLASSIFICATION)
-        store = JobStore(url, Task.CLASSIFICATION, max_jobs=limits.jobs)
+        bounds = {"max_jobs": limits.jobs, "max_bytes": limits.state_bytes}
+        store = JobStore(url, Task.CLASSIFICATION, **bounds)
         self.door = Door(ClassificationEvaluator(store, limits), Metrics("classification"))
         start_exporter(loaded.classification_metrics_port, "classification", loaded.metrics_host)
 

@@ -11,6 +11,7 @@ from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Task
 from clipbench.jobs.door import Door
 from clipbench.jobs.retrieval import RetrievalEvaluator
+from clipbench.jobs.shares import Helper
 from clipbench.jobs.store import JobStore
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
@@ -24,8 +25,13 @@ class RetrievalExecutor(Executor):
         loaded = config.load(settings)
         limits = loaded.limits()
         url = loaded.database_url(Task.RETRIEVAL)
-        store = JobStore(url, Task.RETRIEVAL, max_jobs=limits.jobs)
-        self.door = Door(RetrievalEvaluator(store, limits), Metrics("retrieval"))
+        bounds = {"max_jobs": limits.jobs, "max_bytes": limits.state_bytes}
+        store = JobStore(url, Task.RETRIEVAL, **bounds)
+        evaluator = RetrievalEvaluator(store, limits)
+        self.door = Door(evaluator, Metrics("retrieval"))
+        self.helper = None
+        if loaded.retrieval_parts > 1:
+            self.helper = Helper(evaluator.share_out(loaded.retrieval_parts), store.find)
         start_exporter(loaded.retrieval_metrics_port, "retrieval", loaded.metrics_host)
 
     @requests(on=endpoints.RETRIEVAL_OPEN)
@@ -49,5 +55,10 @@ class RetrievalExecutor(Executor):
         return self.door.delete(parameters)
 
     @requests(on=endpoints.JOBS)
-    def jobs(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.jobs(docs, parameters)
+    def jobs(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self.door.jobs(DocumentArray(), parameters)  # what the client sent stays here
+
+    def close(self) -> None:
+        if self.helper is not None:
+            self.helper.close()
+        super().close()

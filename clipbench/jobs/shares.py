@@ -1,0 +1,159 @@
+"""A retrieval result counted by several processes on one PostgreSQL database.
+
+The images are cut into shares. Whoever has time takes a share that nobody holds, counts it against
+every text and stores the counts; they add up to those of one process, bit for bit, since every
+decision within the rounding of float32 is made in float64 whatever the blocks
+(clipbench.metrics.retrieval). A share is held by the row lock of an open transaction: the database
+frees it when the process that counts it dies, and another takes it.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import numpy as np
+from sqlalchemy import Engine, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
+
+from clipbench.errors import InvalidRequest
+from clipbench.jobs.job import Job
+from clipbench.jobs.tables import jobs, shares
+from clipbench.metrics.retrieval import Counts
+
+log = logging.getLogger(__name__)
+
+Counter = Callable[[Job, int, int], Counts]
+"""Counts share number (second) of so many (third) of a job."""
+
+_LOOK_SECONDS = 0.5
+_NAMES = ("images_above", "texts_above", "images_near", "texts_near")
+
+
+class Shares:
+    """The shares of all jobs in one database."""
+
+    def __init__(self, engine: Engine, parts: int, count: Counter) -> None:
+        self.engine, self.parts = engine, parts
+        self._count = count
+
+    def total(self, job: Job) -> Counts:
+        """Every share's counts together, some counted here and some elsewhere.
+
+        Raises InvalidRequest when documents come while the result is counted.
+        """
+        self._cut(job)
+        while not self._all_counted(job):
+            if not self.take(job):
+                time.sleep(_LOOK_SECONDS / 5)  # the others are being counted
+        query = select(shares.c.counts, shares.c.revision).where(shares.c.job == job.key)
+        with self.engine.begin() as connection:
+            rows = connection.execute(query.order_by(shares.c.part)).all()
+            if len(rows) != self.parts or any(row.revision != job.updated for row in rows):
+                raise InvalidRequest(
+                    f"job {job.spec.job!r} changed while it was counted: ask again"
+                )
+            connection.execute(shares.delete().where(shares.c.job == job.key))
+        counts = [_unpack(row.counts) for row in rows]
+        total = counts[0]
+        for more in counts[1:]:
+            total = total + more
+        return total
+
+    def take(self, job: Job) -> bool:
+        """Count one share of the job that nobody holds. False when there is none.
+
+        Documents that come meanwhile wait. Raises InvalidRequest when some have come before.
+        """
+        with self.engine.begin() as connection:
+            query = select(jobs.c.updated).where(jobs.c.key == job.key)
+            if connection.execute(query.with_for_update(read=True)).scalar() != job.updated:
+                raise InvalidRequest(
+                    f"job {job.spec.job!r} changed while it was counted: ask again"
+                )
+            part = connection.execute(
+                select(shares.c.part)
+                .where(shares.c.job == job.key, shares.c.revision == job.updated)
+                .where(shares.c.counts.is_(None))
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            ).scalar_one_or_none()
+            if part is None:
+                return False
+            started = time.perf_counter()
+            counts = self._count(job, part, self.parts)
+            connection.execute(
+                shares.update()
+                .where(shares.c.job == job.key, shares.c.part == part)
+                .values(counts=_pack(counts))
+            )
+        fields = {"job": job.spec.job, "part": part, "seconds": time.perf_counter() - started}
+        log.info("share counted", extra={"fields": fields})
+        return True
+
+    def waiting(self) -> list[int]:
+        """The keys of the jobs with a share to count."""
+        query = select(shares.c.job).where(shares.c.counts.is_(None)).distinct()
+        with self.engine.connect() as connection:
+            return [int(key) for key in connection.execute(query).scalars()]
+
+    def _cut(self, job: Job) -> None:
+        """Make the job's shares; those of an earlier state of it go."""
+        with self.engine.begin() as connection:
+            connection.execute(select(jobs.c.key).where(jobs.c.key == job.key).with_for_update())
+            stale = (shares.c.revision != job.updated) | (shares.c.parts != self.parts)
+            connection.execute(shares.delete().where(shares.c.job == job.key).where(stale))
+            share = {"job": job.key, "parts": self.parts, "revision": job.updated}
+            connection.execute(
+                insert(shares).on_conflict_do_nothing(),
+                [{**share, "part": part} for part in range(self.parts)],
+            )
+
+    def _all_counted(self, job: Job) -> bool:
+        query = select(func.count()).where(shares.c.job == job.key, shares.c.counts.is_(None))
+        with self.engine.connect() as connection:
+            return int(connection.execute(query).scalar_one()) == 0
+
+
+class Helper:
+    """A thread that counts shares of results that other processes were asked for."""
+
+    def __init__(self, shares: Shares, find: Callable[[int], Job | None]) -> None:
+        self._shares, self._find = shares, find
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="shares", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop after the share at hand."""
+        self._stop.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._stop.wait(_LOOK_SECONDS):
+            # a database that is away comes back; a job that changes is asked for again
+            with suppress(SQLAlchemyError, InvalidRequest):
+                for key in self._shares.waiting():
+                    job = self._find(key)
+                    while job and not self._stop.is_set() and self._shares.take(job):
+                        pass
+
+
+def _changed(job: Job) -> InvalidRequest:
+    return InvalidRequest(f"job {job.spec.job!r} changed while it was counted: ask again")
+
+
+def _pack(counts: Counts) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{name: getattr(counts, name) for name in _NAMES})
+    return buffer.getvalue()
+
+
+def _unpack(data: bytes) -> Counts:
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return Counts(*(arrays[name] for name in _NAMES))
