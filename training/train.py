@@ -154,7 +154,7 @@ def train(clip: CLIP, batches: Batches, recipe: Recipe, about: dict[str, str], o
             scale,
         )
         adam.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(clip.parameters(), 1.0)
         adam.step()
         step += 1
