@@ -48,6 +48,7 @@ class MistakeSet:
     documents: tuple[Mistake, ...]
     wrong: int
     total: int
+    source: str | None = None  # folder, file or address that the documents were read from
 
     def as_json(self) -> dict[str, Any]:
         """As the page's scripts read it."""
@@ -117,7 +118,16 @@ def _collect(title: str, group: Mapping[str, tuple[Result, Sidecar]], limit: int
         _mistake(id_, *where[id_], classes, wrong[id_]) for id_ in _chosen(wrong, limit)
     )
     data = first.dataset
-    return MistakeSet(title, data.id, data.split, tuple(group), documents, len(wrong), len(answers))
+    return MistakeSet(
+        title=title,
+        dataset=data.id,
+        split=data.split,
+        models=tuple(group),
+        documents=documents,
+        wrong=len(wrong),
+        total=len(answers),
+        source=data.source,
+    )
 
 
 def _answer(records: Records, i: int, classes: Mapping[int, str], retrieval: bool) -> Answer:
@@ -151,6 +161,7 @@ def _chosen(wrong: Mapping[str, Sequence[Answer | None]], limit: int) -> list[st
 
 
 def _looked(found: MistakeSet, look: Look | None) -> MistakeSet:
+    """With pictures and texts; a text stands beside the image that it describes."""
     if look is None:
         return found
     seen = look(found, found.documents)

@@ -17,7 +17,12 @@ def section(table: Table) -> str:
     if not table.rows:
         _text(SubElement(root, "p", {"class": "hint"}), "Nothing measured.")
         return tostring(root, encoding="unicode", method="html")
-    region = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": f"{table.title}, table"}
+    region = {
+        "class": "scroll",
+        "tabindex": "0",
+        "role": "region",
+        "aria-label": f"{table.title}, table",
+    }
     _table(SubElement(root, "div", region), table)
     for sentence in legend(table):
         kind = "beside" if sentence == BESIDE_NOTE else "tied"

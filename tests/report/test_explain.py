@@ -1,0 +1,51 @@
+import dataclasses
+
+from clipbench.report.explain import explain, explain_statistics
+from clipbench.results import Documents, Sample
+
+from ..results.samples import CLASSIFICATION, RETRIEVAL, STATISTICS
+from .samples import classification
+
+
+def test_the_words_say_what_was_measured_and_what_was_refused():
+    said = explain(CLASSIFICATION)
+    assert "fashion_mnist, split test: 1,000 images in 2 classes, a seeded sample (seed 7)." in said
+    assert "2 documents were refused (2 image_damaged)" in said
+    assert "3 images are duplicates" in said
+
+
+def test_the_words_say_how_the_number_came_about():
+    said = explain(CLASSIFICATION)
+    assert "2 prompts, such as 'a photo of a {c}.'" in said
+    assert "acc1 is 0.8750 (873 of 998)" in said
+    assert "Guessing would score 0.500, naming the most frequent class 0.600." in said
+    assert "between 0.850 and 0.890" in said
+
+
+def test_retrieval_is_told_to_be_any_hit():
+    assert "any-hit" in explain(RETRIEVAL)
+    assert "a smaller corpus gives higher recall" in explain(RETRIEVAL)
+
+
+def test_the_published_figure_is_told_where_model_data_and_split_agree():
+    said = explain(classification("ViT-B-32::openai"))
+    assert "Published for this model, data set and split: acc1 0.643." in said
+    assert "Published" not in explain(classification("ViT-B-32::openai", split="val"))
+
+
+def test_a_score_at_chance_is_told_to_say_little():
+    assert "says little of the model" in explain(classification("m", acc1=0.02))
+
+
+def test_what_would_change_it_follows_the_options():
+    half = explain(classification("m", precision="float16", sample=Sample(10, 1)))
+    assert "float32 instead of float16" in half
+    assert "another seed" in half
+    whole = dataclasses.replace(classification("m"), documents=Documents(10000))
+    assert "Every document was counted." in explain(whole)
+
+
+def test_statistics_are_explained_with_their_load():
+    said = explain_statistics(STATISTICS)
+    assert "requests of 8 documents, 1 in flight, 3 repeats" in said
+    assert "not compared with another device" in said
