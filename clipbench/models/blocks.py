@@ -21,7 +21,7 @@ def run_blocks(blocks: Iterable[Any], x: Tensor, read: Tensor, *, causal: bool) 
     for block in first:
         x = x + block.ls_1(_attend(block.attn, block.ln_1(x), causal))
         x = x + block.ls_2(block.mlp(block.ln_2(x)))
-    rows = torch.arange(len(x), device=x.device)
+    rows = torch.arange(x.shape[0], device=x.device)
     pooled = x[rows, read] + last.ls_1(_attend_at(last.attn, last.ln_1(x), rows, read, causal))
     out: Tensor = pooled + last.ls_2(last.mlp(last.ln_2(pooled)))
     return out

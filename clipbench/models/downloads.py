@@ -62,7 +62,7 @@ class Download:
                     break
                 except (_Again, httpx.TransportError) as error:
                     tries = 0 if self._have() - before >= _GAIN else tries + 1
-                    if tries >= _TRIES:
+                    if tries >= (2 if isinstance(error, httpx.ConnectError) else _TRIES):
                         raise CheckpointError(
                             f"{self.url}: {error or type(error).__name__}, {tries} times in a row; "
                             "what came is kept: try again later"

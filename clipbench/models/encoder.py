@@ -73,6 +73,7 @@ class Encoder:
         )
         if settings.threads:
             torch.set_num_threads(settings.threads)
+        self._cache = settings.cache.expanduser()
         self._pool: Pool[Loaded] = Pool(settings.memory_limit_bytes)
         self._decoders = ThreadPoolExecutor(settings.decoders, thread_name_prefix="decode")
         self._texts = EmbeddingCache(settings.text_cache_bytes)
@@ -161,6 +162,7 @@ class Encoder:
             runtime=RuntimeName(options.runtime),
             device=str(self._device),
             device_name=_device_name(self._device),
+            runtime_difference=loaded.difference,
         )
 
     def loaded(self) -> dict[str, int]:
@@ -178,14 +180,14 @@ class Encoder:
         return self._pool.get(
             key,
             lambda make_room: loading.load(
-                info, options, self._files(info), self._device, make_room
+                info, options, self._files(info), self._cache, self._device, make_room
             ),
         )
 
     def _files(self, info: ModelInfo) -> dict[str, Path]:
         settings = self.settings
         folders = tuple(folder.expanduser() for folder in settings.folders)
-        return Sources(settings.cache.expanduser(), folders, settings.offline).pull(info)
+        return Sources(self._cache, folders, settings.offline).pull(info)
 
     def _preprocessing(self, loaded: Loaded, options: EncodeOptions) -> Preprocessing:
         interpolation = Interpolation(options.interpolation or loaded.info.interpolation)

@@ -1,4 +1,4 @@
-"""From a model's name and options to something that runs: files, weights, towers, tokenizer."""
+"""From a model's name and options to something that runs: files, weights, runtime, tokenizer."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ import torch
 
 from clipbench.errors import CheckpointError, Unsupported
 from clipbench.models import checkpoints, sources, towers
+from clipbench.models.architectures import TEXT_CONFIGS
+from clipbench.models.checkpoints import Checkpoint
 from clipbench.models.options import EncodeOptions, Precision, RuntimeName
 from clipbench.models.registry import Activation, ModelInfo
 from clipbench.models.runtimes import Runtime, TorchRuntime
+from clipbench.models.speed import require_faster
 from clipbench.models.tokenizers import HuggingFaceTokenizer, Tokenizer, clip_tokenizer
 
-_DTYPES = {
+_TORCH = {
     Precision.FLOAT32: torch.float32,
     Precision.FLOAT16: torch.float16,
     Precision.BFLOAT16: torch.bfloat16,
 }
+_ONNX = (Precision.FLOAT32, Precision.INT8)
+_CLIP_VOCABULARY = 49408
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Loaded:
     sha256: str  # of the file, or of both files joined by '+'
     checkpoint_bytes: int
     logit_scale: float
+    difference: float | None = None  # of exported graphs from torch's embeddings
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -42,45 +48,106 @@ class Loaded:
         return self.runtime.bytes
 
 
+@dataclass(frozen=True)
+class _Request:
+    """One model's weights and how they are to run."""
+
+    info: ModelInfo
+    activation: Activation
+    precision: Precision
+    read: Mapping[str, Checkpoint]
+    device: torch.device
+    forced: bool
+
+    @property
+    def digest(self) -> str:
+        return "+".join(checkpoint.sha256 for checkpoint in self.read.values())
+
+    def bytes(self, dtype: torch.dtype) -> int:
+        """What the weights occupy in that type."""
+        tensors = (t for checkpoint in self.read.values() for t in checkpoint.state.values())
+        return sum(tensor.numel() for tensor in tensors) * dtype.itemsize
+
+    def build(self, dtype: torch.dtype) -> towers.Towers:
+        states = {role: checkpoint.state for role, checkpoint in self.read.items()}
+        return towers.build(self.info, states, dtype=dtype, activation=self.activation)
+
+
 def load(
     info: ModelInfo,
     options: EncodeOptions,
     paths: Mapping[str, Path],
+    cache: Path,
     device: torch.device,
     make_room: Callable[[int], None],
 ) -> Loaded:
     """Reads the files (by role) and builds the runtime.
 
-    make_room is called with the bytes that the weights will occupy, before they do. Raises
-    CheckpointError and Unsupported.
+    cache: where exported graphs are kept. make_room is called with the bytes that the weights will
+    occupy, before they do. Raises CheckpointError and Unsupported.
     """
+    precision = Precision(options.precision or Precision.FLOAT32)
+    _check(options, precision, device)
     for file in info.files:
         if problem := sources.problem_of(file, paths[file.role]):
             raise CheckpointError(f"{paths[file.role]}: {problem}; delete it and pull it again")
     read = {role: checkpoints.read(path) for role, path in paths.items() if role != "tokenizer"}
     activation = Activation(options.activation or info.activation)
-    precision = Precision(options.precision or Precision.FLOAT32)
-    if options.runtime is not RuntimeName.TORCH or precision not in _DTYPES:
-        raise Unsupported(f"{precision} on {options.runtime} is not supported")
-    dtype = _DTYPES[precision]
-    numbers = sum(t.numel() for checkpoint in read.values() for t in checkpoint.state.values())
-    make_room(numbers * dtype.itemsize)
-    built = towers.build(
-        info,
-        {role: checkpoint.state for role, checkpoint in read.items()},
-        dtype=dtype,
-        activation=activation,
-    )
-    if info.tokenizer == "clip":
-        tokenizer: Tokenizer = clip_tokenizer()
+    request = _Request(info, activation, precision, read, device, options.forced)
+    runtime: Runtime
+    if options.runtime is RuntimeName.ONNX:
+        runtime, difference = _onnx(request, cache, make_room)
     else:
-        tokenizer = HuggingFaceTokenizer(paths["tokenizer"])
+        make_room(request.bytes(_TORCH[precision]))
+        runtime, difference = TorchRuntime(request.build(_TORCH[precision]), device), None
     return Loaded(
         info=info,
         activation=activation,
-        runtime=TorchRuntime(built, device),
-        tokenizer=tokenizer,
-        sha256="+".join(checkpoint.sha256 for checkpoint in read.values()),
+        runtime=runtime,
+        tokenizer=_tokenizer(info, paths),
+        sha256=request.digest,
         checkpoint_bytes=sum(checkpoint.bytes for checkpoint in read.values()),
-        logit_scale=built.logit_scale,
+        logit_scale=towers.logit_scale(read["towers"].state),
+        difference=difference,
     )
+
+
+def _check(options: EncodeOptions, precision: Precision, device: torch.device) -> None:
+    """Raises Unsupported for what this runtime or this machine cannot do, or only slowly."""
+    possible = _ONNX if options.runtime is RuntimeName.ONNX else tuple(_TORCH)
+    if precision not in possible:
+        raise Unsupported(
+            f"the {options.runtime} runtime has no {precision}; it has {', '.join(possible)}"
+        )
+    if precision in _TORCH and not options.forced:
+        require_faster(precision, _TORCH[precision], device)
+
+
+def _onnx(
+    request: _Request, cache: Path, make_room: Callable[[int], None]
+) -> tuple[Runtime, float]:
+    from clipbench.models import onnx_runtime  # onnxruntime is only needed by those who ask for it
+
+    info = request.info
+    folder = onnx_runtime.folder_for(cache, request.digest, request.activation, request.precision)
+    if not folder.exists():
+        make_room(2 * request.bytes(torch.float32))
+        text = str(info.text_architecture or info.tokenizer)
+        vocabulary = TEXT_CONFIGS[text]["vocab_size"] if text in TEXT_CONFIGS else _CLIP_VOCABULARY
+        built = request.build(torch.float32)
+        onnx_runtime.export(built, request.precision, info.image_size, vocabulary, folder)
+        del built
+    make_room(sum(path.stat().st_size for path in folder.iterdir()))
+    runtime = onnx_runtime.OnnxRuntime(folder, request.device)
+    if request.precision is Precision.INT8 and runtime.speedup < 1 and not request.forced:
+        raise Unsupported(
+            f"int8 runs at {runtime.speedup:.2f} times the speed of float32 here: use float32, or "
+            "force it"
+        )
+    return runtime, runtime.difference
+
+
+def _tokenizer(info: ModelInfo, paths: Mapping[str, Path]) -> Tokenizer:
+    if info.tokenizer == "clip":
+        return clip_tokenizer()
+    return HuggingFaceTokenizer(paths["tokenizer"])

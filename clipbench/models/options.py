@@ -152,6 +152,7 @@ class ModelDescription:
     runtime: RuntimeName
     device: str
     device_name: str
+    runtime_difference: float | None = None  # of an exported graph from torch, relative
 
     def as_dict(self) -> Mapping[str, Any]:
         """Plain values, for JSON."""

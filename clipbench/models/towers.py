@@ -30,11 +30,10 @@ _IGNORED = ("input_resolution", "context_length", "vocab_size", "attn_mask", "te
 class Towers(nn.Module):
     """One model: `images` takes pixels (n, 3, side, side), `texts` ids and mask (n, length)."""
 
-    def __init__(self, images: nn.Module, texts: nn.Module, logit_scale: float) -> None:
+    def __init__(self, images: ImageTower, texts: nn.Module) -> None:
         super().__init__()
         self.images = images
         self.texts = texts
-        self.logit_scale = logit_scale
 
 
 class ImageTower(nn.Module):
@@ -54,10 +53,10 @@ class ImageTower(nn.Module):
                 x = stage(x)
             return _attention_pool(visual.attnpool, x)
         x = visual.conv1(x).flatten(2).transpose(1, 2)
-        first = visual.class_embedding.to(x.dtype).expand(len(x), 1, -1)
+        first = visual.class_embedding.to(x.dtype).expand(x.shape[0], 1, -1)
         x = torch.cat([first, x], dim=1) + visual.positional_embedding.to(x.dtype)
         x = visual.ln_pre(x)
-        read = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+        read = torch.zeros(x.shape[0], dtype=torch.int64, device=x.device)
         x = run_blocks(visual.transformer.resblocks, x, read, causal=False)
         out: Tensor = visual.ln_post(x) @ visual.proj
         return out
@@ -104,7 +103,7 @@ def build(
     if info.family == "openclip" and "hf_model_name" not in config["text_cfg"]:
         clip = _clip(config, dtype)
         _fill(clip, state, info.name, dtype)
-        towers = Towers(ImageTower(clip.visual), CausalTextTower(clip), _scale(clip))
+        towers = Towers(ImageTower(clip.visual), CausalTextTower(clip))
     else:
         visual = _clip(config | {"text_cfg": {"layers": 1}}, dtype).visual
         text = _other_text(info, config)
@@ -112,13 +111,10 @@ def build(
         text_state: State = {n: t for n, t in state.items() if not n.startswith("visual.")}
         if info.family == "mclip":
             text_state = {n: t for n, t in states["text"].items() if not _ignored(n)}
-        scale = state.get("logit_scale")
         text_state = {n: t for n, t in text_state.items() if n != "logit_scale"}
         _fill(visual, visual_state, info.name, dtype)
         _fill(text, _below(text_state, "text.") or text_state, info.name, dtype)
-        towers = Towers(
-            ImageTower(visual), text, float(scale.exp()) if scale is not None else 100.0
-        )
+        towers = Towers(ImageTower(visual), text)
     if dtype is not torch.float32:
         convert_weights_to_lp(towers.images, dtype=dtype)
         if isinstance(towers.texts, CausalTextTower):
@@ -126,6 +122,11 @@ def build(
         else:
             towers.texts.to(dtype)
     return towers.eval().requires_grad_(False)
+
+
+def logit_scale(state: State) -> float:
+    """What the model multiplies a cosine by."""
+    return float(state["logit_scale"].float().exp()) if "logit_scale" in state else 100.0
 
 
 def _other_text(info: ModelInfo, config: Mapping[str, Any]) -> nn.Module:
@@ -175,10 +176,6 @@ def _computed(name: str, buffer: Tensor) -> Tensor:
     if name == "attn_mask":  # CLIP's causal mask, which `blocks` does not need
         return torch.empty(0, dtype=buffer.dtype)
     return torch.zeros(buffer.shape, dtype=buffer.dtype)
-
-
-def _scale(clip: Any) -> float:
-    return float(clip.logit_scale.detach().exp())
 
 
 def _below(state: State, prefix: str) -> dict[str, Tensor]:

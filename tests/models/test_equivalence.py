@@ -39,7 +39,8 @@ SLOW_OPEN_CLIP = [
 
 
 def slow(names):
-    return [pytest.param(name, marks=pytest.mark.slow) for name in names]
+    marks = [pytest.mark.slow, pytest.mark.timeout(1800)]
+    return [pytest.param(name, marks=marks) for name in names]
 
 
 def assert_equal(ours, theirs):
