@@ -52,6 +52,8 @@ def explain_statistics(statistics: Statistics) -> str:
 
 def _data(result: Result) -> str:
     data, documents = result.dataset, result.documents
+    if not data.images:
+        return f"{data.id}, split {data.split}; the result was imported and states no counts."
     what = f"{data.images:,} images"
     if data.task is Task.RETRIEVAL:
         what += f" and {data.texts:,} texts"

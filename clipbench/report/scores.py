@@ -98,7 +98,7 @@ def _unlike_published(result: Result, column: Column) -> list[str]:
         ("texts", result.dataset.texts, column.texts),
         ("classes", result.dataset.classes, column.classes),
     ):
-        if theirs and mine != theirs:
+        if theirs and mine and mine != theirs:
             said.append(f"Measured on {mine:,} {what}; published on {theirs:,}.")
     return said
 

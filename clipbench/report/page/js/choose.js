@@ -88,7 +88,7 @@ function scatter({ cost, quality, points, fronts, budget, all }) {
     y: { label: quality.title, grid: true, nice: true },
     marks: [
       all ? null : Plot.ruleX([budget], { stroke: colour.ink, strokeDasharray: "4 4" }),
-      ...fronts.map((front) => Plot.line(front, { x: "x", y: "y", stroke: fill(front[0]), strokeWidth: 2, curve: "step-after", strokeOpacity: 0.8 })),
+      ...fronts.map((front) => Plot.line(front, { x: "x", y: "y", stroke: fill(front[0]), strokeWidth: 2, curve: "step-before", strokeOpacity: 0.8 })),
       Plot.dot(points, {
         x: "x", y: "y", r: 5, fill, symbol: (p) => (p.kind === "published" ? "square" : "circle"),
         fillOpacity: (p) => (p.inside ? 0.9 : 0.2), stroke: fill, strokeOpacity: (p) => (p.inside ? 1 : 0.35),

@@ -1,0 +1,185 @@
+"""Results of LAION's `clip_benchmark`: its JSON files and its CSV, read and written.
+
+Source of the format: `clip_benchmark/cli.py` (`main_eval` writes one JSON for each model, data set
+and language; `build` collects them in a CSV). It states neither precision, nor counts, nor the
+split, so that imported results say "not stated" and are never compared silently.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from clipbench.errors import DataError
+from clipbench.results.types import Dataset, Documents, Model, Result, Run, Task
+
+TASKS = {
+    "zeroshot_classification": Task.CLASSIFICATION,
+    "zeroshot_retrieval": Task.RETRIEVAL,
+}
+TASK_NAMES = {task: name for name, task in TASKS.items()}
+METRICS = {"mean_average_precision": "map"}
+DIRECTIONS = {
+    "image_retrieval_recall@": "text_to_image_recall@",
+    "text_retrieval_recall@": "image_to_text_recall@",
+}
+QUICKGELU = "-quickgelu"  # what open_clip appends to an architecture for that activation
+CSV_COLUMNS = ("dataset", "model", "pretrained", "task", "language", "model_fullname")
+
+
+def read(path: str | Path, *, split: str = "test") -> list[Result]:
+    """Results of a JSON file, a CSV of `clip_benchmark build`, or a folder of JSON files.
+
+    split: the one that was run, which the files do not say. Raises DataError with file and key.
+    Tasks other than zero-shot classification and retrieval are refused.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return [r for file in sorted(path.glob("*.json")) for r in read(file, split=split)]
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    created = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+    if path.suffix == ".csv":
+        rows = csv.DictReader(io.StringIO(text))
+        documents = [_from_row(row, f"{path}, line {i + 2}") for i, row in enumerate(rows)]
+        places = [f"{path}, line {i + 2}" for i in range(len(documents))]
+    else:
+        documents, places = [_parsed(text, path)], [str(path)]
+    pairs = zip(documents, places, strict=True)
+    return [_result(document, place, split, created) for document, place in pairs]
+
+
+def write_json(result: Result) -> str:
+    """One result as `clip_benchmark eval` writes it."""
+    return json.dumps(_document(result))
+
+
+def write_csv(results: Sequence[Result]) -> str:
+    """Results as `clip_benchmark build` writes them: a line each, metrics as columns."""
+    documents = [_document(result) for result in results]
+    names = sorted({name for document in documents for name in document["metrics"]})
+    file = io.StringIO()
+    writer = csv.DictWriter(file, [*CSV_COLUMNS, *names], lineterminator="\n")
+    writer.writeheader()
+    for document in documents:
+        metrics = document.pop("metrics")
+        full = f"{document['model']} {document['pretrained']}"
+        writer.writerow({**document, **metrics, "model_fullname": full})
+    return file.getvalue()
+
+
+def _parsed(text: str, path: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise DataError(f"{path}: expected an object of clip_benchmark")
+    return document
+
+
+def _from_row(row: Mapping[str | None, Any], place: str) -> Mapping[str, Any]:
+    stated = {key: row.get(key) for key in CSV_COLUMNS if row.get(key)}
+    metrics = {}
+    for key, value in row.items():
+        if key in CSV_COLUMNS or key in ("classnames", "templates") or value in ("", None):
+            continue
+        try:
+            metrics[key] = float(value)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{place}: {key}: expected a number, found {value!r}") from error
+    return {**stated, "metrics": metrics}
+
+
+def _result(document: Mapping[str, Any], place: str, split: str, created: str) -> Result:
+    for key in ("dataset", "model", "pretrained", "task", "metrics"):
+        if key not in document:
+            raise DataError(f"{place}: {key}: missing key of a clip_benchmark result")
+    task = TASKS.get(document["task"])
+    if task is None:
+        known = ", ".join(TASKS)
+        raise DataError(f"{place}: task: expected {known}, found {document['task']!r}")
+    model, pretrained = str(document["model"]), str(document["pretrained"])
+    architecture = model.removesuffix(QUICKGELU)
+    activation = "quickgelu" if model != architecture or pretrained == "openai" else None
+    names = document.get("classnames") or ()
+    templates = tuple(str(text) for text in document.get("templates") or ())
+    language = document.get("language") or "en"
+    name = str(document["dataset"]).removeprefix("wds/")
+    return Result(
+        model=Model(
+            f"{architecture}::{pretrained}",
+            architecture=architecture,
+            pretrained=pretrained,
+            activation=activation,
+        ),
+        run=Run(),
+        dataset=Dataset(
+            id=name if language == "en" else f"{name} ({language})",
+            split=split,
+            task=task,
+            images=0,
+            classes=len(names),
+            templates=templates,
+            prompts=len(names) * len(templates),
+            source="clip_benchmark",
+        ),
+        documents=Documents(0),
+        metrics=_metrics(document["metrics"], place),
+        created=created,
+    )
+
+
+def _metrics(found: object, place: str) -> dict[str, float]:
+    if not isinstance(found, Mapping):
+        raise DataError(f"{place}: metrics: expected an object")
+    metrics: dict[str, float] = {}
+    for key, value in found.items():
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise DataError(f"{place}: metrics.{key}: expected a number, found {value!r}")
+        if math.isfinite(value):  # acc5 of fewer than five classes is NaN there, absent here
+            metrics[_renamed(key)] = float(value)
+    for key in [key for key in metrics if key.startswith("text_to_image_recall@")]:
+        other = key.replace("text_to_image", "image_to_text")
+        if other in metrics:
+            mean = (metrics[key] + metrics[other]) / 2
+            metrics[key.replace("text_to_image", "mean")] = mean
+    return metrics
+
+
+def _renamed(key: str) -> str:
+    for theirs, ours in DIRECTIONS.items():
+        if key.startswith(theirs):
+            return ours + key.removeprefix(theirs)
+    return METRICS.get(key, key)
+
+
+def _document(result: Result) -> dict[str, Any]:
+    architecture, _, rest = result.model.name.partition("::")
+    return {
+        "dataset": result.dataset.id,
+        "model": result.model.architecture or architecture,
+        "pretrained": result.model.pretrained or rest,
+        "task": TASK_NAMES[result.dataset.task],
+        "metrics": dict(_their_metrics(result.metrics)),
+        "language": "en",
+    }
+
+
+def _their_metrics(metrics: Mapping[str, float]) -> Iterable[tuple[str, float]]:
+    back = {ours: theirs for theirs, ours in METRICS.items()}
+    directions = {ours: theirs for theirs, ours in DIRECTIONS.items()}
+    for key, value in metrics.items():
+        prefix = next((ours for ours in directions if key.startswith(ours)), None)
+        if prefix is not None:
+            yield directions[prefix] + key.removeprefix(prefix), value
+        elif key in ("acc1", "acc5", "mean_per_class_recall", *back):
+            yield back.get(key, key), value

@@ -1,0 +1,125 @@
+"""`clip_benchmark`'s own files, as its command line writes them."""
+
+import csv
+import json
+
+import pytest
+
+from clipbench.errors import DataError
+from clipbench.report import build
+from clipbench.results import Task, interchange, load_all, write
+
+from .samples import CLASSIFICATION, RETRIEVAL
+
+THEIRS = {
+    "dataset": "wds/vtab/cifar100",
+    "model": "ViT-B-32",
+    "pretrained": "openai",
+    "task": "zeroshot_classification",
+    "metrics": {"acc1": 0.6423, "acc5": 0.8853, "mean_per_class_recall": 0.6424},
+    "language": "en",
+}
+RETRIEVED = {
+    **THEIRS,
+    "dataset": "wds/mscoco_captions",
+    "task": "zeroshot_retrieval",
+    "metrics": {"image_retrieval_recall@5": 0.5603, "text_retrieval_recall@5": 0.7488},
+}
+
+
+def saved(document, folder, name="one.json"):
+    path = folder / name
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_a_json_of_clip_benchmark_becomes_a_result(tmp_path):
+    (result,) = interchange.read(saved(THEIRS, tmp_path))
+    assert result.model.name == "ViT-B-32::openai"
+    assert (result.dataset.id, result.dataset.task) == ("vtab/cifar100", Task.CLASSIFICATION)
+    assert result.metrics["acc1"] == 0.6423
+    assert result.run.precision is None
+
+
+def test_their_image_retrieval_is_our_text_to_image(tmp_path):
+    (result,) = interchange.read(saved(RETRIEVED, tmp_path))
+    assert result.metrics["text_to_image_recall@5"] == 0.5603
+    assert result.metrics["image_to_text_recall@5"] == 0.7488
+    assert result.metrics["mean_recall@5"] == pytest.approx(0.65455)
+
+
+def test_an_imported_result_is_written_read_and_reported_with_what_it_does_not_state(tmp_path):
+    for result in interchange.read(saved(THEIRS, tmp_path)):
+        write(result, tmp_path)
+    table = build(load_all(tmp_path)).classification
+    cell = next(cell for cell in table.rows[0].cells if cell.text)
+    assert (cell.text, cell.published) == ("0.642", "0.643")
+    assert any("unknown precision" in table.footnotes[mark - 1] for mark in cell.marks)
+
+
+def test_acc5_of_few_classes_is_absent_not_nan(tmp_path):
+    document = {**THEIRS, "metrics": {"acc1": 0.5, "acc5": float("nan")}}
+    assert interchange.read(saved(document, tmp_path))[0].metrics == {"acc1": 0.5}
+
+
+def test_another_language_is_another_data_set(tmp_path):
+    result = interchange.read(saved({**THEIRS, "language": "it"}, tmp_path))[0]
+    assert result.dataset.id == "vtab/cifar100 (it)"
+
+
+def test_their_csv_is_read_as_their_json_is(tmp_path):
+    rows = [
+        {**{k: v for k, v in d.items() if k != "metrics"}, **d["metrics"], "model_fullname": "x y"}
+        for d in (THEIRS, RETRIEVED)
+    ]
+    with (tmp_path / "benchmark.csv").open("w") as file:
+        writer = csv.DictWriter(file, sorted({key for row in rows for key in row}))
+        writer.writeheader()
+        writer.writerows(rows)
+    found = interchange.read(tmp_path / "benchmark.csv")
+    saved(THEIRS, tmp_path, "a.json")
+    saved(RETRIEVED, tmp_path, "b.json")
+    assert [r.metrics for r in found] == [r.metrics for r in interchange.read(tmp_path)]
+
+
+@pytest.mark.parametrize("result", [CLASSIFICATION, RETRIEVAL])
+def test_what_is_exported_comes_back(result, tmp_path):
+    (tmp_path / "x.json").write_text(interchange.write_json(result))
+    (back,) = interchange.read(tmp_path / "x.json", split="test")
+    assert back.model.name == result.model.name
+    for name, value in back.metrics.items():
+        assert value == pytest.approx(result.metrics[name])
+    (tmp_path / "x.csv").write_text(interchange.write_csv([result]))
+    assert interchange.read(tmp_path / "x.csv")[0].metrics == back.metrics
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": "linear_probe"}, "task: expected zeroshot_classification"),
+        ({"metrics": {"acc1": "high"}}, r"metrics\.acc1: expected a number"),
+        ({"metrics": 3}, "metrics: expected an object"),
+    ],
+)
+def test_what_is_no_result_of_clip_benchmark_is_named(change, message, tmp_path):
+    with pytest.raises(DataError, match=message):
+        interchange.read(saved({**THEIRS, **change}, tmp_path))
+
+
+def test_a_missing_key_is_named_with_its_file(tmp_path):
+    document = {key: value for key, value in THEIRS.items() if key != "pretrained"}
+    with pytest.raises(DataError, match=r"one\.json: pretrained: missing key"):
+        interchange.read(saved(document, tmp_path))
+
+
+def test_our_own_file_is_not_taken_for_theirs(tmp_path):
+    path = write(CLASSIFICATION, tmp_path)
+    with pytest.raises(DataError, match="missing key of a clip_benchmark result"):
+        interchange.read(path)
+
+
+def test_open_clips_quickgelu_architectures_are_ours_with_that_activation(tmp_path):
+    document = {**THEIRS, "model": "ViT-B-32-quickgelu", "pretrained": "laion400m_e32"}
+    model = interchange.read(saved(document, tmp_path))[0].model
+    assert (model.name, model.activation) == ("ViT-B-32::laion400m_e32", "quickgelu")
+    assert interchange.read(saved(THEIRS, tmp_path))[0].model.activation == "quickgelu"
