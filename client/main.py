@@ -14,7 +14,18 @@ app = typer.Typer(
 
 def build() -> typer.Typer:
     """The command with its subcommands."""
-    from client.commands import datasets, demo, jobs, models, report, run, serve, stats
+    from client.commands import (
+        compare,
+        datasets,
+        demo,
+        jobs,
+        models,
+        recommend,
+        report,
+        run,
+        serve,
+        stats,
+    )
 
     app.command()(demo.demo)
     app.command()(serve.serve)
@@ -22,6 +33,9 @@ def build() -> typer.Typer:
     app.command()(run.run)
     app.command()(stats.stats)
     app.command()(report.report)
+    app.command()(recommend.recommend)
+    app.command()(compare.compare)
+    app.command()(compare.explain)
     app.add_typer(models.app, name="models")
     app.add_typer(datasets.app, name="datasets")
     app.add_typer(jobs.app, name="jobs")

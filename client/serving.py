@@ -6,6 +6,7 @@ that a restarted one is found by the gateway again, and its jobs are on disk.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -13,7 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -65,7 +66,10 @@ class Server:
     def __init__(self, settings: Settings, flow: Path = FLOW) -> None:
         if not flow.is_file():
             raise DataError(f"no flow at {flow}; run from a checkout or name one with --flow")
-        self.settings = settings
+        # the Executors start in the folder of flow.yml, not where the command was given
+        state = str(Path(settings.state).expanduser().resolve())
+        weights = str(Path(settings.weights).expanduser().resolve())
+        self.settings = replace(settings, state=state, weights=weights)
         self._path = flow
         self._stop = threading.Event()
         self._watch = threading.Thread(target=self._watch_pods, name="supervisor", daemon=True)
@@ -87,7 +91,6 @@ class Server:
     def __enter__(self) -> Server:
         for name, value in (_EXECUTOR_VARIABLES | config.environment(self.settings)).items():
             os.environ[name] = value
-        os.environ["CLIPBENCH_METRICS_PEERS"] = _peers(self.settings)
         from jina import Flow
 
         started = time.perf_counter()
@@ -95,7 +98,9 @@ class Server:
         os.chdir(folder)  # the paths in flow.yml are relative to it
         try:
             self._flow = Flow.load_config(self._path.name)
-            self._flow.start()
+            os.environ["CLIPBENCH_METRICS_PEERS"] = _peers(self.settings, self._flow)
+            with redirect_stdout(io.StringIO()):  # Jina's banner, whose addresses mislead
+                self._flow.start()
         finally:
             os.chdir(working)
         log.info("ready after %.1f s on %s", time.perf_counter() - started, self.address)
@@ -176,10 +181,16 @@ def until_signalled() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _peers(settings: Settings) -> str:
-    roles = ("gateway", "encoder", "retrieval", "classification")
-    ports = {role: getattr(settings, f"{role}_metrics_port") for role in roles}
-    return ",".join(f"{role}={settings.metrics_host}:{port}" for role, port in ports.items())
+def _peers(settings: Settings, flow: Any) -> str:
+    """Where the profiler finds each process's metrics: every replica has a port of its own."""
+    found = []
+    for role in ("gateway", "encoder", "retrieval", "classification"):
+        first = getattr(settings, f"{role}_metrics_port")
+        deployment = flow._deployment_nodes.get(role)
+        for number in range(deployment.args.replicas if deployment else 1):
+            port = first + config.REPLICA_STEP * number
+            found.append(f"{role}={settings.metrics_host}:{port}")
+    return ",".join(found)
 
 
 def _is_free(port: int) -> bool:

@@ -44,7 +44,7 @@ def demo(
                 results.write_statistics(statistics[-1], out)
             datasets = [open_dataset(name) for name in DATASETS]
             finished, failed = run_all(list(MODELS), datasets, connection, Options(folder=out))
-    print_tables(finished, statistics)
+    print_tables(out, finished, statistics)
     page = write_page(out)
     console.print(
         "The embedded models have seen these labels and captions in training (not the images): "

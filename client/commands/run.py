@@ -10,21 +10,23 @@ import typer
 from client.benchmark import Options, evaluate
 from client.commands.common import (
     RESULTS,
-    SERVER,
     Certificate,
+    MaybeServer,
     Out,
-    Server,
     TokenFile,
-    connect,
+    at_server,
     console,
     errors,
     print_tables,
     reported,
 )
 from client.connection import Connection
+from client.groups import expand
+from client.plan import extent, plan_model, plan_table
 from client.progress import job_progress
+from client.ranking import ranking
 from clipbench.datasets import Dataset, open_dataset
-from clipbench.errors import ClipbenchError
+from clipbench.errors import ClipbenchError, Unsupported
 from clipbench.results import Result
 
 INTERRUPTED = 130  # as a shell reports Ctrl-C
@@ -32,13 +34,16 @@ INTERRUPTED = 130  # as a shell reports Ctrl-C
 
 def run(
     models: Annotated[
-        str, typer.Option(help="Names, separated by commas (see `clipbench models list`).")
-    ] = "ViT-mini-16-64::embedded",
+        str,
+        typer.Option(
+            help="Names (`clipbench models list`) or groups such as all-small, by commas."
+        ),
+    ] = "all-embedded",
     data: Annotated[
         list[str] | None,
         typer.Option(help="Data set id, folder or address; repeat it for several."),
     ] = None,
-    server: Server = SERVER,
+    server: MaybeServer = None,
     out: Out = RESULTS,
     precision: Annotated[str, typer.Option(help="float32, float16, bfloat16 or int8.")] = "float32",
     runtime: Annotated[str, typer.Option(help="torch or onnx.")] = "torch",
@@ -73,14 +78,35 @@ def run(
             open_dataset(spec, split=split, sample=sample, seed=seed, templates=template)
             for spec in data or ["emoji", "fashion_mnist"]
         ]
-        names = [name.strip() for name in models.split(",") if name.strip()]
-        with connect(server, token_file, certificate) as connection:
+        with at_server(server, token_file, certificate, out) as connection:
+            names, left_out = _plan(models, datasets, connection, options)
             finished, failed = run_all(names, datasets, connection, options)
-    print_tables(finished)
+    print_tables(out, finished)
+    for paragraph in ranking(finished, out):
+        console.print(paragraph, highlight=False)
     console.print(f"Result files are in [bold]{out}[/].")
-    if failed:
-        errors.print(f"[bold red]{failed} of {failed + len(finished)} jobs failed[/]")
+    if failed or left_out:
+        errors.print(f"[bold red]{failed} jobs failed, {left_out} models were left out[/]")
         sys.exit(1)
+
+
+def _plan(
+    models: str, datasets: list[Dataset], connection: Connection, options: Options
+) -> tuple[list[str], int]:
+    """Print what the run takes; returns the models that can run, and how many named ones cannot.
+
+    A model that only a group named may be left out without the run being a failure.
+    """
+    wanted = expand(models)
+    with console.status("counting documents and timing a few of them with each model"):
+        extents = [extent(dataset) for dataset in datasets]
+        plans = [plan_model(connection, options.of_model(name), extents) for name, _ in wanted]
+    console.print(plan_table(extents, plans))
+    able = [plan.model for plan in plans if plan.problem is None]
+    if not able:
+        raise Unsupported("none of these models can run here; the plan says why")
+    by_group = dict(wanted)
+    return able, sum(plan.problem is not None and not by_group[plan.model] for plan in plans)
 
 
 def run_all(

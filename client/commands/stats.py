@@ -34,7 +34,7 @@ def stats(
                 with Server(settings) as server, Connection(server.address) as connection:
                     measured.append(measure_fresh(connection, model, seconds))
             results.write_statistics(measured[-1], out)
-    print_tables([], measured)
+    print_tables(out, [], measured)
 
 
 def measure_fresh(connection: Connection, model: str, seconds: float) -> results.Statistics:

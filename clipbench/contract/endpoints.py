@@ -29,6 +29,7 @@ RANK: Final = "/rank"
 # benchmark jobs
 MODELS: Final = "/models"
 DESCRIBE: Final = "/describe"
+NEEDS: Final = "/needs"
 JOBS: Final = "/jobs"
 PROFILE: Final = "/profile"
 

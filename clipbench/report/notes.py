@@ -5,6 +5,8 @@ from __future__ import annotations
 from clipbench.reference import Footnote, TableName, footnotes
 from clipbench.results import Result, Statistics
 
+EMBEDDED = ("emoji", "fashion_mnist")
+
 
 class Notes:
     """Numbers sentences as they are used."""
@@ -52,7 +54,7 @@ def of_result(result: Result) -> list[str]:
         said.append(f"Partly refused: {documents.refused:,} of {total:,} documents ({reasons}).")
     if documents.truncated_texts:
         said.append("Some texts were longer than the model's context and were cut off.")
-    if result.model.name.endswith("::embedded"):
+    if result.dataset.id in EMBEDDED and result.model.name.endswith("::embedded"):
         said.append(
             "The embedded data are in-distribution for the embedded models (their labels and "
             "captions were seen in training, their images not): these are not zero-shot scores."

@@ -8,6 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from clipbench.report.build import build
+from clipbench.report.compact import compact
 from clipbench.report.formats.plain import TIED, flat_title, legend
 from clipbench.report.types import Cell, Heading, Table
 from clipbench.results import Result, Statistics
@@ -24,33 +25,24 @@ def tables(results: Sequence[Result], statistics: Sequence[Statistics] = ()) -> 
 
 def terminal_table(table: Table) -> RichTable:
     """One table; every text is printed literally, whatever markup a name imitates."""
-    kept = [i for i in range(len(table.headings)) if any(row.cells[i].text for row in table.rows)]
-    used = sorted({*table.marks, *_used(table, kept)})
-    number = {mark: i + 1 for i, mark in enumerate(used)}
+    table = compact(table)
     shown = RichTable(
         title=Text(table.title),
-        caption=_caption(table, used),
+        caption=_caption(table),
         caption_justify="left",
         title_justify="left",
     )
-    shown.add_column(Text(_marked("Model", table.marks, number)))
-    for i in kept:
-        heading = table.headings[i]
-        title = Text(_marked(flat_title(heading), heading.marks, number))
-        shown.add_column(title, justify="right")
+    shown.add_column(Text(_marked("Model", table.marks)))
+    for heading in table.headings:
+        shown.add_column(Text(_marked(flat_title(heading), heading.marks)), justify="right")
     for row in table.rows:
-        label = Text(_marked(row.label, row.marks, number), overflow="fold")
-        shown.add_row(label, *(_cell(row.cells[i], table.headings[i], number) for i in kept))
+        cells = zip(row.cells, table.headings, strict=True)
+        label = Text(_marked(row.label, row.marks), overflow="fold")
+        shown.add_row(label, *(_cell(cell, heading) for cell, heading in cells))
     return shown
 
 
-def _used(table: Table, kept: Sequence[int]) -> set[int]:
-    marks = {mark for i in kept for mark in table.headings[i].marks}
-    marks |= {mark for row in table.rows for mark in row.marks}
-    return marks | {mark for row in table.rows for i in kept for mark in row.cells[i].marks}
-
-
-def _cell(cell: Cell, heading: Heading, number: dict[int, int]) -> Text:
+def _cell(cell: Cell, heading: Heading) -> Text:
     text = Text()
     value = f"{TIED}{cell.text}" if cell.tied else cell.text
     text.append(value, style="bold" if cell.bold else "")
@@ -60,15 +52,15 @@ def _cell(cell: Cell, heading: Heading, number: dict[int, int]) -> Text:
     if cell.published:
         beside = ", ".join(part for part in (cell.published, cell.difference) if part)
         text.append(f" ({beside})", style="dim")
-    text.append(_marked("", cell.marks, number))
+    text.append(_marked("", cell.marks))
     return text
 
 
-def _marked(text: str, marks: Sequence[int], number: dict[int, int]) -> str:
-    return text + "".join(f"[{number[mark]}]" for mark in marks)
+def _marked(text: str, marks: Sequence[int]) -> str:
+    return text + "".join(f"[{mark}]" for mark in marks)
 
 
-def _caption(table: Table, used: Sequence[int]) -> Text:
+def _caption(table: Table) -> Text:
     lines = legend(table)
-    lines += [f"[{i + 1}] {table.footnotes[mark - 1]}" for i, mark in enumerate(used)]
+    lines += [f"[{i + 1}] {text}" for i, text in enumerate(table.footnotes)]
     return Text("\n".join(lines), style="dim")

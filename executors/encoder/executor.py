@@ -13,6 +13,7 @@ from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Kind
 from clipbench.contract.parameters import ModelOptions
 from clipbench.encoding import jobs, public
+from clipbench.encoding.needs import needs
 from clipbench.encoding.settings import encoder_settings
 from clipbench.models.encoder import Encoder
 from clipbench.profiling.exporter import start_exporter
@@ -28,7 +29,8 @@ class CLIPEncoder(Executor):
         self.limits = self.settings.limits()
         self.metrics = Metrics("encoder")
         self.encoder = Encoder(encoder_settings(self.settings))
-        start_exporter(self.settings.encoder_metrics_port, "encoder", self.settings.metrics_host)
+        port = config.replica_port(self.settings.encoder_metrics_port, self.runtime_args)
+        start_exporter(port, "encoder", self.settings.metrics_host)
         self._bind_models()
 
     def _bind_models(self) -> None:
@@ -70,6 +72,11 @@ class CLIPEncoder(Executor):
     def describe(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
         description = jobs.describe(self.encoder, ModelOptions.read(parameters))
         return DocumentArray([Document(text=json.dumps(description))])
+
+    @requests(on=endpoints.NEEDS)
+    def needs(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        answer = needs(self.encoder, ModelOptions.read(parameters).model)
+        return DocumentArray([Document(text=json.dumps(answer))])
 
     @requests(on=[endpoints.CLASSIFICATION_OPEN, endpoints.RETRIEVAL_OPEN])
     def open(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:

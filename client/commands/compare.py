@@ -1,0 +1,87 @@
+"""`clipbench compare` and `clipbench explain`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from client.commands.common import console, reported
+from clipbench import results
+from clipbench.compare import Comparison, compare_paths, judge, parse_rule
+from clipbench.report.explain import explain as in_words
+
+REGRESSED = 2  # apart from 1, which is an error
+
+
+def compare(
+    before: Annotated[Path, typer.Argument(help="Result file, or folder of results.")],
+    after: Annotated[Path, typer.Argument(help="Result file, or folder of results.")],
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Measure to compare; repeat for several.")
+    ] = None,
+    max_drop: Annotated[
+        list[str] | None,
+        typer.Option(help="Fail past so many points: recall@5=0.5, or a sentence (see docs)."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail also where the drop may be noise.")
+    ] = False,
+) -> None:
+    """Compare two results pair by pair; status 2 when a rule fails, for a build to act on.
+
+    Example: clipbench compare results/base results/tuned --max-drop recall@5=0.5
+    """
+    with reported():
+        comparisons = compare_paths(before, after, metric)
+        verdicts = judge(comparisons, [parse_rule(rule) for rule in max_drop or []], strict=strict)
+    for comparison in comparisons:
+        _print(comparison)
+    for verdict in verdicts:
+        console.print(str(verdict), style="bold red" if verdict.failed else "", highlight=False)
+    if any(verdict.failed for verdict in verdicts):
+        sys.exit(REGRESSED)
+
+
+def explain(
+    result: Annotated[Path, typer.Argument(help="Result file.")],
+) -> None:
+    """Say in words how a result came about and what would change it.
+
+    Example: clipbench explain results/ViT-B-32.result.json
+    """
+    with reported():
+        console.print(in_words(results.load(result)), highlight=False, markup=False)
+
+
+def _print(comparison: Comparison) -> None:
+    data = comparison.after.dataset
+    table = Table(
+        "measure",
+        "before",
+        "after",
+        "difference",
+        "95 % interval",
+        "real",
+        title=f"{comparison.before.model.name} → {comparison.after.model.name} on {data.id}",
+        title_justify="left",
+    )
+    for change in comparison.changes:
+        interval = "unknown"
+        if change.interval is not None:
+            low, high = change.interval
+            interval = f"[{low:+.4f}, {high:+.4f}]" + ("" if change.paired else " unpaired")
+        table.add_row(
+            change.metric,
+            f"{change.before:.4f}",
+            f"{change.after:.4f}",
+            f"{change.difference:+.4f}",
+            interval,
+            "yes" if change.real else "no",
+        )
+    console.print(table)
+    for note in comparison.notes:
+        console.print(f"! {note}", highlight=False)

@@ -1,0 +1,145 @@
+"""What a run will take, told before it starts: documents, time, memory, weights to fetch."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from docarray import Document
+from rich.table import Table
+
+from client.connection import Connection
+from clipbench.contract import endpoints
+from clipbench.contract.documents import answer
+from clipbench.contract.parameters import ModelOptions
+from clipbench.datasets import Dataset, Image, Text, prompts
+from clipbench.errors import ClipbenchError, Unauthorized, Unavailable
+
+_PROBE = 16  # documents of each modality
+GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many documents a data set holds, and a few of them to time."""
+
+    dataset: Dataset
+    images: int
+    texts: int
+    probe_images: tuple[bytes, ...]
+    probe_texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """A model that can run: seconds for each data set. Or why it cannot: `problem`."""
+
+    model: str
+    seconds: float | None = None
+    fetch_bytes: int | None = None
+    memory_bytes: int | None = None
+    problem: str | None = None
+
+
+def extent(dataset: Dataset) -> Extent:
+    """Count a data set: by what it declares, else by reading it once."""
+    images = texts = 0
+    probe_images: list[bytes] = []
+    probe_texts: list[str] = []
+    for document in dataset.documents():
+        if isinstance(document, Image):
+            images += 1
+            if len(probe_images) < _PROBE:
+                probe_images.append(document.data)
+        elif isinstance(document, Text):
+            texts += 1
+            if len(probe_texts) < _PROBE:
+                probe_texts.append(document.text)
+        if dataset.images is not None and len(probe_images) == _PROBE:
+            texts = round(texts * dataset.images / images)  # of as many captions an image
+            images = dataset.images
+            break
+    if dataset.classnames:
+        texts = len(dataset.classnames) * len(dataset.templates)
+        some = itertools.islice(prompts(dataset.classnames, dataset.templates), _PROBE)
+        probe_texts = [text for _, _, text in some]
+    return Extent(dataset, images, texts, tuple(probe_images), tuple(probe_texts))
+
+
+def plan_model(
+    connection: Connection, options: ModelOptions, extents: Sequence[Extent]
+) -> ModelPlan:
+    """Ask the server what the model takes, load it, and time a few documents of each data set."""
+    try:
+        needs = answer(connection.request(endpoints.NEEDS, (), options.parameters()))
+        if needs["problem"]:
+            return ModelPlan(options.model, problem=needs["problem"])
+        connection.request(endpoints.DESCRIBE, (), options.parameters())
+        seconds = sum(_estimate(connection, options.model, item) for item in extents)
+    except (Unavailable, Unauthorized):
+        raise
+    except ClipbenchError as error:
+        return ModelPlan(options.model, problem=str(error).splitlines()[0])
+    return ModelPlan(options.model, seconds, needs["fetch_bytes"], needs["memory_bytes"])
+
+
+def _estimate(connection: Connection, model: str, item: Extent) -> float:
+    images = [Document(blob=data) for data in item.probe_images]
+    texts = [Document(text=text) for text in item.probe_texts]
+    return item.images * _seconds_each(connection, model, images) + (
+        item.texts * _seconds_each(connection, model, texts)
+    )
+
+
+def _seconds_each(connection: Connection, model: str, documents: list[Document]) -> float:
+    if not documents:
+        return 0.0
+    endpoint = endpoints.encode_endpoint(model)
+    parameters = {"drop_image_content": True}
+    connection.request(endpoint, documents[:2], parameters)  # warm-up
+    started = time.perf_counter()
+    connection.request(endpoint, documents, parameters)
+    return (time.perf_counter() - started) / len(documents)
+
+
+def half_width(images: int) -> float:
+    """Of a 95 % interval of an accuracy of one half, where it is widest."""
+    return 1.96 * math.sqrt(0.25 / max(1, images))
+
+
+def plan_table(extents: Sequence[Extent], plans: Sequence[ModelPlan]) -> Table:
+    """The plan for a terminal."""
+    documents = "\n".join(_in_words(item) for item in extents)
+    table = Table("model", "time", "memory", "fetched first", title=documents, title_justify="left")
+    for plan in plans:
+        if plan.problem is not None:
+            table.add_row(plan.model, "—", "—", f"[red]left out:[/] {plan.problem}")
+            continue
+        table.add_row(
+            plan.model,
+            _duration(plan.seconds or 0.0),
+            _gigabytes(plan.memory_bytes),
+            _gigabytes(plan.fetch_bytes) if plan.fetch_bytes else "nothing",
+        )
+    return table
+
+
+def _in_words(item: Extent) -> str:
+    texts = f"{item.texts:,} prompts" if item.dataset.classnames else f"about {item.texts:,} texts"
+    return (
+        f"{item.dataset.id}: {item.images:,} images, {texts}; "
+        f"a 95 % interval is ±{half_width(item.images):.3f} at most"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
+
+
+def _gigabytes(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / GIB:.2f} GB"
