@@ -39,3 +39,12 @@ def texts():
         "word " * 100,
         "x",
     ]
+
+
+@pytest.fixture(autouse=True)
+def leave_no_weights(tmp_path):
+    """Big files go at once: pytest keeps the folders of its last runs."""
+    yield
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.stat().st_size > 50e6:
+            path.unlink()

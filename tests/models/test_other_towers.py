@@ -17,6 +17,7 @@ from clip_server.model.model import CLIP, load_openclip_model
 from clipbench.models import registry, towers
 from clipbench.models.architectures import TEXT_CONFIGS, config_of_architecture
 from clipbench.models.checkpoints import read
+from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings
 from clipbench.models.tokenizers import pad
 from tests.models import stock
 from tests.models.files import (
@@ -281,3 +282,27 @@ def test_padding_of_a_bidirectional_tower_changes_nothing(tmp_path):
     for row, length in enumerate(LENGTHS):
         alone = ours.texts(ids[row : row + 1, :length], mask[row : row + 1, :length])
         assert (alone[0] - together[row]).abs().max() <= 2e-6 * together.abs().max()
+
+
+def test_the_encoder_finds_the_tokenizer_beside_the_weights(tmp_path, images):
+    info = registry.find("CN-CLIP/RN50")
+    path = tmp_path / info.folder / "clip_cn_rn50.pt"
+    path.parent.mkdir()
+    torch.save(cnclip_state(info), path)
+    folder = tmp_path / "tokenizers" / "bert-base-chinese"
+    folder.mkdir(parents=True)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"一二三四五六七八九十"]
+    (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    encoder = Encoder(EncoderSettings(cache=tmp_path, offline=True))
+    texts = ["一二三", "十" * 80, "九"]
+    done = encoder.encode_texts(info.name, EncodeOptions(), texts)
+    assert done.truncated == (1,)
+    towers_alone = build(info.name, towers=path)
+    ids = torch.tensor([[2, 5, 6, 7, 3]])
+    with torch.inference_mode():
+        expected = towers_alone.texts(ids, torch.ones_like(ids))
+    assert stock.cosines(done.embeddings[:1], expected).min() >= 0.99999
+    assert encoder.encode_images(info.name, EncodeOptions(), images).embeddings.shape == (3, 1024)
+    assert encoder.describe(info.name, EncodeOptions()).context_length == 52
+    encoder.close()
