@@ -2,18 +2,22 @@
 
 from clipbench.report.best import samples_in
 from clipbench.report.build import build
+from clipbench.report.collection import Collection
+from clipbench.report.compact import compact
 from clipbench.report.formats import EXTENSIONS, Format, render
 from clipbench.report.types import Cell, Heading, Report, Row, Table
 
 __all__ = [
     "EXTENSIONS",
     "Cell",
+    "Collection",
     "Format",
     "Heading",
     "Report",
     "Row",
     "Table",
     "build",
+    "compact",
     "render",
     "samples_in",
 ]

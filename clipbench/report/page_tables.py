@@ -9,8 +9,11 @@ from clipbench.report.formats.plain import BESIDE_NOTE, TIED, legend
 from clipbench.report.types import Cell, Heading, Row, Table
 
 
-def section(table: Table) -> str:
-    """One table with its title, key and footnotes."""
+def section(table: Table, *, plain: bool = False) -> str:
+    """One table with its title, key and footnotes.
+
+    plain: without the buttons that only the page's scripts bring to life.
+    """
     attributes = {"id": str(table.name), "aria-labelledby": f"{table.name}-title"}
     root = Element("section", attributes)
     _text(SubElement(root, "h2", id=f"{table.name}-title"), table.title)
@@ -23,7 +26,12 @@ def section(table: Table) -> str:
         "role": "region",
         "aria-label": f"{table.title}, table",
     }
-    _table(SubElement(root, "div", region), table)
+    _table(SubElement(root, "div", {} if plain else region), table)
+    if plain:
+        for parent in root.iter():
+            for button in parent.findall("button"):
+                button.tag = "span"
+                button.attrib.clear()
     for sentence in legend(table):
         kind = "beside" if sentence == BESIDE_NOTE else "tied"
         _text(SubElement(root, "p", {"class": "key", "data-key": kind}), sentence)

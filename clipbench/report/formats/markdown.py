@@ -11,10 +11,12 @@ from clipbench.report.types import Report, Table
 
 def render(report: Report) -> str:
     """The whole report as one Markdown document."""
-    return "\n\n".join(_table(table) for table in report.tables) + "\n"
+    return "\n\n".join(table(one) for one in report.tables) + "\n"
 
 
-def _table(table: Table) -> str:
+def table(table: Table) -> str:
+    """One table with its title and footnotes."""
+
     def marked(text: str, marks: Sequence[int]) -> str:
         return text + "".join(f"[^{table.name}-{mark}]" for mark in marks)
 
