@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from docarray import DocumentArray
+from jina.helper import GATEWAY_NAME
 from jina.proto import jina_pb2
 from jina.serve.executors import __dry_run_endpoint__
 from jina.serve.runtimes.gateway.streamer import GatewayStreamer
@@ -41,7 +42,7 @@ class Guard:
         self.rates = RateLimit(settings.rate_limit)
         self.max_in_flight = settings.max_in_flight
         self._slots = asyncio.Semaphore(settings.max_in_flight)
-        self._waiting = 0
+        self._waiting, self._held_bytes = 0, 0
         self._known: frozenset[str] = frozenset()
 
     def install(self, streamer: GatewayStreamer) -> None:
@@ -61,7 +62,8 @@ class Guard:
         except ClipbenchError as error:
             with self.metrics.request("refused"):
                 return _refused(request, error)
-        self._waiting += 1
+        size = request.nbytes
+        self._waiting, self._held_bytes = self._waiting + 1, self._held_bytes + size
         self.metrics.queue_depth("gateway", max(0, self._waiting - self.max_in_flight))
         try:
             async with self._slots:
@@ -69,9 +71,8 @@ class Guard:
                     future, _ = self._handler(request=request, return_type=return_type)
                     response = await future
         finally:
-            self._waiting -= 1
-        # a traceback tells a stranger of the server's files; the reason is in the description
-        response.header.status.exception.ClearField("stacks")
+            self._waiting, self._held_bytes = self._waiting - 1, self._held_bytes - size
+        _tidy(response)
         return response
 
     async def _check(self, request: DataRequest, endpoint: str) -> None:
@@ -90,26 +91,54 @@ class Guard:
             )
         if self._waiting >= self.max_in_flight * _QUEUE_FACTOR:
             raise Unavailable(f"{self._waiting} requests wait already; try again later")
+        if self._held_bytes + request.nbytes > self.limits.waiting_bytes:
+            raise Unavailable(f"requests of {self._held_bytes} bytes wait already; try again later")
         if request.nbytes > self.limits.request_bytes:
             raise TooLarge(
                 f"a request of {request.nbytes} bytes; the limit is {self.limits.request_bytes}"
             )
         # a client may address neither one Executor nor one Executor's parameters
         request.header.target_executor = ""
-        parameters = request.parameters
-        if any("__" in name for name in parameters):
-            raise InvalidRequest("a parameter's name may not hold two underscores in a row")
+        parameters = _parameters(request)
         if role_for(endpoint) >= Role.SUBMIT:
             parameters["owner"] = (
                 ADMIN if who.role is Role.ADMIN and parameters.get("all_owners") else who.owner
             )
-            request.parameters = parameters
+        request.parameters = parameters
 
     async def _endpoints(self) -> frozenset[str]:
         if not self._known:
             found = await self._topology._get_all_endpoints(self._pool)
             self._known = frozenset(found or ()) - {__dry_run_endpoint__}
         return self._known
+
+
+def _tidy(response: DataRequest) -> None:
+    """Take from Jina's response what a client should not get."""
+    status, routes = response.header.status, response.routes
+    if status.code == jina_pb2.StatusProto.ERROR:
+        # Jina gives the request's documents back, and tracebacks that tell a stranger of the
+        # server's files; the reason is in the description
+        response.data.docs = DocumentArray()
+        status.exception.ClearField("stacks")
+        for route in routes:
+            route.status.exception.ClearField("stacks")
+    for index in reversed(range(len(routes))):
+        # an Executor that had nothing to do has no end time, and Jina's HTTP door makes one up
+        # that clip_client cannot read
+        if routes[index].executor != GATEWAY_NAME and not routes[index].HasField("end_time"):
+            del routes[index]
+
+
+def _parameters(request: DataRequest) -> dict[str, Any]:
+    try:
+        parameters: dict[str, Any] = request.parameters
+    except ValueError as error:
+        raise InvalidRequest(f"a parameter is not a finite number: {error}") from error
+    parameters.pop("__results__", None)  # Jina's client adds it to a request without parameters
+    if any("__" in name for name in parameters):
+        raise InvalidRequest("a parameter's name may not hold two underscores in a row")
+    return parameters
 
 
 def _unknown(endpoint: str, known: frozenset[str]) -> UnknownName:

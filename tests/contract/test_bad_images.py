@@ -97,7 +97,11 @@ def test_a_text_whose_image_was_refused_is_refused_with_it(retrieval):
     }
     assert result["documents"]["counted"] == 3  # two images and one text
     records = {record["id"]: record["reason"] for record in retrieval.records("refused")}
-    assert records == {"asked": "image_damaged", "orphan": "image_refused", "stray": "image_missing"}
+    assert records == {
+        "asked": "image_damaged",
+        "orphan": "image_refused",
+        "stray": "image_missing",
+    }
 
 
 @pytest.mark.parametrize("kind", pictures.USABLE)

@@ -116,17 +116,18 @@ class FlowServer:
 
 def serve(tell: int) -> None:
     """The server's process: say where it listens, then answer questions until SIGTERM."""
-    from client.serving import Server, free_ports, until_signalled
+    from client.serving import FLOW, Server, free_ports, until_signalled
     from clipbench import config
 
     settings = free_ports(config.load())
+    flow = Path(os.environ.get("CLIPBENCH_FLOW", FLOW))
     answers = os.fdopen(tell, "w", encoding="utf-8")
 
     def say(answer: Any) -> None:
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
-    with until_signalled() as stop, Server(settings) as server:
+    with until_signalled() as stop, Server(settings, flow) as server:
         http = f"http://127.0.0.1:{settings.http_port}"
         say({"grpc": server.address, "http": http, "metrics": server.metrics_address})
 

@@ -40,9 +40,7 @@ class SmallJob:
         made = [prompt_document(i, 0, TEMPLATE.format(c=name)) for i, name in enumerate(CLASSES)]
         return self.send("prompts", made)
 
-    def send(
-        self, verb: str, documents: Sequence[Document], **parameters: Any
-    ) -> BatchOutcome:
+    def send(self, verb: str, documents: Sequence[Document], **parameters: Any) -> BatchOutcome:
         """One batch."""
         endpoint = job_endpoint(self.task, verb)
         answer = self.connection.request(endpoint, documents, {**self.options, **parameters})
