@@ -17,6 +17,7 @@ app = typer.Typer(help="Data sets: list, fetch, check, convert.", no_args_is_hel
 
 Spec = Annotated[str, typer.Argument(help="Registered id, folder, file or address.")]
 Split = Annotated[str | None, typer.Option(help="Split; published unless named.")]
+Layout = Annotated[str | None, typer.Option(help="Layout of a folder in which several fit.")]
 Root = Annotated[Path | None, typer.Option(help="Folder of the data sets.")]
 
 
@@ -38,24 +39,16 @@ def list_datasets() -> None:
 
 
 @app.command("info")
-def show_dataset(id: Annotated[str, typer.Argument(help="Registered id.")]) -> None:
+def show_dataset(
+    id: Annotated[str | None, typer.Argument(help="Registered id; all of them without.")] = None,
+) -> None:
     """Print what a data set shows, where it comes from and what to look out for.
 
     Example: clipbench datasets info vtab/kitti_closest_vehicle_distance
     """
     with reported():
-        info = datasets.find(id)
-    console.print(f"[bold]{info.name}[/] ({info.id}), {info.task}", highlight=False)
-    console.print(info.summary, highlight=False)
-    console.print(f"Citation: {info.citation}\n{info.link}", highlight=False, soft_wrap=True)
-    console.print(f"Licence: {info.licence or 'not known for certain; look it up before use'}")
-    if info.published:
-        console.print(
-            f"Published column: {info.published.metric} on the split {info.published.split}",
-            highlight=False,
-        )
-    for trap in info.traps:
-        console.print(f"• {trap}", highlight=False)
+        text = datasets.appendix() if id is None else datasets.describe(datasets.find(id))
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command("pull")
@@ -79,6 +72,7 @@ def verify_dataset(
     spec: Spec,
     split: Split = None,
     root: Root = None,
+    layout: Layout = None,
     deep: Annotated[bool, typer.Option("--deep", help="Decode the pixels as well.")] = False,
 ) -> None:
     """Count everything and say what is short or damaged; status 1 when something is.
@@ -86,7 +80,9 @@ def verify_dataset(
     Example: clipbench datasets verify ./my-copy-of/vtab-cifar100 --deep
     """
     with reported():
-        found = datasets.verify(datasets.open_dataset(spec, split=split, root=root), deep=deep)
+        found = datasets.verify(
+            datasets.open_dataset(spec, split=split, root=root, layout=layout), deep=deep
+        )
     console.print(str(found), highlight=False, soft_wrap=True)
     for fault in found.faults[:50]:
         console.print(f"  {fault}", highlight=False, soft_wrap=True)
@@ -102,13 +98,16 @@ def convert_dataset(
     out: Annotated[Path, typer.Argument(help="Folder of the wds copy.")],
     split: Split = None,
     root: Root = None,
+    layout: Layout = None,
 ) -> None:
     """Write any data set in the wds layout.
 
     Example: clipbench datasets convert ./flickr8k ./wds_flickr8k --split all
     """
     with reported():
-        made = datasets.convert(datasets.open_dataset(spec, split=split, root=root), out)
+        made = datasets.convert(
+            datasets.open_dataset(spec, split=split, root=root, layout=layout), out
+        )
     console.print(
         f"{made.images:,} images and {made.captions:,} captions in {made.shards} shards in "
         f"{made.folder}; {made.refused:,} documents were refused and left out",

@@ -12,7 +12,9 @@ from client.commands.common import RESULTS, Results, console, reported
 from clipbench import results
 from clipbench.report import EXTENSIONS, Format, build, render, samples_in
 from clipbench.report.html import render_html
+from clipbench.report.mistakes import collect
 from clipbench.report.terminal import terminal_table
+from clipbench.report.thumbnails import looking
 
 HTML = "html"
 Choice = StrEnum("Choice", [*(form.name for form in Format), "HTML"])
@@ -46,7 +48,10 @@ def report(
             for table in made.tables:
                 console.print(terminal_table(table))
             return
-        text = render_html(made) if chosen == HTML else render(made, Format(chosen))
+        if chosen == HTML:
+            text = render_html(made, mistakes=collect(found, folder, look=looking()))
+        else:
+            text = render(made, Format(chosen))
         if out is None:
             print(text)
             return
@@ -56,13 +61,11 @@ def report(
 
 def write_page(folder: Path) -> Path:
     """The page of every result in the folder, as `index.html` in it."""
-    made = build(
-        results.load_all(folder),
-        results.load_all_statistics(folder),
-        unmeasured=True,
-        samples=samples_in(folder),
-    )
-    return results.write_atomically(folder / "index.html", render_html(made).encode())
+    found = results.load_all(folder)
+    statistics = results.load_all_statistics(folder)
+    made = build(found, statistics, unmeasured=True, samples=samples_in(folder))
+    text = render_html(made, mistakes=collect(found, folder, look=looking()))
+    return results.write_atomically(folder / "index.html", text.encode())
 
 
 def _format_of(path: Path) -> str:

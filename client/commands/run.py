@@ -57,6 +57,9 @@ def run(
     split: Annotated[str | None, typer.Option(help="Split; published unless named.")] = None,
     sample: Annotated[int | None, typer.Option(help="Only so many images, drawn evenly.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    layout: Annotated[
+        str | None, typer.Option(help="Layout of a folder in which several fit.")
+    ] = None,
     template: Annotated[
         list[str] | None, typer.Option(help="Prompt template with {c}; repeat for several.")
     ] = None,
@@ -75,7 +78,9 @@ def run(
     )
     with reported():
         datasets = [
-            open_dataset(spec, split=split, sample=sample, seed=seed, templates=template)
+            open_dataset(
+                spec, split=split, sample=sample, seed=seed, templates=template, layout=layout
+            )
             for spec in data or ["emoji", "fashion_mnist"]
         ]
         with at_server(server, token_file, certificate, out) as connection:

@@ -1,0 +1,82 @@
+"""`clipbench view` and `clipbench plot`: results as a page and as pictures."""
+
+from __future__ import annotations
+
+import webbrowser
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client.commands.common import RESULTS, Results, console, reported
+from clipbench import results
+from clipbench.report import build, samples_in
+from clipbench.report.view import view as viewer
+
+
+class Kind(StrEnum):
+    """What to draw."""
+
+    PARETO = "pareto"
+    BARS = "bars"
+
+
+def view(
+    folder: Results = RESULTS,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8080,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of the data sets, for pictures.")
+    ] = None,
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open it in the browser.")
+    ] = False,
+) -> None:
+    """Serve the page of a folder of results on this machine, until Ctrl-C.
+
+    Example: clipbench view --results results --open
+    """
+    with reported():
+        server = viewer(folder, port=port, root=root)
+    console.print(f"Look at {server.url} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
+    if open_browser:
+        webbrowser.open(server.url)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        console.print("stopped")
+    finally:
+        server.server_close()
+
+
+def plot(
+    out: Annotated[Path, typer.Argument(help="File to write; .png or .svg.")],
+    kind: Annotated[Kind, typer.Option(help="Quality against cost, or bars with intervals.")] = (
+        Kind.PARETO
+    ),
+    quality: Annotated[
+        str, typer.Option(help="retrieval, classification, a data set or a column.")
+    ] = "retrieval",
+    cost: Annotated[
+        str, typer.Option(help="image_qps, text_qps, peak_vram_gb, peak_ram_gb or disk_mb.")
+    ] = "image_qps",
+    folder: Annotated[
+        Path | None, typer.Option("--results", help="Your own results; published ones as well.")
+    ] = None,
+) -> None:
+    """Draw a picture for a paper.
+
+    Example: clipbench plot pareto.svg --quality flickr30k --cost peak_vram_gb
+    """
+    from clipbench.report.plot import bars, pareto
+
+    with reported():
+        found = results.load_all(folder) if folder else ()
+        statistics = results.load_all_statistics(folder) if folder else ()
+        samples = {"samples": samples_in(folder)} if folder else {}
+        made = build(found, statistics, unmeasured=True, **samples)
+        if kind is Kind.PARETO:
+            pareto(made, quality, cost, out)
+        else:
+            bars(made, quality, out)
+    console.print(f"wrote {out}", highlight=False)
