@@ -18,6 +18,7 @@ def build() -> typer.Typer:
         compare,
         datasets,
         demo,
+        export,
         interchange,
         jobs,
         look,
@@ -41,11 +42,9 @@ def build() -> typer.Typer:
     app.command()(look.view)
     app.command()(look.plot)
     app.command("import")(interchange.import_results)
-    app.add_typer(interchange.export, name="export")
     app.add_typer(models.app, name="models")
     app.add_typer(datasets.app, name="datasets")
     app.add_typer(jobs.app, name="jobs")
-    app.add_typer(export.app, name="export")
     return app
 
 

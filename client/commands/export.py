@@ -1,4 +1,4 @@
-"""`clipbench export kubernetes` and `clipbench export sbom`."""
+"""`clipbench export kubernetes`, `clipbench export sbom` and `clipbench audit`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from client.commands import interchange
 from client.commands.common import console, errors, reported
 from client.serving import FLOW
 from clipbench.errors import DataError
 from clipbench.export import bill, kubernetes
 
 app = typer.Typer(help="Write what others build on.", no_args_is_help=True)
+app.command("clip-benchmark")(interchange.export_results)
 
 _NOTICE = "# Written by `clipbench export kubernetes`; change it with an overlay.\n"
 _LOCK = FLOW.parent / "requirements.lock"
 
 
-@app.command("kubernetes")
 def write_kubernetes(
     out: Annotated[Path, typer.Argument(help="Folder of the kustomize base.")],
     namespace: Annotated[str, typer.Option(help="Where it runs.")] = "clipbench",
@@ -51,7 +52,6 @@ def write_kubernetes(
     console.print(f"{len(files)} files in {out}; docs/distributed.md says what comes next")
 
 
-@app.command("sbom")
 def write_bill(
     out: Annotated[Path, typer.Argument(help="File to write.")],
     lock: Annotated[Path, typer.Option(help="The lock to list.")] = _LOCK,
@@ -66,13 +66,12 @@ def write_bill(
     console.print(f"{len(listed['components'])} packages in {out}")
 
 
-@app.command("audit")
 def audit(
     locks: Annotated[list[Path] | None, typer.Argument(help="Locks to look at.")] = None,
 ) -> None:
     """Check the locks without a network: hashes, doubles, known weaknesses, what is installed.
 
-    Example: clipbench export audit
+    Example: clipbench audit
     """
     found = []
     with reported():

@@ -12,8 +12,6 @@ from clipbench import results
 from clipbench.errors import InvalidRequest
 from clipbench.results import interchange
 
-export = typer.Typer(help="Results and deployments for other tools.", no_args_is_help=True)
-
 
 def import_results(
     source: Annotated[Path, typer.Argument(help="JSON, CSV, or a folder of JSON files.")],
@@ -29,7 +27,6 @@ def import_results(
     console.print(f"{len(paths)} results in {out}", highlight=False)
 
 
-@export.command("clip-benchmark")
 def export_results(
     out: Annotated[Path, typer.Argument(help="CSV file, or folder for one JSON a result.")],
     folder: Results = RESULTS,

@@ -25,9 +25,7 @@ class Kind(StrEnum):
 def view(
     folder: Results = RESULTS,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8080,
-    root: Annotated[
-        Path | None, typer.Option(help="Folder of the data sets, for pictures.")
-    ] = None,
+    root: Annotated[Path | None, typer.Option(help="Folder of the data sets.")] = None,
     open_browser: Annotated[
         bool, typer.Option("--open/--no-open", help="Open it in the browser.")
     ] = False,
