@@ -35,6 +35,8 @@ class TorchRuntime:
     def __init__(self, towers: Towers, device: torch.device) -> None:
         self._towers = towers.to(device)
         self._device = device
+        if device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False  # float32 is float32, in convolutions too
         if towers.images.resnet:
             towers.images.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         tensors = [*towers.parameters(), *towers.buffers()]

@@ -26,6 +26,7 @@ from tests.models.files import (
 )
 
 SLOW_OPENAI = ["RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B-16", "ViT-L-14", "ViT-L-14-336"]
+LARGE = {"ViT-L-14", "ViT-H-14", "ViT-g-14"}
 SLOW_OPEN_CLIP = [
     "RN50::yfcc15m",
     "RN101::yfcc15m",
@@ -51,6 +52,8 @@ def assert_equal(ours, theirs):
 
 def assert_as_stock(name, path, images, texts, tmp_path):
     info = registry.find(name)
+    if info.image_size > 224 or info.architecture in LARGE:
+        images, texts = images[:1], texts[1:3]  # one accented, one cut
     theirs = stock.encode(name, path, images, texts)
     encoder = Encoder(EncoderSettings(cache=tmp_path, offline=True))
     options = EncodeOptions.stock(info)
