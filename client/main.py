@@ -45,6 +45,7 @@ def build() -> typer.Typer:
     app.add_typer(models.app, name="models")
     app.add_typer(datasets.app, name="datasets")
     app.add_typer(jobs.app, name="jobs")
+    app.add_typer(export.app, name="export")
     return app
 
 
