@@ -14,6 +14,7 @@ import typer
 import yaml
 
 from client.commands import interchange
+from client.commands import interchange
 from client.commands.common import console, errors, reported
 from client.serving import FLOW
 from clipbench.errors import DataError
@@ -22,10 +23,15 @@ from clipbench.export import bill, kubernetes
 app = typer.Typer(help="Write what others build on.", no_args_is_help=True)
 app.command("clip-benchmark")(interchange.export_results)
 
+app = typer.Typer(help="Results and deployments for other tools.", no_args_is_help=True)
+
 _NOTICE = "# Written by `clipbench export kubernetes`; change it with an overlay.\n"
 _LOCK = FLOW.parent / "requirements.lock"
 
+app.command("clip-benchmark")(interchange.export_results)
 
+
+@app.command("kubernetes")
 def write_kubernetes(
     out: Annotated[Path, typer.Argument(help="Folder of the kustomize base.")],
     namespace: Annotated[str, typer.Option(help="Where it runs.")] = "clipbench",
@@ -52,6 +58,7 @@ def write_kubernetes(
     console.print(f"{len(files)} files in {out}; docs/distributed.md says what comes next")
 
 
+@app.command("sbom")
 def write_bill(
     out: Annotated[Path, typer.Argument(help="File to write.")],
     lock: Annotated[Path, typer.Option(help="The lock to list.")] = _LOCK,
