@@ -43,7 +43,6 @@ def build() -> typer.Typer:
     app.command()(look.plot)
     app.command("import")(interchange.import_results)
     app.command()(export.audit)
-    app.add_typer(export.app, name="export")
     app.add_typer(models.app, name="models")
     app.add_typer(datasets.app, name="datasets")
     app.add_typer(jobs.app, name="jobs")

@@ -14,14 +14,10 @@ import typer
 import yaml
 
 from client.commands import interchange
-from client.commands import interchange
 from client.commands.common import console, errors, reported
 from client.serving import FLOW
 from clipbench.errors import DataError
 from clipbench.export import bill, kubernetes
-
-app = typer.Typer(help="Write what others build on.", no_args_is_help=True)
-app.command("clip-benchmark")(interchange.export_results)
 
 app = typer.Typer(help="Results and deployments for other tools.", no_args_is_help=True)
 
