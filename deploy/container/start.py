@@ -22,6 +22,9 @@ def main() -> None:
 
     _drain_on_shutdown()
     arguments = _get_run_args(print_args=False)
+    if arguments.cli == "executor":
+        # Jina's clients ping every 10 s while they wait; see the same in flow.yml
+        arguments.grpc_server_options = {"grpc.http2.max_ping_strikes": 0}
     getattr(api, arguments.cli)(arguments)
 
 
