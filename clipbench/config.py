@@ -7,6 +7,7 @@ capitals; lists are separated by commas.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,6 +17,7 @@ from clipbench.contract.limits import Limits
 from clipbench.errors import InvalidRequest
 
 PREFIX = "CLIPBENCH_"
+REPLICA_STEP = 100  # between the metrics ports of an Executor's replicas
 T = TypeVar("T", bound="Settings | Limits")
 
 
@@ -72,6 +74,12 @@ def environment(settings: Settings) -> dict[str, str]:
         PREFIX + field.name.upper(): _text(getattr(settings, field.name))
         for field in fields(settings)
     }
+
+
+def replica_port(port: int, pod: object) -> int:
+    """The metrics port of one replica of an Executor; Jina names them encoder/rep-0, …/rep-1."""
+    number = re.search(r"/rep-(\d+)", str(getattr(pod, "name", "")))
+    return port + REPLICA_STEP * int(number[1]) if number else port
 
 
 def _overlay(base: T, overrides: Mapping[str, Any], prefix: str) -> T:

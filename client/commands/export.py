@@ -18,6 +18,7 @@ from client.commands.common import console, errors, reported
 from client.serving import FLOW
 from clipbench.errors import DataError
 from clipbench.export import bill, kubernetes
+from clipbench.export.network import GRPC_PORT, HTTP_PORT
 
 app = typer.Typer(help="Results and deployments for other tools.", no_args_is_help=True)
 
@@ -101,8 +102,7 @@ def _exported(flow: Path, namespace: str) -> list[dict[str, Any]]:
     declared = yaml.safe_load(flow.read_text(encoding="utf-8"))
     gateway = declared["gateway"]
     gateway["uses"] = f"docker://{kubernetes.image('gateway')}"
-    gateway["port"] = [kubernetes.GRPC_PORT, kubernetes.HTTP_PORT]
-    gateway["host"] = "0.0.0.0"
+    gateway["port"] = [GRPC_PORT, HTTP_PORT]
     for executor in declared["executors"]:
         executor["uses"] = f"docker://{kubernetes.image(executor['name'])}"
     with tempfile.TemporaryDirectory() as folder:

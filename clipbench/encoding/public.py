@@ -20,9 +20,10 @@ from docarray import Document, DocumentArray
 from clipbench.contract import Reason
 from clipbench.contract.documents import Refused
 from clipbench.contract.limits import Limits
-from clipbench.errors import InvalidRequest
+from clipbench.errors import InvalidRequest, TooLarge
 from clipbench.models.encoder import Encoded, EncodeOptions, Encoder
 
+_LONGEST_PATHS = 256  # characters of access_paths: `@r,r,r…` names each document again
 _LOGIT_SCALE = 100.0  # exp(4.60517), what clip-server multiplies the cosine by
 
 
@@ -52,6 +53,10 @@ def encode(
 ) -> Counts:
     """Set the embedding of every text and image on the access paths (`@r` unless named)."""
     paths = parameters.get("access_paths", parameters.get("traversal_paths", "@r"))
+    if not isinstance(paths, str) or len(paths) > _LONGEST_PATHS:
+        raise InvalidRequest(
+            f"access_paths must be a string of at most {_LONGEST_PATHS} characters"
+        )
     try:
         selected = documents[paths]
     except (ValueError, TypeError, IndexError, KeyError, NotImplementedError) as error:
@@ -64,6 +69,10 @@ def encode_documents(
     encoder: Encoder, model: str, documents: DocumentArray, drop_image_content: bool, limits: Limits
 ) -> Counts:
     """Encode the documents in place; those without text and image are left as they are."""
+    if len(documents) > limits.documents_per_request:
+        raise TooLarge(
+            f"{len(documents)} documents in a request; the limit is {limits.documents_per_request}"
+        )
     images, texts, refused = _Part(), _Part(), []
     for document in documents:
         try:
@@ -85,7 +94,7 @@ def encode_documents(
 def _sort(document: Document, images: _Part, texts: _Part, limits: Limits) -> None:
     content: Any
     if document.text:
-        if len(document.text.encode()) > limits.text_bytes:
+        if len(document.text.encode(errors="replace")) > limits.text_bytes:
             raise Refused(Reason.TEXT_TOO_LARGE, f"the limit is {limits.text_bytes} bytes")
         texts.documents.append(document)
         texts.contents.append(document.text)

@@ -146,7 +146,7 @@ def _licence(name: str) -> str:
         about = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return ""
-    stated = about.get("License-Expression") or about.get("License") or ""
+    stated = next((about[key] for key in ("License-Expression", "License") if about[key]), "")
     if stated and len(stated) < 100 and "\n" not in stated:
         return stated
     classifiers = about.get_all("Classifier") or []

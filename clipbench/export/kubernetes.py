@@ -169,8 +169,11 @@ def _container(exported: Object, role: str, choices: Choices) -> Object:
 
 
 def _arguments(exported: Sequence[str], role: str) -> list[str]:
-    """Jina's, with the file that holds this Executor, and for the gateway both doors' address."""
+    """Jina's, with the file that holds this Executor, and one channel to each of its replicas."""
     arguments = list(exported)
+    if "--host" not in arguments:
+        arguments += ["--host", ""]
+    arguments[arguments.index("--host") + 1] = "0.0.0.0"  # who reaches it, network.yaml says
     arguments[arguments.index("--uses") + 1] = f"executors/{role}/config.yml"
     if role == "gateway":
         graph = arguments.index("--graph-description") + 1
@@ -180,7 +183,7 @@ def _arguments(exported: Sequence[str], role: str) -> list[str]:
             "grpc.lb_policy_name": "round_robin",
             "grpc.dns_min_time_between_resolutions_ms": 1000,
         }
-        arguments += ["--grpc-channel-options", json.dumps(channels), "--host", "0.0.0.0"]
+        arguments += ["--grpc-channel-options", json.dumps(channels)]
     return arguments
 
 

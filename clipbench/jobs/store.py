@@ -269,7 +269,7 @@ class JobStore:
                 table.c.id.in_(ids[start : start + 500]),
             )
             for row in connection.execute(query):
-                found[row.id] = claim(row._mapping)
+                found[row.id] = claim(row._asdict())
         return found
 
     def _delete_documents(

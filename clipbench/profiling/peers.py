@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -61,8 +62,15 @@ def ask(peers: Iterable[Peer]) -> tuple[Answer, ...]:
             for peer, addresses in zip(peers, pool.map(_addresses, peers), strict=True)
             for address in addresses
         ]
+    shared = Counter((peer.executor, address) for peer, address in targets)
+
+    def answer(target: tuple[Peer, str]) -> Answer:
+        peer, address = target
+        alone = shared[peer.executor, address] == 1
+        return _ask_one(peer, address, address if alone else f"{address}:{peer.port}")
+
     with ThreadPoolExecutor(len(targets)) as pool:
-        return tuple(pool.map(lambda target: _ask_one(*target), targets))
+        return tuple(pool.map(answer, targets))
 
 
 def merged(answers: Iterable[Answer]) -> tuple[Metric, ...]:
@@ -87,14 +95,14 @@ def _addresses(peer: Peer) -> tuple[str, ...]:
     return tuple(addresses) if len(addresses) > 1 else (peer.host,)
 
 
-def _ask_one(peer: Peer, address: str) -> Answer:
+def _ask_one(peer: Peer, address: str, replica: str) -> Answer:
     connection = HTTPConnection(address, peer.port, timeout=TIMEOUT)
     try:
         connection.request("GET", "/metrics")
         text = connection.getresponse().read(MAX_BYTES).decode()
         families = tuple(text_string_to_metric_families(text))
     except (OSError, HTTPException, ValueError):
-        return Answer(peer.executor, address, None)
+        return Answer(peer.executor, replica, None)
     finally:
         connection.close()
-    return Answer(peer.executor, address, families)
+    return Answer(peer.executor, replica, families)

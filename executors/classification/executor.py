@@ -27,7 +27,8 @@ class ClassificationExecutor(Executor):
         bounds = {"max_jobs": limits.jobs, "max_bytes": limits.state_bytes}
         store = JobStore(url, Task.CLASSIFICATION, **bounds)
         self.door = Door(ClassificationEvaluator(store, limits), Metrics("classification"))
-        start_exporter(loaded.classification_metrics_port, "classification", loaded.metrics_host)
+        port = config.replica_port(loaded.classification_metrics_port, self.runtime_args)
+        start_exporter(port, "classification", loaded.metrics_host)
 
     @requests(on=endpoints.CLASSIFICATION_OPEN)
     def open(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:

@@ -89,6 +89,9 @@ class _Middleware:
         self.app, self.door = app, door
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})  # the contract has none
+            return
         if scope["type"] != "http" or scope["path"] in _HTTP_OPEN_TO_ALL:
             await self.app(scope, receive, send)
             return

@@ -32,7 +32,8 @@ class RetrievalExecutor(Executor):
         self.helper = None
         if loaded.retrieval_parts > 1:
             self.helper = Helper(evaluator.share_out(loaded.retrieval_parts), store.find)
-        start_exporter(loaded.retrieval_metrics_port, "retrieval", loaded.metrics_host)
+        port = config.replica_port(loaded.retrieval_metrics_port, self.runtime_args)
+        start_exporter(port, "retrieval", loaded.metrics_host)
 
     @requests(on=endpoints.RETRIEVAL_OPEN)
     def open(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:

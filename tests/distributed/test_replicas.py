@@ -1,0 +1,116 @@
+"""Two encoders and two evaluators give the numbers of one each, also when some are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from client.benchmark import Options, evaluate
+from client.connection import Connection
+from clipbench.datasets import open_dataset
+from tests.conftest import MODEL
+from tests.flow.flow_server import ROOT, FlowServer
+
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+DATA = ("emoji", "fashion_mnist")
+
+
+def replicated(folder: Path) -> Path:
+    """flow.yml with two encoders and two evaluators of each task."""
+    flow = yaml.safe_load((ROOT / "flow.yml").read_text())
+    for executor in [flow["gateway"], *flow["executors"]]:
+        executor["uses"] = str(ROOT / executor["uses"])
+        if executor.get("name") in ("encoder", "retrieval", "classification"):
+            executor["replicas"] = 2
+    path = folder / "flow.yml"
+    path.write_text(yaml.safe_dump(flow, sort_keys=False))
+    return path
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory, cluster):
+    folder = tmp_path_factory.mktemp("many")
+    environment = {
+        "CLIPBENCH_FLOW": str(replicated(folder)),
+        "CLIPBENCH_DATABASE": cluster.database(),
+        "CLIPBENCH_RETRIEVAL_PARTS": "4",
+        "CLIPBENCH_THREADS": "1",
+    }
+    with FlowServer(folder / "state", environment) as server:
+        yield server
+
+
+def numbers(data: str, connection: Connection):
+    """What must not depend on how many processes there are."""
+    dataset = open_dataset(data, sample=300, seed=1)
+    result = evaluate(MODEL, dataset, server=connection, options=Options(in_flight=8))
+    return {
+        "metrics": result.metrics,
+        "counts": result.counts,
+        "intervals": result.intervals,
+        "documents": result.documents,
+        "data": result.dataset,
+        "near_ties": result.near_ties,
+    }
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    """The numbers of a Flow with one process of each, on SQLite."""
+    state = tmp_path_factory.mktemp("one") / "state"
+    with FlowServer(state) as server, Connection(server.address) as connection:
+        return {data: numbers(data, connection) for data in DATA}
+
+
+@pytest.mark.parametrize("data", DATA)
+def test_replicas_on_postgresql_give_the_numbers_of_one_process(many, one, data):
+    with Connection(many.address) as connection:
+        assert numbers(data, connection) == one[data]
+
+
+def test_every_replica_exports_its_metrics(many):
+    pids = many.process_ids()
+    assert {"encoder/0", "encoder/1", "retrieval/0", "retrieval/1"} <= set(pids)
+    text = httpx.get(many.metrics, trust_env=False).text
+    up = [line for line in text.splitlines() if line.startswith("clipbench_executor_up{")]
+    encoders = [line for line in up if 'executor="encoder"' in line]
+    assert len(encoders) == 2
+    assert all(line.endswith(" 1.0") for line in up)
+
+
+@pytest.mark.parametrize("data", DATA)
+def test_killed_replicas_change_no_number(many, one, data):
+    victims = ["encoder/0", "retrieval/1", "classification/0", "encoder/1", "retrieval/0"]
+    before = many.restarts()
+    stop = threading.Event()
+    killed = []
+
+    def kill() -> None:
+        for victim in victims:
+            if stop.wait(1.5):
+                return
+            os.kill(many.process_ids()[victim], signal.SIGKILL)
+            killed.append(victim)
+            while many.restarts() < before + len(killed) and not stop.wait(0.2):
+                pass
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        with Connection(many.address) as connection:
+            assert numbers(data, connection) == one[data]
+    finally:
+        stop.set()
+        killer.join()
+    assert killed
+    deadline = time.monotonic() + 60
+    while many.restarts() < before + len(killed) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert many.restarts() == before + len(killed)
