@@ -15,13 +15,14 @@ from clipbench.reference import (
     STATISTICS_PRECISION,
     Column,
     TableName,
+    baseline,
     published,
     spelling,
+    telling_columns,
 )
 from clipbench.results import Result, Statistics, Task
 
 MIB, GIB = 2**20, 2**30
-NEAR = 0.3  # a score is near its baseline within this part of the way from there to perfect
 QUALITY = {Task.RETRIEVAL: "mean_recall@5", Task.CLASSIFICATION: "acc1"}
 
 
@@ -88,8 +89,8 @@ def published_field(task: Task, like: str | None) -> Field:
             "The mean leaves out the data sets on which every published model is at or near the "
             f"level of chance or the majority class: {', '.join(left_out)}."
         )
-    title, baseline = _title(columns, task), _baseline(columns)
-    return Field(candidates, title, False, tuple(notes), baseline, columns)
+    title, base = _title(columns, task), baseline(columns[0]) if len(columns) == 1 else None
+    return Field(candidates, title, False, tuple(notes), base, columns)
 
 
 def measured_field(
@@ -180,22 +181,14 @@ def published_costs() -> dict[str, dict[str, float]]:
 
 
 def _columns(task: Task, like: str | None) -> tuple[Column, ...]:
+    if like is None:
+        return telling_columns(TableName(task))
     metric = {Task.RETRIEVAL: "mean_recall@5"}.get(task)
     columns = [c for c in published(TableName(task)).columns if metric in (None, c.metric)]
-    if like is None:
-        return tuple(column for column in columns if _tells(task, column))
     names = {c.dataset: c for c in columns} | {(c.dataset or "").split("/")[-1]: c for c in columns}
     if like not in names:
         raise UnknownName("data set", like, [str(name) for name in names])
     return (names[like],)
-
-
-def _tells(task: Task, column: Column) -> bool:
-    """Whether some published model is well above the baseline of a data set."""
-    baseline = _baseline((column,))
-    table = published(TableName(task))
-    best = max(table.value(model, column.key) or 0.0 for model in table.models)
-    return baseline is None or best >= baseline + NEAR * (1 - baseline)
 
 
 def _published_quality(model: str, column: Column) -> Quality:
@@ -229,14 +222,6 @@ def _title(columns: Sequence[Column], task: Task) -> str:
     name = column.group if task is Task.RETRIEVAL else column.title
     measure = "average recall@5" if task is Task.RETRIEVAL else f"accuracy{top5}"
     return f"{measure} on {name}{where}"
-
-
-def _baseline(columns: Sequence[Column]) -> float | None:
-    if len(columns) > 1 or not columns[0].classes:
-        return None
-    column = columns[0]
-    top = 5 if column.metric == "acc5" else 1
-    return max(top / (column.classes or 1), column.majority or 0.0)
 
 
 def _measured_quality(result: Result, metric: str) -> Quality:

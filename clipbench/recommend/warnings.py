@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clipbench.recommend.candidates import NEAR, Candidate, Field
-from clipbench.reference import TableName, published
+from clipbench.recommend.candidates import Candidate, Field
+from clipbench.reference import TableName, is_near, published
 from clipbench.report.notes import of_cell, of_column
 
 SMALL = 1000
@@ -17,12 +17,12 @@ PRETRAINING = (
 def warnings(found: Field, pick: Candidate) -> tuple[str, ...]:
     """Scores at or near a baseline, small data sets, in-distribution data, odd published cells."""
     said = []
-    baseline, value = found.baseline, pick.quality.value
-    if baseline is not None and value < baseline + NEAR * (1 - baseline):
-        close = "at" if value <= baseline + 0.01 else "near"
+    base, value = found.baseline, pick.quality.value
+    if base is not None and is_near(value, base):
+        close = "at" if value <= base + 0.01 else "near"
         said.append(
             f"{pick.model} is {close} the level of a model that looks at nothing "
-            f"({value:.3f}; chance or the majority class give {baseline:.3f}): the pick says "
+            f"({value:.3f}; chance or the majority class give {base:.3f}): the pick says "
             "little. Measure on your own labelled data, by balanced accuracy."
         )
     for column in found.columns if len(found.columns) == 1 else ():

@@ -13,6 +13,7 @@ from clipbench.reference.tables import (
     score_key,
     spelling,
 )
+from clipbench.reference.telling import baseline, is_near, telling_columns
 
 __all__ = [
     "DEVICE",
@@ -22,8 +23,11 @@ __all__ = [
     "Footnote",
     "PublishedTable",
     "TableName",
+    "baseline",
     "footnotes",
+    "is_near",
     "published",
     "score_key",
     "spelling",
+    "telling_columns",
 ]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from clipbench.reference import DEVICE, STATISTICS_PRECISION, TableName, published
+from clipbench.reference import DEVICE, STATISTICS_PRECISION, TableName, published, telling_columns
 from clipbench.report.formats.plain import flat_title
 from clipbench.report.mistakes import MistakeSet
 from clipbench.report.published import published_table
@@ -19,10 +19,7 @@ COSTS: tuple[dict[str, Any], ...] = (
     {"key": "peak_ram_gb", "title": "Peak RAM (GB)", "unit": "GB", "digits": 2},
     {"key": "disk_mb", "title": "Disk (MB)", "unit": "MB", "digits": 0},
 )
-MEANS = {
-    TableName.RETRIEVAL: ("Mean of the 3 retrieval averages", "mean_recall@5"),
-    TableName.CLASSIFICATION: ("Mean of the 21 classification scores", ""),
-}
+MEANS = (TableName.RETRIEVAL, TableName.CLASSIFICATION)
 
 
 def page_data(
@@ -94,11 +91,9 @@ def _quality(cell: Cell) -> dict[str, float | None]:
 def _mean(
     name: TableName, quality: Mapping[str, Mapping[str, float | None]]
 ) -> dict[str, float | None] | None:
-    """Of all published columns of a table, where all are there; its interval by error propagation
+    """Of the columns that tell models apart, where all are there; its interval by error propagation
     over independent data sets."""
-    keys = [
-        c.key for c in published(name).columns if not MEANS[name][1] or c.metric == MEANS[name][1]
-    ]
+    keys = [column.key for column in telling_columns(name)]
     found = [quality[key] for key in keys if key in quality]
     if len(found) != len(keys):
         return None
@@ -124,8 +119,13 @@ def _qualities(tables: Sequence[Table]) -> list[dict[str, Any]]:
 
 def _means() -> list[dict[str, Any]]:
     return [
-        {"key": f"mean {name}", "title": title, "group": "Means", "mean": True}
-        for name, (title, _) in MEANS.items()
+        {
+            "key": f"mean {name}",
+            "title": f"Mean of {len(telling_columns(name))} {name} scores",
+            "group": "Means",
+            "mean": True,
+        }
+        for name in MEANS
     ]
 
 

@@ -95,11 +95,23 @@ function scatter({ cost, quality, points, fronts, budget, all }) {
         channels: { Model: "model", Figures: "kind" },
         tip: { format: { x: (x) => cost.text(x), y: (y) => y.toFixed(3), symbol: false, fillOpacity: false, strokeOpacity: false, fill: false, stroke: false } },
       }),
-      width < 560 ? null : Plot.text(spaced(labelled), {
-        x: "x", y: "y", text: (p) => p.model.replace("::", " "), dy: -12, fill: "currentColor", fontSize: 11, textAnchor: "middle",
-        stroke: "var(--paper)", strokeWidth: 4,
-      }),
+      ...(width < 560 ? [] : names(spaced(labelled), points, !cost.lower)),
     ],
+  }));
+}
+
+// At the edges a name grows inwards.
+function names(labelled, points, reversed) {
+  const xs = points.map((p) => p.x);
+  const [low, high] = [Math.min(...xs), Math.max(...xs)];
+  const side = (p) => {
+    const share = (p.x - low) / (high - low || 1);
+    const place = reversed ? 1 - share : share;
+    return place < 0.1 ? "start" : place > 0.9 ? "end" : "middle";
+  };
+  return ["start", "middle", "end"].map((textAnchor) => Plot.text(labelled.filter((p) => side(p) === textAnchor), {
+    x: "x", y: "y", text: (p) => p.model.replace("::", " "), dy: -12, fill: "currentColor", fontSize: 11, textAnchor,
+    stroke: "var(--paper)", strokeWidth: 4,
   }));
 }
 
@@ -109,7 +121,7 @@ function spaced(points) {
   const xs = points.map((p) => p.x), ys = points.map((p) => p.y);
   const [spanX, spanY] = [Math.max(...xs) - Math.min(...xs) || 1, Math.max(...ys) - Math.min(...ys) || 1];
   for (const point of points) {
-    const clear = kept.every((k) => Math.abs(k.x - point.x) / spanX > 0.22 || Math.abs(k.y - point.y) / spanY > 0.12);
+    const clear = kept.every((k) => Math.abs(k.x - point.x) / spanX > 0.28 || Math.abs(k.y - point.y) / spanY > 0.12);
     if (clear && kept.length < 6) kept.push(point);
   }
   return kept;
@@ -119,7 +131,7 @@ function answer(front, cost, quality, points) {
   const best = front[0];
   const near = front.slice(1).filter((p) => p.high !== null && best.low !== null && p.high >= best.low);
   const others = points.filter((p) => p.inside && p.kind === best.kind && p !== best && p.high >= best.low);
-  const says = `${best.kind === "published" ? "Published" : "Measured"}: within this budget ${best.model} has the best ${quality.title} (${best.y.toFixed(3)}) at ${cost.text(best.x)}.`;
+  const says = `${best.kind === "published" ? "Published" : "Measured"}: within this budget ${best.model} has the best ${quality.title.replace(/^Mean/, "mean")} (${best.y.toFixed(3)}) at ${cost.text(best.x)}.`;
   const cheaper = near.length ? ` ${near.at(-1).model} cannot be told from it by its interval, at ${cost.text(near.at(-1).x)}.` : "";
   const close = !cheaper && others.length ? ` No clear winner: ${others.length} other ${others.length === 1 ? "model's interval overlaps" : "models' intervals overlap"} it.` : "";
   return element("span", { style: "display:block" }, says + cheaper + close);

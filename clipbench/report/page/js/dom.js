@@ -32,7 +32,7 @@ function fillSelect(select, options, chosen) {
 function plainTable(columns, rows, caption) {
   const table = element("table", {}, caption ? element("caption", { class: "hint" }, caption) : null);
   const head = columns.map((column) =>
-    element("th", { scope: "col" }, column.sortable === false ? column.title : element("button", { type: "button" }, column.title)));
+    element("th", { scope: "col", class: column.name ? "words" : null }, column.sortable === false ? column.title : element("button", { type: "button" }, column.title)));
   table.append(element("thead", {}, element("tr", {}, ...head)));
   const body = element("tbody");
   for (const row of rows) {

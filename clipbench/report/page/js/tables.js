@@ -81,4 +81,6 @@ function showColumns(table, onlyMeasured) {
     group.hidden = inside.length === 0;
     if (inside.length) group.colSpan = inside.length;
   }
+  const groups = table.tHead.rows.length > 1 ? table.tHead.rows[0] : null;
+  if (groups) groups.hidden = ![...groups.querySelectorAll("th")].some((th) => !th.hidden);
 }
