@@ -1,0 +1,93 @@
+"""`clipbench run` as a process of its own, and what a job left in the server's database."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from clipbench import results
+from tests.flow.flow_server import ROOT
+
+COMMAND = [sys.executable, "-c", "from client.main import run; run()"]
+
+
+def clipbench(*arguments: str) -> subprocess.Popen[str]:
+    """The command, running."""
+    environment = {k: v for k, v in os.environ.items() if k[:10] != "CLIPBENCH_"}
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env=environment | {"COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # a signal of the test's goes to it alone
+    )
+
+
+def finished(process: subprocess.Popen[str], seconds: float = 240) -> str:
+    """What a command printed that ended well."""
+    output, _ = process.communicate(timeout=seconds)
+    assert process.returncode == 0, output
+    return output
+
+
+def until_answered(folder: Path, documents: int, process: subprocess.Popen[str]) -> dict[str, Any]:
+    """The journal of the one job in `folder`, once that many documents have been answered."""
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"ended too early: {process.communicate()[0]}"
+        for path in folder.glob("*.job.json"):
+            journal = json.loads(path.read_text())
+            if journal["answered"] >= documents:
+                return journal
+        time.sleep(0.01)
+    raise AssertionError("the job did not come that far")
+
+
+def essence(result: results.Result) -> dict[str, Any]:
+    """What has to be the same however often the run was interrupted."""
+    values = asdict(result)
+    keep = ("metrics", "counts", "intervals", "near_ties", "per_class", "confused", "dataset")
+    documents = {key: values["documents"][key] for key in ("counted", "refused", "truncated_texts")}
+    return {name: values[name] for name in keep} | {"documents": documents}
+
+
+def only_result(folder: Path) -> results.Result:
+    """The one result in the folder."""
+    (result,) = results.load_all(folder)
+    return result
+
+
+def stored(state: Path, job: str) -> str:
+    """A digest of every row of a job, bits of embeddings and ranks included."""
+    digest = hashlib.sha256()
+    for task in ("classification", "retrieval"):
+        with closing(sqlite3.connect(f"file:{state / task}.sqlite?mode=ro", uri=True)) as database:
+            for row in _rows(database, job):
+                digest.update(repr(row).encode())
+    return digest.hexdigest()
+
+
+def _rows(database: sqlite3.Connection, job: str) -> Iterator[tuple[Any, ...]]:
+    columns = "kind, id, position, digest, labels, image_id, embedding, rank, best, near_tie"
+    yield from database.execute(
+        f"SELECT {columns} FROM documents WHERE job = (SELECT key FROM jobs WHERE id = ?) "
+        "ORDER BY kind, position, id",
+        (job,),
+    )
+    yield from database.execute(
+        "SELECT class_index, template_index, digest, embedding FROM prompts "
+        "WHERE job = (SELECT key FROM jobs WHERE id = ?) ORDER BY class_index, template_index",
+        (job,),
+    )
