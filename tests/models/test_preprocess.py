@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -197,3 +199,18 @@ def test_interpolation_is_a_switch():
     assert not torch.equal(pixels(data, bilinear), pixels(data))
     expected = Image.open(io.BytesIO(data)).resize((298, 224), Image.Resampling.BILINEAR)
     assert np.array_equal(bilinear.decode(data), np.asarray(expected.crop((37, 0, 261, 224))))
+
+
+def test_a_process_that_never_wrote_an_image_reads_them_all(tmp_path):
+    paths = [tmp_path / kind for kind in ("WEBP", "TIFF", "AVIF", "PPM")]
+    for path in paths:
+        path.write_bytes(encoded(picture(30, 20), path.name))
+    code = """
+import pathlib, sys
+from clipbench.models.preprocess import Preprocessing
+prepare = Preprocessing(16, (0, 0, 0), (1, 1, 1))
+for path in sys.argv[1:]:
+    decoded = prepare.decode(pathlib.Path(path).read_bytes())
+    assert getattr(decoded, "shape", None) == (16, 16, 3), decoded
+"""
+    subprocess.run([sys.executable, "-c", code, *map(str, paths)], check=True, timeout=250)
