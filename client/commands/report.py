@@ -16,8 +16,16 @@ from clipbench.report.mistakes import collect
 from clipbench.report.terminal import terminal_table
 from clipbench.report.thumbnails import looking
 
-HTML = "html"
-Choice = StrEnum("Choice", [*(form.name for form in Format), "HTML"])
+
+class Choice(StrEnum):
+    """What `--format` takes: every `Format`, and the page."""
+
+    RST = Format.RST
+    MARKDOWN = Format.MARKDOWN
+    CSV = Format.CSV
+    JSON = Format.JSON
+    LATEX = Format.LATEX
+    HTML = "html"
 
 
 def report(
@@ -48,7 +56,7 @@ def report(
             for table in made.tables:
                 console.print(terminal_table(table))
             return
-        if chosen == HTML:
+        if chosen == Choice.HTML:
             text = render_html(made, mistakes=collect(found, folder, look=looking()))
         else:
             text = render(made, Format(chosen))
@@ -69,7 +77,9 @@ def write_page(folder: Path) -> Path:
 
 
 def _format_of(path: Path) -> str:
-    endings = {f".{ending}": str(form) for form, ending in EXTENSIONS.items()} | {".html": HTML}
+    endings = {f".{ending}": str(form) for form, ending in EXTENSIONS.items()} | {
+        ".html": str(Choice.HTML)
+    }
     if path.suffix not in endings:
         raise typer.BadParameter(f"{path.name}: the ending is none of {', '.join(endings)}")
     return endings[path.suffix]

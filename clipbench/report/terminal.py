@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from clipbench.report.best import Samples, no_samples
 from clipbench.report.build import build
 from clipbench.report.compact import compact
 from clipbench.report.formats.plain import TIED, flat_title, legend
@@ -14,12 +15,16 @@ from clipbench.report.types import Cell, Heading, Table
 from clipbench.results import Result, Statistics
 
 
-def tables(results: Sequence[Result], statistics: Sequence[Statistics] = ()) -> list[RichTable]:
+def tables(
+    results: Sequence[Result],
+    statistics: Sequence[Statistics] = (),
+    samples: Samples = no_samples,
+) -> list[RichTable]:
     """What was measured, one Rich table for each of the three that has a row.
 
-    Empty columns are left out; footnotes stand in the caption.
+    Empty columns are left out; footnotes stand in the caption. samples: see `build`.
     """
-    report = build(results, statistics)
+    report = build(results, statistics, samples=samples)
     return [terminal_table(table) for table in report.tables if table.rows]
 
 
