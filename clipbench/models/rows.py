@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -17,17 +18,20 @@ class Rows:
 
     keys: what identifies each document's embedding. Equal documents are computed once, so that
     they get equal rows; without a cache every document counts for itself.
-    `todo` holds the positions that remain to be computed.
+    `todo` holds the positions that remain to be computed: all of them, or none when the same
+    request came before. The last bits of a float32 row depend on what else is in its batch, so a
+    row of another request would make the result depend on what a server happens to remember.
     """
 
     def __init__(self, keys: Sequence[Hashable], cache: EmbeddingCache | None) -> None:
         self._cache = cache
         self._keys = list(keys) if cache else list(range(len(keys)))
-        first = {key: position for position, key in reversed(list(enumerate(self._keys)))}
-        known = cache.get(list(first)) if cache else [None] * len(first)
-        self._rows = {key: row for key, row in zip(first, known, strict=True) if row is not None}
+        self._first = {key: at for at, key in reversed(list(enumerate(self._keys)))}
+        self._request = hashlib.sha256(repr(self._keys).encode()).digest() if cache else b""
+        known = cache.get(self._request) if cache else None
+        self._rows = {} if known is None else dict(zip(self._first, known, strict=True))
         self._refused: dict[Hashable, tuple[Reason, str]] = {}
-        self.todo = sorted(at for key, at in first.items() if key not in self._rows)
+        self.todo = sorted(self._first.values()) if known is None else []
 
     def refuse(self, position: int, reason: Reason, detail: str) -> None:
         """The document at that position, and those equal to it, have no embedding."""
@@ -37,11 +41,12 @@ class Rows:
         """Rows (n, d) of the documents at these positions."""
         keys = [self._keys[position] for position in positions]
         self._rows.update(zip(keys, embeddings, strict=True))
-        if self._cache:
-            self._cache.put(keys, embeddings)
 
     def encoded(self, dim: int, truncated: tuple[int, ...] = ()) -> Encoded:
         """What came of the request, in its order."""
+        if self._cache and self.todo and not self._refused:
+            whole = np.stack([self._rows[key] for key in self._first])
+            self._cache.put(self._request, whole)
         accepted = [i for i, key in enumerate(self._keys) if key in self._rows]
         embeddings = np.empty((len(accepted), dim), np.float32)
         for row, position in enumerate(accepted):
