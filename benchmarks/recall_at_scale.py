@@ -106,7 +106,8 @@ def measure(images: int, dim: int, samples: int) -> None:
         f"  peak {peak:4.0f} MB above the embeddings"
     )
     print(
-        f"            {worked:.0f} s of CPU time; load {os.getloadavg()[0]:.1f} at the end, itself included"
+        f"            {worked:.0f} s of CPU time on {os.cpu_count()} CPUs;"
+        f" load {os.getloadavg()[0]:.1f} at the end, this process included"
     )
     print(
         f"            {2 * min(samples, images)} sampled queries equal brute force;"
