@@ -298,4 +298,5 @@ if __name__ == "__main__":
     parser.add_argument("--kill-every", type=float, default=60, help="seconds")
     parser.add_argument("--bad", type=float, default=0.01, help="share of bad documents")
     sys.stdout.reconfigure(line_buffering=True)
+    os.environ.setdefault("JINA_LOG_CONFIG", "QUIET")  # a killed encoder is no news here
     sys.exit(0 if soak(parser.parse_args()) else 1)
