@@ -16,7 +16,6 @@ from clipbench.results import (
     Task,
     file_name,
     statistics_file_name,
-    to_json,
 )
 
 
@@ -40,11 +39,11 @@ def build(
             published_table(TableName.CLASSIFICATION),
         )
     split = {task: [r for r in results if r.dataset.task is task] for task in Task}
-    provenance: dict[str, object] = {file_name(r): to_json(r) for r in results}
-    provenance |= {statistics_file_name(s): to_json(s) for s in statistics}
+    sources: dict[str, Result | Statistics] = {file_name(r): r for r in results}
+    sources |= {statistics_file_name(s): s for s in statistics}
     return Report(
         statistics_table(statistics, unmeasured),
         score_table(TableName.RETRIEVAL, split[Task.RETRIEVAL], unmeasured, samples),
         score_table(TableName.CLASSIFICATION, split[Task.CLASSIFICATION], unmeasured, samples),
-        provenance,
+        sources,
     )

@@ -16,7 +16,7 @@ from clipbench.report.mistakes import MistakeSet
 from clipbench.report.page_data import page_data
 from clipbench.report.page_tables import section
 from clipbench.report.types import Report
-from clipbench.results import result_from_json, statistics_from_json
+from clipbench.results import Result
 
 SCRIPTS = ("dom", "tables", "points", "choose", "bars", "classes", "mistakes", "main")
 LIBRARIES = ("vendor/d3.min.js", "vendor/plot.umd.min.js")
@@ -46,7 +46,7 @@ def render_html(
     script = _script()
     parts = {
         "title": html.escape(title),
-        "lead": html.escape(MEASURED_LEAD if report.provenance else PUBLISHED_LEAD),
+        "lead": html.escape(MEASURED_LEAD if report.sources else PUBLISHED_LEAD),
         "footer": html.escape(FOOTER),
         "policy": html.escape(_policy(script, images)),
         "style": _file("style.css"),
@@ -63,13 +63,10 @@ def render_html(
 
 def explanations(report: Report) -> dict[str, str]:
     """In words, by source key, how each measured value came about."""
-    said = {}
-    for source, document in report.provenance.items():
-        if source.endswith(".result.json"):
-            said[source] = explain(result_from_json(document))
-        else:
-            said[source] = explain_statistics(statistics_from_json(document))
-    return said
+    return {
+        key: explain(source) if isinstance(source, Result) else explain_statistics(source)
+        for key, source in report.sources.items()
+    }
 
 
 def _embedded(data: object) -> str:

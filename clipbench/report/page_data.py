@@ -27,7 +27,7 @@ def page_data(
 ) -> dict[str, Any]:
     """The document embedded in the page; `measured` says whether anything was."""
     scores = (report.retrieval, report.classification)
-    measured = report.provenance != {}
+    measured = report.sources != {}
     models = [_model(name, "published", published_rows(name)) for name in _published_models()]
     if measured:
         models = [*_measured(report), *models]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from clipbench.metrics import wilson
 from clipbench.reference import Column, TableName, published
 from clipbench.report import notes
@@ -10,6 +12,7 @@ from clipbench.report.notes import Notes
 from clipbench.report.types import Cell, Heading, Row, Table
 
 
+@cache
 def published_table(name: TableName) -> Table:
     """One published table, value for value; the best of a column bold, ties too."""
     source, said = published(name), Notes()

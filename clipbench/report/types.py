@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from clipbench.reference import TableName
+from clipbench.results import Result, Statistics, to_json
 
 Interval = tuple[float, float]
 
@@ -43,7 +45,7 @@ class Cell:
     bold: bool = False
     tied: bool = False  # cannot be told from the best of the column
     marks: tuple[int, ...] = ()
-    source: str = ""  # key into Report.provenance; empty for a published value
+    source: str = ""  # key into Report.sources; empty for a published value
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """The three tables and, by source key, the document behind each measured value."""
+    """The three tables and, by source key, the file behind each measured value."""
 
     statistics: Table
     retrieval: Table
     classification: Table
-    provenance: dict[str, object] = field(default_factory=dict)
+    sources: dict[str, Result | Statistics] = field(default_factory=dict)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """The sources as the documents that their files hold."""
+        return {key: to_json(source) for key, source in self.sources.items()}
 
     @property
     def tables(self) -> tuple[Table, Table, Table]:

@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 from clipbench.errors import DataError
@@ -26,7 +27,7 @@ def decode(cls: type[T], data: object, *, where: str = "", file: str = "") -> T:
     """
     if not isinstance(data, Mapping):
         raise _error(file, where, f"expected an object, found {_kind(data)}")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(typing.cast("typing.Hashable", cls))
     names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
     if unknown := sorted(set(data) - set(names)):
         raise _error(file, _join(where, unknown[0]), f"unknown key; known: {', '.join(names)}")
@@ -46,6 +47,11 @@ def encode(value: object) -> Any:
     if isinstance(value, StrEnum):
         return str(value)
     return value
+
+
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def _value(hint: Any, data: object, where: str, file: str) -> Any:

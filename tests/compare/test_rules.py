@@ -86,11 +86,13 @@ def failed(seed, drop):
     return judge([compare(first, second, (one, other))], RULE)[0]
 
 
+@pytest.mark.slow
 def test_a_seeded_regression_is_caught_in_200_simulated_pairs():
     caught = sum(failed(seed, drop=0.03).failed for seed in range(PAIRS))
     assert caught >= 195
 
 
+@pytest.mark.slow
 def test_noise_as_large_as_its_interval_passes_in_200_simulated_pairs():
     verdicts = [failed(seed, drop=0.0) for seed in range(PAIRS)]
     assert sum(verdict.failed for verdict in verdicts) <= 10  # 2.5 % of 200 are 5 by chance
