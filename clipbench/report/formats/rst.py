@@ -99,7 +99,8 @@ def _rule(widths: Sequence[int], sign: str) -> str:
 
 
 def _cell(table: Table, cell: Cell) -> str:
-    return cell_text(table, cell, bold=lambda text: f"**{text}**", escape=_escape)
+    text = cell_text(table, cell, bold=lambda text: f"**{text}**", escape=_escape)
+    return f"\\{text}" if text.startswith("(") else text  # or it is the first item of a list
 
 
 def _escape(text: str) -> str:
