@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -39,7 +40,7 @@ class Stack:
 
     def __init__(self, name: str, folder: Path, *files: str) -> None:
         self.name, self.folder = name, folder
-        self.ports = {service: _free_port() for service in ("grpc", "http", "prometheus")}
+        self.ports = dict(zip(("grpc", "http", "prometheus"), free_ports(3), strict=True))
         self._files = [f"--file={file}" for file in ("docker-compose.yml", *files)]
         self._environment = os.environ | {
             "CLIPBENCH_TAG": "test",
@@ -89,6 +90,16 @@ class Stack:
                 assert time.monotonic() < end, self.compose("logs", "--tail=60", service)
                 time.sleep(1)
 
+    def documents(self) -> int:
+        """How many documents the Flow has counted, asked of the profiler itself."""
+        code = (
+            "from urllib.request import urlopen\n"
+            "text = urlopen('http://127.0.0.1:9464/metrics').read().decode()\n"
+            "lines = [x for x in text.splitlines() if x.startswith('clipbench_flow_documents')]\n"
+            "print(sum(int(float(x.split()[-1])) for x in lines))"
+        )
+        return int(self.compose("exec", "-T", "profiler", "python", "-c", code).split()[-1])
+
     def kill(self, service: str) -> None:
         """SIGKILL the service's first process, as the kernel does when memory runs out.
 
@@ -106,7 +117,12 @@ class Stack:
         self.compose("down", "--volumes", "--remove-orphans")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, below those that the kernel gives to outgoing connections."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) and port not in found:
+                found.append(port)
+    return found

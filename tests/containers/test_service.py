@@ -17,6 +17,7 @@ from ..deploy.dashboard import queries, without_data
 from .stack import FLOW, ROOT, SERVICES, Stack
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1800)]
+MODEL = "ViT-mini-16-64::embedded"
 CLIPBENCH = [sys.executable, "-c", "from client.main import run; run()"]
 
 
@@ -39,16 +40,28 @@ def results(out: Path) -> dict[str, Any]:
     return found
 
 
-DATA = ("--data", "fashion_mnist", "--data", "emoji", "--sample", "800")
+def whole_run(first: str = "emoji") -> list[str]:
+    """A retrieval and a classification job; `first` is the data set that comes first."""
+    names = sorted(["emoji", "fashion_mnist"], key=lambda name: name != first)
+    data = [part for name in names for part in ("--data", name)]
+    return ["--models", MODEL, *data, "--sample", "1500"]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The results of a run in which nothing was killed."""
     out = tmp_path_factory.mktemp("undisturbed")
-    run = start_run(stack, out, *DATA)
-    assert run.wait(600) == 0, (out / "run.log").read_text()
+    run = start_run(stack, out, *whole_run())
+    assert run.wait(900) == 0, (out / "run.log").read_text()
     return results(out)
+
+
+def wait_until_it_streams(stack: Stack, run: subprocess.Popen[bytes], out: Path) -> None:
+    """Until the Flow has taken in some hundred documents more, with most of them yet to come."""
+    before, end = stack.documents(), time.monotonic() + 180
+    while stack.documents() < before + 500:
+        assert run.poll() is None, (out / "run.log").read_text()
+        assert time.monotonic() < end, (out / "run.log").read_text()
 
 
 def test_the_public_client_encodes_from_outside(stack: Stack) -> None:
@@ -104,7 +117,7 @@ def test_the_slim_image_has_no_torch() -> None:
 def test_a_client_container_submits_a_job(stack: Stack, tmp_path: Path) -> None:
     os.chmod(tmp_path, 0o777)
     volume = f"{tmp_path}:/results"
-    arguments = ("run", "--data", "emoji", "--sample", "64", "--out", "/results")
+    arguments = ("run", "--models", MODEL, "--data", "emoji", "--sample", "64", "--out", "/results")
     stack.compose("run", "--rm", "-T", "--volume", volume, "client", *arguments)
     [result] = results(tmp_path).values()
     assert result["documents"]["counted"] > 64
@@ -121,7 +134,8 @@ def test_prometheus_holds_every_series_that_the_panels_ask_for(
     other.mkdir()
     Image.new("RGB", (32, 32), "red").save(other / "1.png")
     out = tmp_path / "out"
-    run = start_run(stack, out, "--data", str(tmp_path / "data"), "--data", "fashion_mnist")
+    data = ("--data", str(tmp_path / "data"), "--data", "fashion_mnist")
+    run = start_run(stack, out, "--models", MODEL, *data)
 
     def going_on() -> None:
         assert run.poll() in (None, 0), (out / "run.log").read_text()
@@ -136,15 +150,14 @@ def test_prometheus_holds_every_series_that_the_panels_ask_for(
 def test_a_killed_container_comes_back_and_the_result_is_the_same(
     stack: Stack, service: str, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
-    run = start_run(stack, tmp_path, *DATA)
-    time.sleep(8)
-    assert run.poll() is None, (tmp_path / "run.log").read_text()
+    job = whole_run("fashion_mnist" if service == "classification" else "emoji")
+    run = start_run(stack, tmp_path, *job)
+    wait_until_it_streams(stack, run, tmp_path)
     stack.kill(service)
-    code = run.wait(600)
-    if code != 0:  # the client's patience may end first: the job waits for it
+    code = run.wait(900)
+    if code != 0:  # the client's patience ended first: the job waits for it
         stack.wait_healthy(*FLOW)
-        run = start_run(stack, tmp_path, *DATA, "--resume")
-        code = run.wait(600)
+        code = start_run(stack, tmp_path, *job, "--resume").wait(900)
     assert code == 0, (tmp_path / "run.log").read_text()
     assert results(tmp_path) == undisturbed
 
@@ -152,13 +165,13 @@ def test_a_killed_container_comes_back_and_the_result_is_the_same(
 def test_stopping_and_starting_everything_keeps_jobs_and_goes_on(
     stack: Stack, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
-    run = start_run(stack, tmp_path, *DATA)
-    time.sleep(8)
+    run = start_run(stack, tmp_path, *whole_run())
+    wait_until_it_streams(stack, run, tmp_path)
     stack.compose("stop")
     run.terminate()
     run.wait(60)
     stack.compose("start")
     stack.wait_healthy(*FLOW)
-    run = start_run(stack, tmp_path, *DATA, "--resume")
-    assert run.wait(600) == 0, (tmp_path / "run.log").read_text()
+    run = start_run(stack, tmp_path, *whole_run(), "--resume")
+    assert run.wait(900) == 0, (tmp_path / "run.log").read_text()
     assert results(tmp_path) == undisturbed

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from ..containers.stack import free_ports
 from .dashboard import DASHBOARD, ROOT, ask, queries, without_data
 
 CLIPBENCH = [sys.executable, "-c", "from client.main import run; run()"]
@@ -98,12 +98,6 @@ def test_panels_do_not_overlap() -> None:
                 assert taken.setdefault((x, y), panel["title"]) == panel["title"]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("dashboard")
@@ -113,7 +107,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ports() -> dict[str, int]:
     names = ("GRPC", "HTTP", *(f"{e}_METRICS" for e in ("ENCODER", "RETRIEVAL", "GATEWAY")))
     names = (*names, "CLASSIFICATION_METRICS", "PROFILER_METRICS")
-    return {f"CLIPBENCH_{name}_PORT": free_port() for name in names}
+    return dict(zip((f"CLIPBENCH_{n}_PORT" for n in names), free_ports(len(names)), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +130,7 @@ def flow(folder: Path, ports: dict[str, int]) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def prometheus(folder: Path, ports: dict[str, int]) -> Iterator[str]:
     """A Prometheus with the configuration and rules that are deployed, only quicker."""
-    program, port = needed("prometheus", "prometheus"), free_port()
+    program, [port] = needed("prometheus", "prometheus"), free_ports(1)
     deployed = ROOT / "deploy" / "prometheus"
     quick = re.sub(r"(_interval): \d+s", r"\1: 1s", (deployed / "prometheus.yml").read_text())
     quick = quick.replace("scrape_timeout: 4s", "scrape_timeout: 1s")
