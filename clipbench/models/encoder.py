@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +19,7 @@ import torch
 from clipbench.contract import Reason
 from clipbench.models import loading
 from clipbench.models.embedding_cache import EmbeddingCache
+from clipbench.models.lanes import Lanes, Turn
 from clipbench.models.loading import Loaded
 from clipbench.models.options import (
     Encoded,
@@ -35,12 +34,12 @@ from clipbench.models.pool import Pool
 from clipbench.models.preprocess import (
     ImageData,
     Interpolation,
-    Pixels,
     Preprocessing,
     RefusedImage,
 )
 from clipbench.models.registry import ModelInfo, Registry, packaged
 from clipbench.models.rows import Rows
+from clipbench.models.runtimes import Floats
 from clipbench.models.sources import Sources
 from clipbench.models.tokenizers import pad
 
@@ -55,7 +54,7 @@ __all__ = [
     "UserCheckpoint",
 ]
 
-Decoded = Pixels | RefusedImage
+Result = TypeVar("Result")
 
 
 class Encoder:
@@ -75,7 +74,8 @@ class Encoder:
             torch.set_num_threads(settings.threads)
         self._cache = settings.cache.expanduser()
         self._pool: Pool[Loaded] = Pool(settings.memory_limit_bytes)
-        self._decoders = ThreadPoolExecutor(settings.decoders, thread_name_prefix="decode")
+        on_cpu = self._device.type == "cpu"
+        self._lanes = Lanes(torch.get_num_threads() if on_cpu else settings.decoders)
         self._texts = EmbeddingCache(settings.text_cache_bytes)
         self._images = EmbeddingCache(settings.image_cache_bytes)
 
@@ -95,21 +95,29 @@ class Encoder:
         preprocessing = self._preprocessing(loaded, options)
         keys = [_image_key(loaded, preprocessing, options, image) for image in images]
         rows = Rows(keys, self._images if options.cached else None)
-        size = self.settings.batch_size
-        batches = [rows.todo[start : start + size] for start in range(0, len(rows.todo), size)]
-        decoded = self._decode_ahead(preprocessing, [[images[i] for i in b] for b in batches])
-        for positions, results in zip(batches, decoded, strict=True):
+
+        def encode(positions: Sequence[int], turn: Turn) -> tuple[list[int], Floats | None]:
             accepted, pixels = [], []
-            for position, result in zip(positions, results, strict=True):
-                if isinstance(result, RefusedImage):
-                    rows.refuse(position, result.reason, result.detail)
+            for position in positions:
+                decoded = preprocessing.decode(images[position])
+                if isinstance(decoded, RefusedImage):
+                    rows.refuse(position, decoded.reason, decoded.detail)
                 else:
                     accepted.append(position)
-                    pixels.append(result)
-            if pixels:
-                batch = preprocessing.normalise(pixels)
-                with loaded.lock:
-                    rows.keep(accepted, loaded.runtime.encode_images(batch))
+                    pixels.append(decoded)
+            if not pixels:
+                return [], None
+            batch = preprocessing.normalise(pixels)
+            with turn:
+                return accepted, loaded.runtime.encode_images(batch)
+
+        size = self.settings.batch_size
+        if loaded.runtime.side_by_side:
+            size = self._lanes.size(len(rows.todo), size)
+        parts = [rows.todo[start : start + size] for start in range(0, len(rows.todo), size)]
+        for accepted, embeddings in self._run(loaded, encode, parts):
+            if embeddings is not None:
+                rows.keep(accepted, embeddings)
         return rows.encoded(loaded.info.embed_dim)
 
     def encode_texts(self, model: str, options: EncodeOptions, texts: Sequence[str]) -> Encoded:
@@ -131,10 +139,18 @@ class Encoder:
         for position, (reason, detail) in problems.items():
             rows.refuse(position, reason, detail)
         todo = sorted((i for i in rows.todo if i in ids), key=lambda i: len(ids[i]))
-        for positions in self._text_batches(todo, ids):
+
+        def encode(positions: Sequence[int], turn: Turn) -> Floats:
             batch = pad([ids[i] for i in positions], loaded.tokenizer.padding)
-            with loaded.lock:
-                rows.keep(positions, loaded.runtime.encode_texts(*batch))
+            with turn:
+                return loaded.runtime.encode_texts(*batch)
+
+        most = self.settings.batch_tokens
+        if loaded.runtime.side_by_side:  # a tenth more, for the padding
+            most = self._lanes.size(sum(len(ids[i]) for i in todo) * 11 // 10, most)
+        parts = list(_text_batches(todo, ids, most))
+        for positions, embeddings in zip(parts, self._run(loaded, encode, parts), strict=True):
+            rows.keep(positions, embeddings)
         truncated = tuple(usable[i] for i in tokens.truncated)
         return rows.encoded(loaded.info.embed_dim, truncated)
 
@@ -170,8 +186,8 @@ class Encoder:
         return {str(key): size for key, size in self._pool.loaded().items()}
 
     def close(self) -> None:
-        """Stops the decoders."""
-        self._decoders.shutdown()
+        """Stops the threads."""
+        self._lanes.close()
 
     def _load(self, model: str, options: EncodeOptions) -> Loaded:
         info = self.registry.find(model)
@@ -197,33 +213,26 @@ class Encoder:
             max_pixels=self.settings.max_image_pixels,
         )
 
-    def _decode_ahead(
-        self, preprocessing: Preprocessing, batches: Sequence[Sequence[ImageData]]
-    ) -> Iterator[list[Decoded]]:
-        """The pixels of each batch; the next two are decoded while one is used."""
+    def _run(
+        self,
+        loaded: Loaded,
+        encode: Callable[[Sequence[int], Turn], Result],
+        parts: Sequence[Sequence[int]],
+    ) -> list[Result]:
+        side_by_side = loaded.runtime.side_by_side
+        return self._lanes.run(encode, parts, loaded.lock, side_by_side=side_by_side)
 
-        def decode(images: Sequence[ImageData]) -> list[Decoded]:
-            return [preprocessing.decode(image) for image in images]
 
-        waiting = iter(batches)
-        ahead: deque[list[Future[list[Decoded]]]] = deque()
-        for _ in batches:
-            for batch in islice(waiting, 3 - len(ahead)):
-                share = -(-len(batch) // (2 * self.settings.decoders))
-                parts = [batch[start : start + share] for start in range(0, len(batch), share)]
-                ahead.append([self._decoders.submit(decode, part) for part in parts])
-            yield [pixels for part in ahead.popleft() for pixels in part.result()]
-
-    def _text_batches(
-        self, positions: Sequence[int], ids: dict[int, list[int]]
-    ) -> Iterator[Sequence[int]]:
-        """The positions, shortest text first, in batches of at most `batch_tokens` with padding."""
-        start = 0
-        for end in range(1, len(positions) + 1):
-            last = end == len(positions)
-            if last or (end + 1 - start) * len(ids[positions[end]]) > self.settings.batch_tokens:
-                yield positions[start:end]
-                start = end
+def _text_batches(
+    positions: Sequence[int], ids: Mapping[int, list[int]], most: int
+) -> Iterator[Sequence[int]]:
+    """The positions, shortest text first, in batches of at most `most` tokens with padding."""
+    start = 0
+    for end in range(1, len(positions) + 1):
+        last = end == len(positions)
+        if last or (end + 1 - start) * len(ids[positions[end]]) > most:
+            yield positions[start:end]
+            start = end
 
 
 def _image_key(

@@ -39,6 +39,8 @@ class OnnxRuntime:
     the largest number. speedup: how many times as fast as torch in float32 there.
     """
 
+    side_by_side = False  # a session has threads of its own
+
     def __init__(self, folder: Path, device: torch.device) -> None:
         self._images = _session(folder / "images.onnx", device)
         self._texts = _session(folder / "texts.onnx", device)

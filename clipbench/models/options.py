@@ -93,7 +93,8 @@ class EncoderSettings:
 
     cache: the folder of weights. folders: further folders to look for weights in, before any
     network. offline: never ask the network. device: 'cpu', 'cuda' or 'cuda:1'; None is CUDA where
-    there is one. memory_limit_bytes: of weights held at once, None is no limit. Batches are of at
+    there is one. decoders: threads that decode images for a GPU; on a CPU there are as many as
+    `threads`. memory_limit_bytes: of weights held at once, None is no limit. Batches are of at
     most batch_size documents. The two caches of embeddings hold at most so many bytes each.
     """
 
