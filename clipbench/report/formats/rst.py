@@ -105,4 +105,4 @@ def _cell(table: Table, cell: Cell) -> str:
 
 def _escape(text: str) -> str:
     """Keep RST from reading markup into a name."""
-    return re.sub(r"([\\*`|]|_(?!\w))", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\*`|]|_(?![^\W_]))", r"\\\1", " ".join(text.split()))
