@@ -151,8 +151,8 @@ def _sure(result: Result) -> str:
             said.append("The score is at or near that level: it says little of the model.")
     if result.near_ties:
         said.append(
-            f"{result.near_ties:,} ranks rest on scores within 1e-6 of each other, rescored in "
-            "float64; outside them the counts do not depend on batch size or device."
+            f"{result.near_ties:,} ranks rest on scores too close for float32 and were decided in "
+            "float64; the others do not depend on batch size or device."
         )
     return " ".join(said)
 
@@ -176,7 +176,7 @@ def _levers(result: Result) -> Iterator[str]:
         used = result.run.precision or "the precision used"
         yield f"float32 instead of {used} (the published figures are float32)"
     else:
-        yield "float16 or bfloat16 move scores by a few thousandths"
+        yield "another precision (float16, bfloat16)"
     if result.model.activation:
         other = "gelu" if result.model.activation == "quickgelu" else "quickgelu"
         yield f"the activation ({other} fits only weights that were trained with it)"
