@@ -192,10 +192,19 @@ class ClassificationEvaluator(Evaluator):
         return vectors
 
     def _prompt_batches(self, job: Job) -> Iterator[tuple[Any, Any]]:
+        """(class numbers, embeddings) of every prompt in order.
+
+        Equal texts get the embedding of the first of them: encoded in different batches they may
+        differ in the last bits, and two classes of the same name would not tie exactly.
+        """
         indices, held = [], []
+        first = dict.fromkeys(self.store.repeated_prompts(job), b"")
         for row in self.store.prompts(job):
+            embedding = row.embedding
+            if row.digest in first:
+                embedding = first[row.digest] = first[row.digest] or embedding
             indices.append(row.class_index)
-            held.append(np.frombuffer(row.embedding, dtype="<f4"))
+            held.append(np.frombuffer(embedding, dtype="<f4"))
             if len(held) == 4096:
                 yield np.array(indices), np.stack(held)
                 indices, held = [], []

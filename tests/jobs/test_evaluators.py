@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,3 +131,23 @@ def test_the_digest_of_the_data_sees_content_labels_and_order(url, tmp_path):
     whole = made.images()
     assert digest(0, whole) == digest(1, reversed(whole))
     assert digest(0, whole) != digest(2, whole[1:])
+
+
+def test_classes_of_the_same_name_tie_whatever_batch_their_prompts_came_in(url):
+    evaluator = made.classification(url)
+    names = ["crane", "crane", *(f"class {i}" for i in range(2, made.CLASSES))]
+    evaluator.open(made.spec(made.Task.CLASSIFICATION, "job"), made.OWNER, made.MODEL, names)
+    prompts = made.prompts()
+    rows = prompts.embeddings.copy()
+    rows[2:4] = np.nextafter(rows[0:2], 2)  # the same texts, rounded in another batch
+    digests = (*prompts.digests[:2], *prompts.digests[:2], *prompts.digests[4:])
+    evaluator.add_prompts(
+        "job", made.OWNER, replace(prompts, embeddings=rows, digests=tuple(digests))
+    )
+    both = [made.Item("a", 0, labels=(0,)), made.Item("b", 1, labels=(1,))]
+    images = made.batch(Kind.IMAGE, both, 9)
+    images.embeddings[1] = images.embeddings[0]
+    evaluator.add("job", made.OWNER, images)
+    evaluator.result("job", made.OWNER)
+    first, second = evaluator.records("job", made.OWNER, Kind.IMAGE, None, 10)
+    assert second["rank"] == first["rank"] + 1
