@@ -59,18 +59,16 @@ def recommend(
 
 
 def _print(answer: Recommendation) -> None:
-    console.print(f"[bold]{answer.reason}[/]", highlight=False)
-    if answer.tied:
-        names = ", ".join(candidate.model for candidate in answer.tied)
-        console.print(f"No clear winner: {names} cannot be told from it.", highlight=False)
+    console.print(answer.reason, style="bold", highlight=False, markup=False)
     table = Table("model", answer.field.quality, *(cost.title for cost in COSTS), title="The front")
     for candidate in answer.front:
         table.add_row(*_row(candidate))
     console.print(table)
     for runner in answer.runners_up:
-        console.print(f"• {runner.candidate.model}: {runner.costs}", highlight=False)
+        line = f"• {runner.candidate.model}: {runner.costs}"
+        console.print(line, highlight=False, markup=False)
     for line in (*answer.warnings, *answer.notes):
-        console.print(f"! {line}", highlight=False)
+        console.print(f"! {line}", highlight=False, markup=False)
 
 
 def _row(candidate: Candidate) -> list[str]:
