@@ -25,6 +25,7 @@ def without_initialisation():
         mock.patch.object(nn.Conv2d, "reset_parameters", nothing),
         mock.patch.object(nn.MultiheadAttention, "_reset_parameters", nothing),
         mock.patch.object(nn.init, "normal_", nothing),
+        mock.patch.object(torch.Tensor, "normal_", lambda tensor, *a, **k: tensor),  # transformers
     ):
         yield
 
