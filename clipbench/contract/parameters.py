@@ -39,10 +39,10 @@ def count_parameter(parameters: Mapping[str, Any], name: str, default: int | Non
     """A non-negative integer parameter; 5.0 reads as 5. Raises InvalidRequest otherwise."""
     value = parameters.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidRequest(f"parameter {name!r} must be a whole number, not {value!r}")
+        raise InvalidRequest(f"parameter {name!r} must be a whole number, not {value!r:.200}")
     if not 0 <= value < 2**53 or value != int(value):
         raise InvalidRequest(
-            f"parameter {name!r} must be a whole number from 0 to 2^53, not {value!r}"
+            f"parameter {name!r} must be a whole number from 0 to 2^53, not {value!r:.200}"
         )
     return int(value)
 
@@ -52,7 +52,7 @@ def job_id(parameters: Mapping[str, Any]) -> str:
     value = text_parameter(parameters, "job")
     if not JOB_ID.fullmatch(value):
         raise InvalidRequest(
-            f"job id {value!r} must be 1 to 128 letters, digits, '.', '_' or '-', "
+            f"job id {value!r:.200} must be 1 to 128 letters, digits, '.', '_' or '-', "
             "and start with a letter or digit"
         )
     return value
