@@ -12,10 +12,13 @@ from clipbench import config
 from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Kind
 from clipbench.contract.parameters import ModelOptions
-from clipbench.encoding import jobs, public
-from clipbench.encoding.needs import needs
-from clipbench.encoding.settings import encoder_settings
-from clipbench.models.encoder import Encoder
+from clipbench.encoding.start import absent
+
+with absent("transformers"):
+    from clipbench.encoding import jobs, public
+    from clipbench.encoding.needs import needs
+    from clipbench.encoding.settings import encoder_settings
+    from clipbench.models.encoder import Encoder
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
 
