@@ -1,0 +1,103 @@
+"""The machine's rate of matrix products, and the share of it that the forward pass reaches.
+
+    python -m benchmarks.roofline [--model NAME] [--checkpoint FILE] [--threads N] [--rounds N]
+
+The roof is the best rate of one large product of matrices in float32. Products and forward passes
+alternate, so that both see the same machine. Operations of a forward pass are counted by PyTorch
+(two for each multiply and add), attention included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.weights import ARCHITECTURE
+from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
+
+SIZE = 1024  # of the square matrices: 3 × 4 MB, past the caches of one core
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def gemm(dtype: torch.dtype = torch.float32, size: int = SIZE) -> float:
+    """Operations a second of one square product."""
+    left, right = torch.randn(2, size, size).to(dtype)
+    seconds = _seconds(lambda: torch.mm(left, right))
+    return 2 * size**3 / seconds
+
+
+def tower(encoder: Encoder, model: str, kind: str, batch: int) -> tuple[Callable[[], Any], int]:
+    """A forward pass of a batch as a function, and the operations that it takes."""
+    loaded = encoder._load(model, EncodeOptions())
+    if kind == "image":
+        side = loaded.info.image_size
+        pixels = torch.randn(batch, side, side, 3).permute(0, 3, 1, 2)
+        run = lambda: loaded.runtime.encode_images(pixels)  # noqa: E731
+    else:
+        ids = np.random.default_rng(0).integers(3, 40_000, (batch, 15))
+        ids[:, -1] = 49407  # the end token is where the tower is read
+        mask = np.ones_like(ids)
+        run = lambda: loaded.runtime.encode_texts(ids, mask)  # noqa: E731
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return run, counter.get_total_flops()
+
+
+def _seconds(run: Callable[[], Any], repeats: int = 3) -> float:
+    run()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def roofline(
+    model: str, checkpoint: Path | None, threads: int, rounds: int, batch: int = 32
+) -> dict[str, float]:
+    """GFLOP/s of the products and of both towers, medians over the rounds."""
+    torch.set_num_threads(threads)
+    own = (UserCheckpoint(model, checkpoint, ARCHITECTURE),) if checkpoint else ()
+    with tempfile.TemporaryDirectory() as cache:
+        encoder = Encoder(EncoderSettings(cache=Path(cache), threads=threads, checkpoints=own))
+        towers = {kind: tower(encoder, model, kind, batch) for kind in ("image", "text")}
+        rates: dict[str, list[float]] = {}
+        for _ in range(rounds):
+            for name, dtype in DTYPES.items():
+                size = SIZE if dtype is torch.float32 else SIZE // 4  # emulated where it is slow
+                rates.setdefault(f"product, {name}", []).append(gemm(dtype, size))
+            for kind, (run, operations) in towers.items():
+                seconds = _seconds(run)
+                rates.setdefault(f"{kind} tower, float32", []).append(operations / seconds)
+        encoder.close()
+    return {name: statistics.median(values) / 1e9 for name, values in rates.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--model", default="ViT-mini-16-64::embedded")
+    parser.add_argument("--checkpoint", type=Path, help=f"weights of {ARCHITECTURE} for the model")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--rounds", type=int, default=5)
+    chosen = parser.parse_args()
+    rates = roofline(chosen.model, chosen.checkpoint, chosen.threads, chosen.rounds)
+    roof = rates["product, float32"]
+    print(f"{chosen.model}, {chosen.threads} threads, batches of 32")
+    for name, rate in rates.items():
+        print(f"  {name:<24}{rate:8.1f} GFLOP/s{rate / roof:8.0%} of the roof")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""A side of a comparison: a server, if it has one, and the worker that drives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from benchmarks.environments import ROOT
+from benchmarks.measure import Sample
+
+READY_SECONDS = 600.0  # a busy machine takes minutes to import PyTorch in five processes
+HERE = Path(__file__).parent
+
+
+class Side:
+    """Runs `kind` and `count` in the worker. Processor time is that of all its processes."""
+
+    def __init__(self, worker: subprocess.Popen[str], server: subprocess.Popen[str] | None) -> None:
+        self.worker, self.server = worker, server
+
+    def run(self, kind: str, count: int) -> Sample:
+        """One measurement. Raises RuntimeError when the worker fails."""
+        assert self.worker.stdin
+        assert self.worker.stdout
+        before = self.processor_seconds()
+        self.worker.stdin.write(f"{kind} {count}\n")
+        self.worker.stdin.flush()
+        line = self.worker.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the worker ended with {self.worker.wait()}")
+        return Sample(json.loads(line)["seconds"], self.processor_seconds() - before)
+
+    def processor_seconds(self) -> float:
+        """User and system time of worker, server and the server's processes."""
+        roots = [p.pid for p in (self.worker, self.server) if p is not None]
+        return sum(sum(process.cpu_times()[:2]) for process in family(roots))
+
+
+def family(roots: Sequence[int]) -> Iterator[psutil.Process]:
+    """The processes and all below them that are still there."""
+    for root in roots:
+        try:
+            process = psutil.Process(root)
+            yield from (process, *process.children(recursive=True))
+        except psutil.NoSuchProcess:
+            continue
+
+
+@contextmanager
+def process(
+    command: Sequence[str | Path],
+    until: str,
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process and the line in which it said `until`; it is stopped at the end."""
+    with ExitStack() as stack:
+        errors = stack.enter_context(log.open("w")) if log else subprocess.DEVNULL
+        running = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield running, _await(running, until)
+        finally:
+            stop(running)
+
+
+def stop(running: subprocess.Popen[str]) -> None:
+    """End a process and everything below it: politely, then not."""
+    members = list(family([running.pid]))
+    running.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        running.wait(20)
+    for member in members:
+        if member.is_running():
+            member.kill()
+    running.wait()
+
+
+def _await(running: subprocess.Popen[str], until: str) -> str:
+    assert running.stdout
+    give_up = time.monotonic() + READY_SECONDS
+    with selectors.DefaultSelector() as selector:
+        selector.register(running.stdout, selectors.EVENT_READ)
+        while time.monotonic() < give_up:
+            if not selector.select(timeout=1.0):
+                continue
+            line = running.stdout.readline()
+            if until in line:
+                return line
+            if not line:
+                raise RuntimeError(f"{running.args!r} ended with {running.wait()}")
+    raise RuntimeError(f"{running.args!r} was not ready after {READY_SECONDS:.0f} s")
+
+
+@contextmanager
+def clipbench_server(
+    state: Path, checkpoint: Path | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`clipbench serve` and its address; `bench` names the checkpoint."""
+    named = {"CLIPBENCH_CHECKPOINTS": f"bench=ViT-B-32={checkpoint}"} if checkpoint else {}
+    command = (sys.executable, "-W", "ignore", "-c", "from client.main import run; run()")
+    arguments = ("serve", "--any-port", "--state", state)
+    environment = {"CLIPBENCH_OFFLINE": "true", **named}
+    log = state.with_suffix(".log")
+    with process((*command, *arguments), "ready on", environment, log) as (running, line):
+        address = next(word for word in line.split() if word.startswith("grpc"))
+        yield running, address
+
+
+@contextmanager
+def clipbench_side(
+    state: Path, inputs: Path, checkpoint: Path | None, model: str = "bench"
+) -> Iterator[Side]:
+    """Our Flow, driven by the public clip_client of our environment."""
+    with clipbench_server(state, checkpoint) as (server, address):
+        command = (sys.executable, "-W", "ignore", HERE / "clip_client_side.py")
+        with process((*command, address, model, inputs), "ready") as (worker, _):
+            yield Side(worker, server)
+
+
+@contextmanager
+def stock_side(python: Path, inputs: Path, checkpoint: Path, log: Path) -> Iterator[Side]:
+    """clip-server 0.8.3, driven by clip_client of its own environment."""
+    port = free_port()
+    command = (python, "-W", "ignore", HERE / "stock_server.py", checkpoint, str(port))
+    quiet = {"JINA_OPTOUT_TELEMETRY": "1", "JINA_HIDE_SURVEY": "1", "JINA_MP_START_METHOD": "fork"}
+    with process(command, "listening", quiet, log) as (server, _):
+        client = (python, "-W", "ignore", HERE / "clip_client_side.py")
+        address = f"grpc://127.0.0.1:{port}"
+        with process((*client, address, "", inputs), "ready", quiet) as (worker, _):
+            yield Side(worker, server)
+
+
+@contextmanager
+def forward_side(inputs: Path, checkpoint: Path | None, model: str = "bench") -> Iterator[Side]:
+    """Our model without a server."""
+    command = (sys.executable, "-W", "ignore", "-m", "benchmarks.sides.forward_side")
+    named = (checkpoint,) if checkpoint else ()
+    with process((*command, model, inputs, *named), "ready") as (worker, _):
+        yield Side(worker, None)
+
+
+@contextmanager
+def infinity_side(python: Path, inputs: Path, folder: Path, log: Path) -> Iterator[Side]:
+    """infinity-emb's server with its defaults on a CPU, driven over HTTP."""
+    port = free_port()
+    server_command = (python, HERE / "infinity_server.py", folder, str(port))
+    offline = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0"}
+    with process(server_command, "listening", offline, log) as (server, _):
+        client = (python, HERE / "infinity_side.py", f"http://127.0.0.1:{port}", "bench", inputs)
+        with process(client, "ready", offline) as (worker, _):
+            yield Side(worker, server)
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,86 @@
+"""The comparisons' code runs, in miniature and without any peer's environment."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from benchmarks import account, against_forward, inputs, measure, roofline, weights
+from benchmarks.measure import Comparison, Sample, alternate
+from clipbench.contract.endpoints import Kind
+
+NANO = "ViT-nano-16-64::embedded"
+
+
+def test_sides_alternate_and_the_ratio_is_the_median_of_the_rounds():
+    order = []
+
+    def side(name, seconds):
+        return lambda: order.append(name) or Sample(seconds, seconds)
+
+    found = alternate("x", side("a", 1.0), side("b", 3.0), count=10, rounds=3, bar=2.0)
+    assert "".join(order) == "ababbaab"  # the first two are the warm-up
+    assert (found.ratio, found.met, found.rate(found.ours)) == (3.0, True, 10.0)
+
+
+def test_one_round_against_it_is_not_faster():
+    ours, theirs = (Sample(1.0, 1.0),) * 3, (Sample(0.9, 1.0), Sample(2.0, 1.0), Sample(2.0, 1.0))
+    assert not Comparison("x", ours, theirs, 1, 1.1).met
+
+
+def test_figures_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "RESULTS", tmp_path)
+    sample = (Sample(1.0, 2.0),)
+    path = Comparison("texts : stock", sample, sample, 1, 6.0).write()
+    kept = json.loads(path.read_text())
+    assert kept["ratio"] == 1.0
+    assert kept["met"] is False
+
+
+@pytest.mark.parametrize("kind", [Kind.IMAGE, Kind.TEXT])
+def test_the_account_has_every_stage(kind, tmp_path):
+    threads = torch.get_num_threads()
+    try:
+        found = account.account(NANO, kind, 8, 4, 1, tmp_path)
+    finally:
+        torch.set_num_threads(threads)
+    assert len(found.seconds) >= 11
+    assert all(seconds >= 0 for seconds in found.microseconds().values())
+    assert "encoder: forward" in found.show("nano")
+
+
+def test_inputs_are_photos_and_ordinary_captions(tmp_path):
+    folder = inputs.write(tmp_path / "inputs", texts=4, images=2)
+    assert len(json.loads((folder / "texts.json").read_text())) == 4
+    assert (folder / "1.jpg").read_bytes().startswith(b"\xff\xd8")
+
+
+def test_weights_for_transformers_have_its_names():
+    attention = torch.arange(12.0).reshape(6, 2)
+    state = {
+        "visual.transformer.resblocks.0.attn.in_proj_weight": attention,
+        "visual.proj": torch.zeros(3, 2),
+        "transformer.resblocks.1.mlp.c_fc.bias": torch.zeros(1),
+    }
+    found = dict(weights.hugging_face_state(state))
+    assert torch.equal(
+        found["vision_model.encoder.layers.0.self_attn.k_proj.weight"], attention[2:4]
+    )
+    assert found["visual_projection.weight"].shape == (2, 3)
+    assert "text_model.encoder.layers.1.mlp.fc1.bias" in found
+
+
+def test_the_roofline_is_measured(monkeypatch):
+    monkeypatch.setattr(roofline, "SIZE", 64)
+    rates = roofline.roofline(NANO, None, torch.get_num_threads(), 1, batch=2)
+    assert all(rate > 0 for rate in rates.values())
+
+
+@pytest.mark.slow
+def test_the_flow_against_the_bare_forward(tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "RESULTS", tmp_path)
+    inputs.write(tmp_path / "inputs", texts=8, images=2)
+    found = against_forward.compare(8, 2, 1, NANO, tmp_path)
+    assert [comparison.count for comparison in found] == [8, 2]
