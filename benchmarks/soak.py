@@ -5,9 +5,8 @@
 
 Every client opens one small job after another (classification and retrieval in turn), sends its
 documents in batches, some batches twice, asks for the result and for the record of every document,
-and compares with what it sent. Exits with 1 when a document was lost, counted twice or given
-another reason than its own, when a job failed, or when the memory of a process grew. The Flow is
-started by this script and listens on 127.0.0.1 alone.
+and compares with what it sent. Exits with 1 when a document was lost, counted twice or refused for
+another reason, a job failed, or memory grew. The Flow is its own, on 127.0.0.1 alone.
 """
 
 from __future__ import annotations
@@ -248,8 +247,7 @@ def report(tally: Tally, samples: Samples, kills: int, restarts: int, seconds: f
         print(f"  {text}")
     print(f"\n{'process':<16}{'lives':>6}{'peak MiB':>12}{'growth MiB':>14}")
     rows = [memory_row(name, taken, seconds) for name, taken in sorted(samples.items())]
-    for line, _ in rows:
-        print(line)
+    print("\n".join(line for line, _ in rows))
     good = not tally.wrong and tally.jobs > 0 and restarts >= kills and all(f for _, f in rows)
     print("\nPASSED" if good else "\nFAILED")
     return good

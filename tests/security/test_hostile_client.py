@@ -328,7 +328,7 @@ def test_bytes_that_are_no_message_end_their_own_call_only(as_, guarded):
         assert status.code == jina_pb2.StatusProto.ERROR
     assert connection.request("/models")
     with guarded.http("encode") as http:
-        for body in (b"", b"{", b"[]", b'{"data": 5}', b"[" * 100_000, b'{"data": [{"text": 5}]}'):
+        for body in (b"", b"{", b"[]", b'{"data": 5}', b"[" * 100_000):
             headers = {"content-type": "application/json"}
             answer = http.post("/post", content=body, headers=headers)
             # `[]` reads as a request for "/" without documents
