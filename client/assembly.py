@@ -36,7 +36,7 @@ def assemble(
         dataset=results.Dataset(
             id=dataset.id,
             split=dataset.split,
-            task=results.Task(spec.task),
+            task=spec.task,
             images=data["images"],
             texts=data["texts"],
             classes=spec.classes,

@@ -50,7 +50,7 @@ def document_batches(dataset: Dataset, skip: int, unreadable: list[Unreadable]) 
     Images and texts go to endpoints of their own, so two batches fill at a time. Both are sent
     when either is full: then `through` is true of both.
     """
-    task = Task(dataset.task)
+    task = dataset.task
     images = Batch(endpoints.job_endpoint(task, "images"))
     texts = Batch(endpoints.RETRIEVAL_TEXTS)
     through = 0

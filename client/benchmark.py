@@ -125,7 +125,7 @@ def _open(model: str, dataset: Dataset, connection: Connection, options: Options
         journal = journal or Journal(path, f"run-{uuid.uuid4().hex}", declared)
     spec = JobSpec(
         job=journal.job if journal else f"run-{uuid.uuid4().hex}",
-        task=Task(dataset.task),
+        task=dataset.task,
         options=options.of_model(model),
         dataset=dataset.id,
         split=dataset.split,

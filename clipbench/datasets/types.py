@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from clipbench.contract import Reason
-
-
-class Task(StrEnum):
-    """What a data set is for."""
-
-    CLASSIFICATION = "classification"
-    RETRIEVAL = "retrieval"
+from clipbench.contract.endpoints import Task as Task
 
 
 class Kind(StrEnum):

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+
+from clipbench.contract.endpoints import Task as Task
 
 FORMAT = "clipbench-result/1"
-
-
-class Task(StrEnum):
-    """What a data set is scored on."""
-
-    CLASSIFICATION = "classification"
-    RETRIEVAL = "retrieval"
 
 
 @dataclass(frozen=True)
