@@ -8,17 +8,65 @@ from collections.abc import Iterator
 
 from PIL import Image as Picture
 
-from clipbench.datasets import Image, Text, open_dataset
+from clipbench.datasets import Image, open_dataset
 
 PHOTO_SIZE = (500, 375)  # pixels, the usual size of a Flickr photo
 
+_LOOKS = (
+    "young",
+    "old",
+    "small",
+    "tall",
+    "smiling",
+    "tired",
+    "wet",
+    "brown",
+    "white",
+    "black",
+    "happy",
+)
+_WHO = (
+    "man",
+    "woman",
+    "boy",
+    "girl",
+    "dog",
+    "cat",
+    "horse",
+    "cyclist",
+    "child",
+    "dancer",
+    "bird",
+    "cow",
+)
+_DOES = (
+    "is standing beside a bench",
+    "runs behind a yellow ball",
+    "is looking at a large map",
+    "jumps over a wooden fence",
+    "waits with two other people",
+    "is carrying a basket of fruit",
+)
+_PLACES = (
+    "in a park",
+    "on a beach",
+    "near the station",
+    "in the kitchen",
+    "on a city street",
+    "at the market",
+)
+_WHEN = ("at night", "in the rain", "on a sunny day", "in winter", "before sunset", "in spring")
+
 
 def captions(seed: int = 0) -> Iterator[str]:
-    """Captions of the emoji data set, two joined at a time: about 15 tokens, hardly two alike."""
+    """Sentences as people write under photos, 12 to 19 tokens with both ends; few are alike."""
     draw = random.Random(seed)
-    texts = [item.text for item in open_dataset("emoji").documents() if isinstance(item, Text)]
     while True:
-        yield f"a picture of {draw.choice(texts)} beside {draw.choice(texts)}"
+        words = ["a", draw.choice(_LOOKS), draw.choice(_WHO), draw.choice(_DOES)]
+        words.append(draw.choice(_PLACES))
+        if draw.random() < 0.5:
+            words.append(draw.choice(_WHEN))
+        yield " ".join(words)
 
 
 def photos(seed: int = 0) -> Iterator[bytes]:
