@@ -37,6 +37,7 @@ class Options:
     runtime: str = "torch"
     activation: str | None = None
     interpolation: str | None = None
+    normalisation: str | None = None
     forced: bool = False
     cutoffs: tuple[int, ...] = (1, 5, 10)
     in_flight: int = IN_FLIGHT
@@ -46,7 +47,13 @@ class Options:
     def of_model(self, model: str) -> ModelOptions:
         """The part that the encoder needs."""
         return ModelOptions(
-            model, self.precision, self.runtime, self.activation, self.interpolation, self.forced
+            model,
+            self.precision,
+            self.runtime,
+            self.activation,
+            self.interpolation,
+            self.normalisation,
+            self.forced,
         )
 
 

@@ -96,10 +96,8 @@ class Connection:
         while True:
             try:
                 answer = DataRequest(self._call(message, timeout=deadline, metadata=self._metadata))
-            except (grpc.RpcError, ValueError) as error:
-                # ValueError: a lost answer of no bytes, which Jina's class cannot copy into grpc's
-                lost = isinstance(error, ValueError) or error.code() in _RETRIED
-                if not lost or time.monotonic() + pause > give_up:
+            except grpc.RpcError as error:
+                if error.code() not in _RETRIED or time.monotonic() + pause > give_up:
                     raise self._failure(endpoint, error) from error
                 time.sleep(pause * random.uniform(0.5, 1.5))
                 pause = min(2 * pause, 5.0)
@@ -107,11 +105,8 @@ class Connection:
             _raise_refusal(answer)
             return answer.docs
 
-    def _failure(self, endpoint: str, error: grpc.RpcError | ValueError) -> ClipbenchError:
-        if isinstance(error, ValueError):
-            code, details = grpc.StatusCode.UNAVAILABLE, "an empty answer"
-        else:
-            code, details = error.code(), error.details() or ""
+    def _failure(self, endpoint: str, error: grpc.RpcError) -> ClipbenchError:
+        code, details = error.code(), error.details() or ""
         if code is grpc.StatusCode.UNAUTHENTICATED:
             return Unauthorized(details)
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from docarray import Document
 from rich.table import Table
@@ -77,8 +78,9 @@ def plan_model(
         needs = answer(connection.request(endpoints.NEEDS, (), options.parameters()))
         if needs["problem"]:
             return ModelPlan(options.model, problem=needs["problem"])
-        connection.request(endpoints.DESCRIBE, (), options.parameters())
-        seconds = sum(_estimate(connection, options.model, item) for item in extents)
+        described = answer(connection.request(endpoints.DESCRIBE, (), options.parameters()))
+        as_job = {"activation": described["activation"], "drop_image_content": True}
+        seconds = sum(_estimate(connection, options.model, item, as_job) for item in extents)
     except (Unavailable, Unauthorized):
         raise
     except ClipbenchError as error:
@@ -86,19 +88,22 @@ def plan_model(
     return ModelPlan(options.model, seconds, needs["fetch_bytes"], needs["memory_bytes"])
 
 
-def _estimate(connection: Connection, model: str, item: Extent) -> float:
+def _estimate(
+    connection: Connection, model: str, item: Extent, parameters: Mapping[str, Any]
+) -> float:
     images = [Document(blob=data) for data in item.probe_images]
     texts = [Document(text=text) for text in item.probe_texts]
-    return item.images * _seconds_each(connection, model, images) + (
-        item.texts * _seconds_each(connection, model, texts)
+    return item.images * _seconds_each(connection, model, images, parameters) + (
+        item.texts * _seconds_each(connection, model, texts, parameters)
     )
 
 
-def _seconds_each(connection: Connection, model: str, documents: list[Document]) -> float:
+def _seconds_each(
+    connection: Connection, model: str, documents: list[Document], parameters: Mapping[str, Any]
+) -> float:
     if not documents:
         return 0.0
     endpoint = endpoints.encode_endpoint(model)
-    parameters = {"drop_image_content": True}
     connection.request(endpoint, documents[:2], parameters)  # warm-up
     started = time.perf_counter()
     connection.request(endpoint, documents, parameters)

@@ -16,7 +16,7 @@ from clipbench import datasets
 app = typer.Typer(help="Data sets: list, fetch, check, convert.", no_args_is_help=True)
 
 Spec = Annotated[str, typer.Argument(help="Registered id, folder, file or address.")]
-Split = Annotated[str | None, typer.Option(help="Split; published unless named.")]
+Split = Annotated[str | None, typer.Option(help="Split; test, or the only one, unless named.")]
 Layout = Annotated[str | None, typer.Option(help="Layout of a folder in which several fit.")]
 Root = Annotated[Path | None, typer.Option(help="Folder of the data sets.")]
 

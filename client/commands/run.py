@@ -51,10 +51,13 @@ def run(
         str | None, typer.Option(help="gelu or quickgelu; the checkpoint's own unless named.")
     ] = None,
     interpolation: Annotated[str | None, typer.Option(help="bicubic, unless named.")] = None,
+    normalisation: Annotated[
+        str | None, typer.Option(help="own or openai: mean and deviation of the pixels.")
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Accept a precision slower than float32 here.")
     ] = False,
-    split: Annotated[str | None, typer.Option(help="Split; published unless named.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split; test or the only one.")] = None,
     sample: Annotated[int | None, typer.Option(help="Only so many images, drawn evenly.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     layout: Annotated[
@@ -74,7 +77,14 @@ def run(
     Example: clipbench run --models ViT-B-32::openai --data vtab/cifar100 --data flickr8k
     """
     options = Options(
-        precision, runtime, activation, interpolation, force, folder=out, resume=resume
+        precision,
+        runtime,
+        activation,
+        interpolation,
+        normalisation,
+        force,
+        folder=out,
+        resume=resume,
     )
     with reported():
         datasets = [

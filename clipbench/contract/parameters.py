@@ -67,6 +67,7 @@ class ModelOptions:
     runtime: str = "torch"
     activation: str | None = None
     interpolation: str | None = None
+    normalisation: str | None = None
     forced: bool = False
 
     @classmethod
@@ -78,6 +79,7 @@ class ModelOptions:
             runtime=text_parameter(parameters, "runtime", "torch"),
             activation=optional_text(parameters, "activation"),
             interpolation=optional_text(parameters, "interpolation"),
+            normalisation=optional_text(parameters, "normalisation"),
             forced=parameters.get("forced") is True,
         )
 

@@ -32,6 +32,7 @@ def encode_options(options: ModelOptions) -> EncodeOptions:
         runtime=options.runtime,
         activation=options.activation,
         interpolation=options.interpolation,
+        normalisation=options.normalisation,
         forced=options.forced,
     )
 

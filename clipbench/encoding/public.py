@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -20,6 +20,7 @@ from docarray import Document, DocumentArray
 from clipbench.contract import Reason
 from clipbench.contract.documents import Refused
 from clipbench.contract.limits import Limits
+from clipbench.contract.parameters import optional_text
 from clipbench.errors import InvalidRequest, TooLarge
 from clipbench.models.encoder import Encoded, EncodeOptions, Encoder
 
@@ -61,12 +62,30 @@ def encode(
         selected = documents[paths]
     except (ValueError, TypeError, IndexError, KeyError, NotImplementedError) as error:
         raise InvalidRequest(f"access_paths {paths!r}: {error}") from error
-    drop = parameters.get("drop_image_content", False) is True
-    return encode_documents(encoder, model, selected, drop, limits)
+    return encode_documents(encoder, model, selected, parameters, limits)
+
+
+def options_of(encoder: Encoder, model: str, parameters: Mapping[str, Any]) -> EncodeOptions:
+    """What clip-server 0.8.3 runs the model with, unless a parameter names something else.
+
+    Embeddings of a stock server and of ours can then be compared with each other. Jobs run a
+    checkpoint as it was trained, which differs for OpenAI's weights (QuickGELU).
+    """
+    stock = EncodeOptions.stock(encoder.registry.find(model))
+    return replace(
+        stock,
+        activation=optional_text(parameters, "activation") or stock.activation,
+        normalisation=optional_text(parameters, "normalisation") or stock.normalisation,
+        cached=False,  # who measures the speed of /encode measures the model
+    )
 
 
 def encode_documents(
-    encoder: Encoder, model: str, documents: DocumentArray, drop_image_content: bool, limits: Limits
+    encoder: Encoder,
+    model: str,
+    documents: DocumentArray,
+    parameters: Mapping[str, Any],
+    limits: Limits,
 ) -> Counts:
     """Encode the documents in place; those without text and image are left as they are."""
     if len(documents) > limits.documents_per_request:
@@ -79,13 +98,12 @@ def encode_documents(
             _sort(document, images, texts, limits)
         except Refused as error:
             refused.append(_mark(document, error.reason, error.detail))
-    # no cache: who measures the speed of /encode measures the model
-    options = EncodeOptions(cached=False)
+    options = options_of(encoder, model, parameters)
     refused += _embed(images, lambda part: encoder.encode_images(model, options, part))
     refused += _embed(texts, lambda part: encoder.encode_texts(model, options, part))
     for document in texts.documents:
         document.mime_type = "text"
-    if drop_image_content:
+    if parameters.get("drop_image_content", False) is True:
         for document in images.documents:
             document.pop("blob", "tensor")
     return Counts(len(images.documents), len(texts.documents), tuple(refused))
@@ -154,8 +172,7 @@ def rank(
     limits: Limits,
 ) -> Counts:
     """Sort the matches of each document by similarity, with softmax and cosine as scores."""
-    drop = parameters.get("drop_image_content", False) is True
-    counts = encode_documents(encoder, model, documents["@r,m"], drop, limits)
+    counts = encode_documents(encoder, model, documents["@r,m"], parameters, limits)
     for query in documents:
         _rank_matches(query)
     return counts

@@ -26,12 +26,15 @@ from clipbench.models.options import (
     EncodeOptions,
     EncoderSettings,
     ModelDescription,
+    Normalisation,
     Precision,
     RuntimeName,
     UserCheckpoint,
 )
 from clipbench.models.pool import Pool
 from clipbench.models.preprocess import (
+    OPENAI_MEAN,
+    OPENAI_STD,
     ImageData,
     Interpolation,
     Preprocessing,
@@ -167,8 +170,8 @@ class Encoder:
             activation=loaded.activation,
             image_size=info.image_size,
             interpolation=preprocessing.interpolation,
-            mean=info.mean,
-            std=info.std,
+            mean=preprocessing.mean,
+            std=preprocessing.std,
             context_length=info.context_length,
             tokenizer=info.tokenizer,
             embed_dim=info.embed_dim,
@@ -207,8 +210,12 @@ class Encoder:
 
     def _preprocessing(self, loaded: Loaded, options: EncodeOptions) -> Preprocessing:
         interpolation = Interpolation(options.interpolation or loaded.info.interpolation)
+        own = Preprocessing.of(loaded.info, interpolation)
+        openai = options.normalisation is Normalisation.OPENAI
         return replace(
-            Preprocessing.of(loaded.info, interpolation),
+            own,
+            mean=OPENAI_MEAN if openai else own.mean,
+            std=OPENAI_STD if openai else own.std,
             max_bytes=self.settings.max_image_bytes,
             max_pixels=self.settings.max_image_pixels,
         )
@@ -243,7 +250,8 @@ def _image_key(
     data = image if isinstance(image, bytes) else np.ascontiguousarray(image).data
     shape = () if isinstance(image, bytes) else (image.shape, image.dtype.str)
     content = hashlib.sha256(data).digest()
-    return (_model_key(loaded, options), preprocessing.interpolation, shape, content)
+    pixels = (preprocessing.interpolation, preprocessing.mean, preprocessing.std)
+    return (_model_key(loaded, options), pixels, shape, content)
 
 
 def _text_key(loaded: Loaded, options: EncodeOptions, ids: Sequence[int]) -> Hashable:

@@ -28,6 +28,16 @@ class Precision(StrEnum):
     INT8 = "int8"
 
 
+class Normalisation(StrEnum):
+    """Mean and deviation of the pixels: what the checkpoint was trained with, or OpenAI's.
+
+    They differ for ViT-L-14::laion2b-s32b-b82k only; clip-server 0.8.3 uses OpenAI's for all.
+    """
+
+    OWN = "own"
+    OPENAI = "openai"
+
+
 class RuntimeName(StrEnum):
     """What runs the forward pass."""
 
@@ -48,6 +58,7 @@ class EncodeOptions:
     runtime: RuntimeName | str = RuntimeName.TORCH
     activation: Activation | str | None = None
     interpolation: Interpolation | str | None = None
+    normalisation: Normalisation | str | None = None
     forced: bool = False
     cached: bool = True
 
@@ -56,6 +67,7 @@ class EncodeOptions:
         self._choose("runtime", RuntimeName, RuntimeName.TORCH)
         self._choose("activation", Activation, None)
         self._choose("interpolation", Interpolation, None)
+        self._choose("normalisation", Normalisation, Normalisation.OWN)
 
     def _choose(self, name: str, choices: type[Choice], default: Choice | None) -> None:
         value = getattr(self, name)
@@ -74,7 +86,7 @@ class EncodeOptions:
     @classmethod
     def stock(cls, info: ModelInfo) -> EncodeOptions:
         """The options that clip-server 0.8.3 runs a model with, on a CPU."""
-        return cls(activation=info.stock_activation)
+        return cls(activation=info.stock_activation, normalisation=Normalisation.OPENAI)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,10 @@ Pixels = NDArray[np.uint8]
 ImageData = bytes | NDArray[np.generic]
 
 
+OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
 class Interpolation(StrEnum):
     """How an image is resized. The models were made with bicubic."""
 
