@@ -23,6 +23,7 @@ from typing import Any
 from clipbench import config
 from clipbench.config import Settings
 from clipbench.errors import DataError
+from clipbench.lifetime import SUPERVISOR
 
 log = logging.getLogger("clipbench.serve")
 
@@ -91,6 +92,7 @@ class Server:
     def __enter__(self) -> Server:
         for name, value in (_EXECUTOR_VARIABLES | config.environment(self.settings)).items():
             os.environ[name] = value
+        os.environ[SUPERVISOR] = str(os.getpid())
         from jina import Flow
 
         started = time.perf_counter()

@@ -12,6 +12,7 @@ from clipbench.contract.endpoints import Task
 from clipbench.jobs.classification import ClassificationEvaluator
 from clipbench.jobs.door import Door
 from clipbench.jobs.store import JobStore
+from clipbench.lifetime import end_with_supervisor
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
 
@@ -21,6 +22,7 @@ class ClassificationExecutor(Executor):
 
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        end_with_supervisor()
         loaded = config.load(settings)
         limits = loaded.limits()
         url = loaded.database_url(Task.CLASSIFICATION)

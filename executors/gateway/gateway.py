@@ -13,6 +13,7 @@ from jina.serve.runtimes.servers.http import FastAPIBaseServer
 from clipbench import config
 from clipbench.access.tokens import Tokens
 from clipbench.errors import InvalidRequest
+from clipbench.lifetime import end_with_supervisor
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
 from executors.gateway.doors import GrpcDoor, HttpDoor
@@ -36,6 +37,7 @@ class BenchmarkGateway(CompositeGateway):
         }
         kwargs |= {"no_crud_endpoints": True, "title": "clipbench"}
         super().__init__(**kwargs)
+        end_with_supervisor()
         self.tokens = Tokens.load(loaded.token_file)
         self._refuse_open_door(tls, loaded.insecure)
         self.guard = Guard(loaded, Metrics("gateway"))

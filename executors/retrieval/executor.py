@@ -13,6 +13,7 @@ from clipbench.jobs.door import Door
 from clipbench.jobs.retrieval import RetrievalEvaluator
 from clipbench.jobs.shares import Helper
 from clipbench.jobs.store import JobStore
+from clipbench.lifetime import end_with_supervisor
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
 
@@ -22,6 +23,7 @@ class RetrievalExecutor(Executor):
 
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        end_with_supervisor()
         loaded = config.load(settings)
         limits = loaded.limits()
         url = loaded.database_url(Task.RETRIEVAL)

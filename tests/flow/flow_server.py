@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 240.0  # 10 s on a quiet machine; importing torch is slow when others run
+READY_SECONDS = 280.0  # 10 s on a quiet machine; importing torch is slow when others run
 _PORTS = {
     "CLIPBENCH_GRPC_PORT",
     "CLIPBENCH_HTTP_PORT",
