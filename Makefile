@@ -10,7 +10,7 @@ export JINA_HIDE_SURVEY := 1
 export JINA_MP_START_METHOD := spawn
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-containers check lock clean
+.PHONY: help setup setup-dev demo bench test test-containers check docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -33,6 +33,9 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock requirements-parity.lock
 demo: setup ## benchmark the embedded models on the embedded data and write the page
 	$(BIN)/clipbench demo --out results
 
+bench: setup-dev ## speed and memory against peers, each with its bar
+	$(BIN)/python -m benchmarks
+
 test: setup-dev ## the whole suite but for what needs a container engine
 	$(BIN)/python -m pytest -m "not container"
 
@@ -44,6 +47,9 @@ check: setup-dev ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: setup-dev ## the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --python-version 3.11 \
 	--generate-hashes --override requirements-override.txt
 lock: ## resolve the locks anew (needs uv); each takes the versions of the one before
@@ -52,4 +58,4 @@ lock: ## resolve the locks anew (needs uv); each takes the versions of the one b
 	$(LOCK) requirements-dev.in -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .parity results state .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .parity results state site .pytest_cache .mypy_cache .ruff_cache .hypothesis
