@@ -7,7 +7,7 @@
     metrics.documents("image", "ViT-B-32::openai", 32)
     metrics.refused("not_an_image", 1)
 
-What happens to jobs, models and failed requests is logged as well, one event a line with its job.
+What happens to jobs and failed requests is logged as well, one event a line with its job.
 Counts are kept whether or not an exporter runs; a process has one registry, as Prometheus clients
 do. The process that decides an outcome counts it: the encoder what it encodes or refuses, an
 evaluator the refusals of its own.
@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 STAGE_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -88,12 +90,6 @@ JOB_EXPECTED: Final = Gauge(
     "clipbench_job_expected_documents",
     "Documents that an open job announced.",
     _labels("task", "job", "kind"),
-    registry=REGISTRY,
-)
-MODELS: Final = Gauge(
-    "clipbench_model_loaded",
-    "1 for a model in memory.",
-    _labels("model", "precision"),
     registry=REGISTRY,
 )
 
@@ -173,15 +169,9 @@ class Metrics:
             self._forget(task, job)
         self._log("job closed", task=task, job=job)
 
-    def model_loaded(self, model: str, precision: str) -> None:
-        """A model came into memory."""
-        MODELS.labels(self.executor, model, precision).set(1)
-        self._log("model loaded", model=model, precision=precision)
-
-    def model_evicted(self, model: str, precision: str) -> None:
-        """A model left memory."""
-        MODELS.remove(self.executor, model, precision)
-        self._log("model evicted", model=model, precision=precision)
+    def watch_models(self, loaded: Callable[[], Mapping[str, int]]) -> None:
+        """Show at each scrape which models are in memory: `loaded` gives their bytes by name."""
+        REGISTRY.register(LoadedModels(self.executor, loaded))
 
     def _log(self, event: str, **fields: object) -> None:
         log.info(event, extra={"fields": {"executor": self.executor, **fields}})
@@ -195,3 +185,22 @@ class Metrics:
         for kind in self._open.pop((task, job), ()):
             for gauge in (JOB_DOCUMENTS, JOB_EXPECTED):
                 gauge.remove(self.executor, task, job, kind)
+
+
+class LoadedModels(Collector):
+    """The models in a process's memory, asked for at each scrape."""
+
+    def __init__(self, executor: str, loaded: Callable[[], Mapping[str, int]]) -> None:
+        self._executor, self._loaded = executor, loaded
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "clipbench_model_bytes", "Weights of a model in memory.", labels=_labels("model")
+        )
+        for model, size in self._loaded().items():
+            family.add_metric([self._executor, model], size)
+        yield family
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: the registry must not ask for the models to learn the name."""
+        yield from ()

@@ -66,7 +66,7 @@ def _process(answer: Answer) -> ProcessStatistics:
             found[key] = int(values[0])  # type: ignore[literal-required]
     found["documents"] = _documents(families)
     found["refused"] = int(_sum(families, "clipbench_refused_documents") or 0)
-    found["models"] = sorted(_labels(families, "clipbench_model_loaded", "model"))
+    found["models"] = sorted(_labels(families, "clipbench_model_bytes", "model"))
     return found
 
 

@@ -90,15 +90,16 @@ class Stack:
                 assert time.monotonic() < end, self.compose("logs", "--tail=60", service)
                 time.sleep(1)
 
-    def documents(self) -> int:
-        """How many documents the Flow has counted, asked of the profiler itself."""
+    def total(self, prefix: str) -> int:
+        """The sum of the samples that begin with `prefix`, asked of the profiler itself."""
         code = (
-            "from urllib.request import urlopen\n"
+            "import sys; from urllib.request import urlopen\n"
             "text = urlopen('http://127.0.0.1:9464/metrics').read().decode()\n"
-            "lines = [x for x in text.splitlines() if x.startswith('clipbench_flow_documents')]\n"
+            "lines = [x for x in text.splitlines() if x.startswith(sys.argv[1])]\n"
             "print(sum(int(float(x.split()[-1])) for x in lines))"
         )
-        return int(self.compose("exec", "-T", "profiler", "python", "-c", code).split()[-1])
+        said = self.compose("exec", "-T", "profiler", "python", "-c", code, prefix)
+        return int(said.split()[-1])
 
     def kill(self, service: str) -> None:
         """SIGKILL the service's first process, as the kernel does when memory runs out.

@@ -35,6 +35,7 @@ def results(out: Path) -> dict[str, Any]:
     for path in out.glob("*.json"):
         result = json.loads(path.read_text())
         if result.get("format") == "clipbench-result/1":
+            result["documents"].pop("repeated")  # what was sent again, and counted once
             kept = ("metrics", "counts", "documents", "per_class")
             found[result["dataset"]["id"]] = {name: result.get(name) for name in kept}
     return found
@@ -58,8 +59,9 @@ def undisturbed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 def wait_until_it_streams(stack: Stack, run: subprocess.Popen[bytes], out: Path) -> None:
     """Until the Flow has taken in some hundred documents more, with most of them yet to come."""
-    before, end = stack.documents(), time.monotonic() + 180
-    while stack.documents() < before + 500:
+    series, end = "clipbench_flow_documents_total", time.monotonic() + 180
+    before = stack.total(series)
+    while stack.total(series) < before + 500:
         assert run.poll() is None, (out / "run.log").read_text()
         assert time.monotonic() < end, (out / "run.log").read_text()
 
@@ -160,6 +162,25 @@ def test_a_killed_container_comes_back_and_the_result_is_the_same(
         code = start_run(stack, tmp_path, *job, "--resume").wait(900)
     assert code == 0, (tmp_path / "run.log").read_text()
     assert results(tmp_path) == undisturbed
+
+
+def test_a_request_being_answered_is_finished_before_its_container_stops(stack: Stack) -> None:
+    code = (
+        "import sys; from docarray import Document, DocumentArray; from jina import Client\n"
+        "texts = [Document(text=f'{i} ' + 'a long sentence ' * 20) for i in range(4000)]\n"
+        "client = Client(host=sys.argv[1])\n"
+        "print(len(client.post('/encode', DocumentArray(texts), request_size=4000).embeddings))"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, stack.server]
+    client = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while not stack.total('clipbench_requests_in_flight{executor="encoder"'):
+        assert time.monotonic() < end
+    stack.compose("stop", "encoder")
+    answered, _ = client.communicate(timeout=120)
+    stack.compose("start", "encoder")
+    stack.wait_healthy("encoder")
+    assert answered.split()[-1:] == ["4000"]
 
 
 def test_stopping_and_starting_everything_keeps_jobs_and_goes_on(

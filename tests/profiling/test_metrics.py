@@ -99,11 +99,12 @@ def test_the_number_of_jobs_with_a_series_is_bounded(metrics: Metrics) -> None:
     assert "job-5" in jobs
 
 
-def test_a_model_is_shown_while_it_is_in_memory(metrics: Metrics) -> None:
-    metrics.model_loaded("RN50::openai", "fp32")
-    assert shown(metrics)["clipbench_model_loaded", "RN50::openai", "fp32"] == 1
-    metrics.model_evicted("RN50::openai", "fp32")
-    assert ("clipbench_model_loaded", "RN50::openai", "fp32") not in shown(metrics)
+def test_models_are_shown_while_they_are_in_memory(metrics: Metrics) -> None:
+    loaded = {"RN50::openai": 102_000_000}
+    metrics.watch_models(lambda: loaded)
+    assert shown(metrics)["clipbench_model_bytes", "RN50::openai"] == 102_000_000
+    loaded.clear()
+    assert ("clipbench_model_bytes", "RN50::openai") not in shown(metrics)
 
 
 def test_queues_show_their_depth(metrics: Metrics) -> None:
