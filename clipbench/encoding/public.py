@@ -172,7 +172,9 @@ def rank(
     limits: Limits,
 ) -> Counts:
     """Sort the matches of each document by similarity, with softmax and cosine as scores."""
-    counts = encode_documents(encoder, model, documents["@r,m"], parameters, limits)
+    # clip-server keeps the images here, whatever drop_image_content says: who ranks wants to see them
+    kept = {**parameters, "drop_image_content": False}
+    counts = encode_documents(encoder, model, documents["@r,m"], kept, limits)
     for query in documents:
         _rank_matches(query)
     return counts

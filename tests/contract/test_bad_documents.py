@@ -271,7 +271,7 @@ def test_images_before_all_prompts_are_an_error_that_says_so(connection, job_id)
 def test_an_unknown_model_is_named_with_its_neighbours(connection, job_id):
     with pytest.raises(InvalidRequest, match="ViT-nano-16-64::embedded"):
         SmallJob(connection, "retrieval", job_id, "ViT-nano-16-64::embeded").open()
-    with pytest.raises(InvalidRequest, match="unknown model.*ViT-nano-16-64::embedded"):
+    with pytest.raises(InvalidRequest, match=r"unknown model.*ViT-nano-16-64::embedded"):
         connection.request("/encode/ViT-nano-16-64::embeded", [Document(text="a cat")])
 
 

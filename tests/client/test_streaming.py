@@ -1,0 +1,120 @@
+"""Batches through a connection: a bounded window, the order of sending, halves."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import pytest
+from docarray import Document
+
+from client.batches import Batch
+from client.connection import Connection
+from client.streaming import stream
+from clipbench.errors import InvalidRequest, TooLarge
+from tests.client.servers import counted, refusing, serving
+
+
+def batches(count, size=3):
+    for number in range(count):
+        documents = [Document(id=f"{number}-{i}", text="x") for i in range(size)]
+        yield Batch("/x", documents, through=number + 1)
+
+
+def test_outcomes_come_in_the_order_of_sending():
+    turns = itertools.count()
+
+    def uneven(request, context):
+        time.sleep(0.05 if next(turns) % 3 == 0 else 0)
+        return counted(request)
+
+    with serving(uneven) as (address, _), Connection(address) as connection:
+        found = [(b.through, o.counted) for b, o in stream(connection, batches(12), {})]
+    assert found == [(number, 3) for number in range(1, 13)]
+
+
+@pytest.mark.parametrize("window", [1, 2, 5])
+def test_no_more_batches_are_read_than_the_window_holds(window):
+    read = []
+
+    def slow(request, context):
+        time.sleep(0.02)
+        return counted(request)
+
+    def reading():
+        for batch in batches(20):
+            read.append(batch)
+            yield batch
+
+    ahead = []
+    with serving(slow) as (address, seen), Connection(address) as connection:
+        for done, _ in enumerate(stream(connection, reading(), {}, in_flight=window)):
+            ahead.append(len(read) - done)
+    assert len(ahead) == 20
+    assert max(ahead) == window
+    assert seen.at_a_time <= window
+
+
+def test_a_batch_is_let_go_once_it_is_answered():
+    with serving(counted) as (address, _), Connection(address) as connection:
+        for batch, _ in stream(connection, batches(5), {}):
+            assert batch.documents == []
+
+
+def limited(most):
+    """A server that takes only so many documents."""
+
+    def answer(request, context):
+        if len(request.docs) > most:
+            return refusing("TooLarge", f"more than {most}")
+        return counted(request)
+
+    return answer
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_a_batch_that_is_too_large_goes_in_halves(most):
+    with serving(limited(most)) as (address, _), Connection(address) as connection:
+        ((_, outcome),) = stream(connection, batches(1, size=13), {})
+    assert outcome.counted == 13
+
+
+def test_one_document_that_is_too_large_is_an_error():
+    with (
+        serving(limited(0)) as (address, _),
+        Connection(address) as connection,
+        pytest.raises(TooLarge),
+    ):
+        list(stream(connection, batches(1, size=1), {}))
+
+
+def test_what_the_transport_refuses_goes_in_halves_too(flow):
+    """Over a real gateway, whose limit on a message is the transport's."""
+    from tests.conftest import MODEL
+    from tests.flow.jobs import SmallJob
+
+    with Connection(flow.address) as connection:
+        job = SmallJob(connection, "retrieval", "too-large-for-the-transport")
+        job.open()
+        documents = [
+            Document(id=str(i), blob=bytes(1_500_000), tags={"index": i}) for i in range(8)
+        ]
+        batch = Batch("/retrieval/images", documents)
+        ((_, outcome),) = stream(connection, [batch], {"job": job.job, "model": MODEL})
+    assert outcome.counted == 0
+    assert {str(refusal.reason) for refusal in outcome.refused} == {"not_an_image"}
+    assert len(outcome.refused) == 8
+
+
+def test_a_refused_batch_ends_the_stream_after_what_is_in_flight():
+    turns = itertools.count()
+
+    def third_fails(request, context):
+        return refusing("InvalidRequest", "no") if next(turns) == 2 else counted(request)
+
+    with serving(third_fails) as (address, seen), Connection(address) as connection:
+        outcomes = stream(connection, batches(50), {}, in_flight=1)
+        assert [next(outcomes)[0].through for _ in range(2)] == [1, 2]
+        with pytest.raises(InvalidRequest):
+            next(outcomes)
+        assert seen.requests == 3
