@@ -1,0 +1,77 @@
+"""The changes of docs/add.md apply to a copy of the tree, and what is shown there comes out."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.docs.pages import ROOT
+
+PAGE = (ROOT / "docs/add.md").read_text()
+SECTIONS = {part.split("\n", 1)[0]: part for part in PAGE.split("\n## ")[1:]}
+IGNORED = shutil.ignore_patterns("__pycache__", "data", "*.safetensors")
+CLASSES = ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of the packages, without the embedded data, and a small copy of STL-10."""
+    shutil.copytree(ROOT / "client", tmp_path / "tree/client", ignore=IGNORED)
+    shutil.copytree(ROOT / "clipbench", tmp_path / "tree/clipbench", ignore=IGNORED)
+    shutil.copytree(
+        ROOT / "clipbench/reference/data",
+        tmp_path / "tree/clipbench/reference/data",
+        dirs_exist_ok=True,
+    )
+    for number, name in enumerate(CLASSES):
+        folder = tmp_path / "tree/datasets/stl10/test" / name
+        folder.mkdir(parents=True)
+        colour = np.full((96, 96, 3), 20 * number, np.uint8)
+        Image.fromarray(colour).save(folder / "0.png")
+    return tmp_path / "tree"
+
+
+def found(section, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", SECTIONS[section], re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("section", ["A model", "A data set", "A metric"])
+def test_the_change_applies_and_its_example_prints_what_is_shown(section, tree, documented_server):
+    changes = found(section, "diff")
+    assert changes
+    for change in changes:
+        applied = subprocess.run(["git", "apply", "-"], cwd=tree, input=change,
+                                 capture_output=True, text=True)  # fmt: skip
+        assert applied.returncode == 0, applied.stderr
+    (code,), (shown,) = found(section, "python"), found(section, "text")
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tree,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(tree),
+            "CLIPBENCH_DATA": str(tree / "datasets"),
+            "CLIPBENCH_SERVER": documented_server.address,
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == shown
+
+
+def test_the_unchanged_tree_knows_none_of_them():
+    from clipbench.datasets import all_datasets
+    from clipbench.metrics import measures
+    from clipbench.models import all_models
+
+    assert "stl10" not in {info.id for info in all_datasets()}
+    assert "ViT-B-32::datacomp_xl_s13b_b90k" not in {info.name for info in all_models()}
+    assert not hasattr(measures, "GainAt")
