@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -63,7 +64,8 @@ def process(
     environment: Mapping[str, str] | None = None,
     log: Path | None = None,
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process and the line in which it said `until`; it is stopped at the end."""
+    """A process and the line in which it said `until`; it is stopped at the end, also of ours."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: servers are stopped
     with ExitStack() as stack:
         errors = stack.enter_context(log.open("w")) if log else subprocess.DEVNULL
         running = subprocess.Popen(
