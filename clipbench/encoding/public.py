@@ -172,7 +172,7 @@ def rank(
     limits: Limits,
 ) -> Counts:
     """Sort the matches of each document by similarity, with softmax and cosine as scores."""
-    # clip-server keeps the images here, whatever drop_image_content says: who ranks wants to see them
+    # as in clip-server, drop_image_content drops nothing here: who ranks images wants them back
     kept = {**parameters, "drop_image_content": False}
     counts = encode_documents(encoder, model, documents["@r,m"], kept, limits)
     for query in documents:
