@@ -1,5 +1,6 @@
 """A few real-looking images and captions."""
 
+import fcntl
 import io
 
 import numpy as np
@@ -48,3 +49,14 @@ def leave_no_weights(tmp_path):
     for path in tmp_path.rglob("*"):
         if path.is_file() and path.stat().st_size > 50e6:
             path.unlink()
+
+
+@pytest.fixture(autouse=True)
+def one_large_model_at_a_time(request, tmp_path_factory):
+    """Two of them at once, in two processes of pytest, would not fit into 24 GB."""
+    if request.node.get_closest_marker("slow") is None:
+        yield
+        return
+    with (tmp_path_factory.getbasetemp().parent / "large-models.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
