@@ -35,7 +35,9 @@ def test_every_option_has_a_word_of_help(path, leaf):
 
 def test_the_shell_completes():
     program = shutil.which("clipbench", path=str(Path(sys.executable).parent))
-    shown = subprocess.run([program, "--show-completion", "bash"], capture_output=True, text=True)
+    # the shell is found among the parents of the process
+    typed = ["bash", "-c", f"'{program}' --show-completion; exit $?"]
+    shown = subprocess.run(typed, capture_output=True, text=True)
     assert shown.returncode == 0
     assert "complete -o default -F _clipbench_completion clipbench" in shown.stdout
 
