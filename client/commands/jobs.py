@@ -40,9 +40,12 @@ def list_jobs(
     with reported(), connect(server, token_file, certificate) as connection:
         found = connection.request(endpoints.JOBS, (), {"all_owners": everybody})
         states = [json.loads(document.text) for document in found]
-    table = Table(
-        "job", "task", "state", "model", "data set", "images", "texts", "refused", "updated"
-    )
+    table = Table()
+    # whole, however narrow the terminal: the id is what `jobs delete` takes
+    widest = max((len(state["job"]) for state in states), default=0)
+    table.add_column("job", no_wrap=True, min_width=widest)
+    for column in ("task", "state", "model", "data set", "images", "texts", "refused", "updated"):
+        table.add_column(column)
     for state in states:
         table.add_row(
             state["job"],
