@@ -54,7 +54,9 @@ def undisturbed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[
     out = tmp_path_factory.mktemp("undisturbed")
     run = start_run(stack, out, *whole_run())
     assert run.wait(900) == 0, (out / "run.log").read_text()
-    return results(out)
+    found = results(out)
+    assert set(found) == {"emoji", "fashion_mnist"}
+    return found
 
 
 def wait_until_it_streams(stack: Stack, run: subprocess.Popen[bytes], out: Path) -> None:
@@ -118,8 +120,8 @@ def test_the_slim_image_has_no_torch() -> None:
 
 def test_a_client_container_submits_a_job(stack: Stack, tmp_path: Path) -> None:
     os.chmod(tmp_path, 0o777)
-    volume = f"{tmp_path}:/results"
-    arguments = ("run", "--models", MODEL, "--data", "emoji", "--sample", "64", "--out", "/results")
+    volume = f"{tmp_path}:/out"
+    arguments = ("run", "--models", MODEL, "--data", "emoji", "--sample", "64", "--out", "/out")
     stack.compose("run", "--rm", "-T", "--volume", volume, "client", *arguments)
     [result] = results(tmp_path).values()
     assert result["documents"]["counted"] > 64
