@@ -91,13 +91,14 @@ class Connection:
 
     def _answer(self, endpoint: str, request: DataRequest, deadline: float) -> DocumentArray:
         message = request.proto.SerializePartialToString()
-        give_up = time.monotonic() + self.retry_seconds
+        started = time.monotonic()
         pause = 0.1
         while True:
             try:
                 answer = DataRequest(self._call(message, timeout=deadline, metadata=self._metadata))
             except grpc.RpcError as error:
-                if error.code() not in _RETRIED or time.monotonic() + pause > give_up:
+                waited = time.monotonic() + pause - started
+                if error.code() not in _RETRIED or waited > self.retry_seconds:
                     raise self._failure(endpoint, error) from error
                 time.sleep(pause * random.uniform(0.5, 1.5))
                 pause = min(2 * pause, 5.0)

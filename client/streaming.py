@@ -29,12 +29,16 @@ def stream(
     """
     pending: deque[tuple[Batch, Future[BatchOutcome]]] = deque()
     with ThreadPoolExecutor(in_flight) as threads:
-        for batch in batches:
-            pending.append((batch, threads.submit(_send, connection, batch, parameters)))
-            while len(pending) >= in_flight:
+        try:
+            for batch in batches:
+                pending.append((batch, threads.submit(_send, connection, batch, parameters)))
+                while len(pending) >= in_flight:
+                    yield _next(pending)
+            while pending:
                 yield _next(pending)
-        while pending:
-            yield _next(pending)
+        except KeyboardInterrupt:
+            connection.retry_seconds = 0  # a server that is gone is not waited for
+            raise
 
 
 def _next(pending: deque[tuple[Batch, Future[BatchOutcome]]]) -> tuple[Batch, BatchOutcome]:

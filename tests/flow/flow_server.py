@@ -47,7 +47,19 @@ class FlowServer:
         }
 
     def start(self) -> FlowServer:
-        """Wait until the Flow answers. Raises RuntimeError with the log when it does not start."""
+        """Wait until the Flow answers. Raises RuntimeError with the log when it does not start.
+
+        Jina draws the Executors' ports at random; one that somebody took since is drawn again.
+        """
+        try:
+            return self._start()
+        except RuntimeError as error:
+            if "No address added" not in str(error):
+                raise
+        self.log.unlink()
+        return self._start()
+
+    def _start(self) -> FlowServer:
         self.state.mkdir(parents=True, exist_ok=True)
         told, tell = os.pipe()
         with self.log.open("a") as log:
