@@ -16,21 +16,6 @@ from tests.flow.jobs import CLASSES, TEMPLATE, SmallJob, reasons
 from tests.flow.pictures import png
 
 
-@pytest.fixture
-def classification(connection, job_id):
-    job = SmallJob(connection, "classification", job_id)
-    job.open()
-    job.prompts()
-    return job
-
-
-@pytest.fixture
-def retrieval(connection, job_id):
-    job = SmallJob(connection, "retrieval", job_id)
-    job.open()
-    return job
-
-
 def labelled(id_, index, label, **tags):
     document = Document(id=id_, blob=png(index), tags={"index": index, **tags})
     if label is not None:

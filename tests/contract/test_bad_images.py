@@ -10,7 +10,7 @@ from docarray import Document, DocumentArray
 
 from clipbench.contract.documents import image_document, text_document
 from tests.flow import pictures
-from tests.flow.jobs import SmallJob, reasons
+from tests.flow.jobs import reasons
 
 
 def among_good_ones(data: bytes) -> list[Document]:
@@ -20,21 +20,6 @@ def among_good_ones(data: bytes) -> list[Document]:
         image_document("asked", 1, data, (1,)),
         image_document("after", 2, pictures.jpeg(2), (2,)),
     ]
-
-
-@pytest.fixture
-def classification(connection, job_id):
-    job = SmallJob(connection, "classification", job_id)
-    job.open()
-    job.prompts()
-    return job
-
-
-@pytest.fixture
-def retrieval(connection, job_id):
-    job = SmallJob(connection, "retrieval", job_id)
-    job.open()
-    return job
 
 
 @pytest.mark.parametrize("kind", pictures.USABLE)
