@@ -142,8 +142,8 @@ class Server:
     def _watch_pods(self) -> None:
         while not self._stop.wait(_CHECK_SECONDS):
             for name, holder, key, _ in list(self._pods()):
-                pod = getattr(holder, key) if isinstance(key, str) else holder[key]
-                with self._lock:
+                with self._lock:  # before the look: `renew` replaces the pod while it holds it
+                    pod = getattr(holder, key) if isinstance(key, str) else holder[key]
                     if not pod.worker.is_alive() and not self._stop.is_set():
                         log.warning("%s died (exit code %s)", name, pod.worker.exitcode)
                         self._restart(name, holder, key, pod)

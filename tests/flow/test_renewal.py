@@ -1,0 +1,31 @@
+"""A renewed Executor is not taken for one that died."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from unittest import mock
+
+import pytest
+from docarray import Document
+
+from client.connection import Connection
+from client.serving import Server, free_ports
+from clipbench import config
+from tests.conftest import MODEL
+
+
+@pytest.mark.slow
+@mock.patch("client.serving._CHECK_SECONDS", 0.01)  # it looks while the encoder ends
+@mock.patch.dict(os.environ)  # the server sets its Executors' environment
+def test_the_watch_leaves_a_renewed_encoder_alone(tmp_path):
+    settings = free_ports(replace(config.load(), state=str(tmp_path / "state"), model=MODEL))
+    with Server(settings) as server, Connection(server.address) as connection:
+        before = server.process_ids()
+        server.renew("encoder")
+        after = server.process_ids()
+        (answer,) = connection.request("/encode", [Document(text="a red apple")])
+        assert answer.embedding is not None
+        assert server.restarts == 0
+        assert server.process_ids() == after
+        assert {name for name in after if after[name] != before[name]} == {"encoder"}
