@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from docarray import DocumentArray
+from jina.excepts import InternalNetworkError
 from jina.helper import GATEWAY_NAME
 from jina.proto import jina_pb2
 from jina.serve.executors import __dry_run_endpoint__
@@ -49,11 +50,25 @@ class Guard:
         """Every request of gRPC and HTTP passes the streamer's request handler."""
         self._topology, self._pool = streamer.topology_graph, streamer._connection_pool
         self._handler: Handler = streamer._streamer._request_handler
+        self._finish: Callable[[DataRequest], DataRequest] = streamer._streamer._result_handler
         streamer._streamer._request_handler = self.handle
+        streamer._streamer.process_single_data = self.process
 
     def handle(self, request: DataRequest, return_type: Any) -> Any:
         """In the place of Jina's own handler: (response, nothing that floats)."""
         return asyncio.ensure_future(self._answer(request, return_type)), None
+
+    async def process(self, request: DataRequest, context: Any = None) -> DataRequest:
+        """In the place of Jina's own, which makes a stream of every single request: queues, tasks
+        and hops to a thread, and a generator that nobody closes."""
+        try:
+            return self._finish(await self._answer(request, DocumentArray))
+        except InternalNetworkError as error:
+            if context is None:
+                raise
+            trailing = error.trailing_metadata() or ()
+            await context.abort(error.code(), error.details(), tuple(trailing))
+            raise
 
     async def _answer(self, request: DataRequest, return_type: Any) -> DataRequest:
         endpoint = request.header.exec_endpoint
