@@ -13,52 +13,30 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import environments, inputs, weights
-from benchmarks.measure import Comparison, alternate, report
+from benchmarks.measure import Comparison
+from benchmarks.modalities import arguments, compare_sides
 from benchmarks.sides.processes import clipbench_side, forward_side
 
-BAR = 0.95
+BARS = {"text": 0.95, "image": 0.95}
 
 
-def compare(
-    texts: int, images: int, rounds: int, model: str = "bench", folder: Path | None = None
-) -> list[Comparison]:
+def compare(chosen: argparse.Namespace, folder: Path) -> list[Comparison]:
     """The two comparisons, with random ViT-B-32 weights (`bench`) or an embedded model."""
-    folder = folder or environments.FOLDER
     given = inputs.write(folder / "inputs")
-    checkpoint = weights.checkpoint(folder / "weights") if model == "bench" else None
-    found = []
+    own = chosen.model == "bench"
+    checkpoint = weights.checkpoint(folder / "weights") if own else None
     with (
         tempfile.TemporaryDirectory() as scratch,
-        clipbench_side(Path(scratch) / "state", given, checkpoint, model) as flow,
-        forward_side(given, checkpoint, model) as bare,
+        clipbench_side(Path(scratch) / "state", given, checkpoint, chosen.model) as flow,
+        forward_side(given, checkpoint, chosen.model) as bare,
     ):
-        for kind, count in (("text", texts), ("image", images)):
-            if count:
-                comparison = alternate(
-                    f"{kind}s through the Flow : bare forward",
-                    lambda kind=kind, count=count: flow.run(kind, count),  # type: ignore[misc]
-                    lambda kind=kind, count=count: bare.run(kind, count),  # type: ignore[misc]
-                    count=count,
-                    rounds=rounds,
-                    bar=BAR,
-                    labels=("Flow", "bare forward"),
-                    model=model,
-                )
-                report([comparison])
-                found.append(comparison)
-    return found
+        return compare_sides(flow, bare, ("Flow", "bare forward"), BARS, chosen)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments(__doc__, texts=256, images=64)
     parser.add_argument("--model", default="bench", help="bench (ViT-B-32) or an embedded model")
-    parser.add_argument("--texts", type=int, default=256)
-    parser.add_argument("--images", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=5)
-    chosen = parser.parse_args()
-    compare(chosen.texts, chosen.images, chosen.rounds, chosen.model)
+    compare(parser.parse_args(), environments.FOLDER)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+TICK = 0.01  # seconds, the resolution of processor times
 FASTER = 1.1  # a smaller ratio is not called faster
 
 
@@ -51,7 +52,8 @@ class Comparison:
     @property
     def processor_ratios(self) -> list[float]:
         """The same of processor time, which other programs on the machine disturb less."""
-        return [b.processor / a.processor for a, b in zip(self.ours, self.theirs, strict=True)]
+        pairs = zip(self.ours, self.theirs, strict=True)
+        return [b.processor / max(a.processor, TICK) for a, b in pairs]
 
     @property
     def ratio(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 
 import pytest
 import torch
@@ -28,6 +29,11 @@ def test_sides_alternate_and_the_ratio_is_the_median_of_the_rounds():
 def test_one_round_against_it_is_not_faster():
     ours, theirs = (Sample(1.0, 1.0),) * 3, (Sample(0.9, 1.0), Sample(2.0, 1.0), Sample(2.0, 1.0))
     assert not Comparison("x", ours, theirs, 1, 1.1).met
+
+
+def test_a_side_may_be_too_quick_for_the_clock():
+    ours, theirs = (Sample(0.001, 0.0),), (Sample(0.002, 0.02),)
+    assert Comparison("x", ours, theirs, 1, 1.1).processor_ratios == [2.0]
 
 
 def test_figures_are_kept(tmp_path, monkeypatch):
@@ -82,5 +88,6 @@ def test_the_roofline_is_measured(monkeypatch):
 def test_the_flow_against_the_bare_forward(tmp_path, monkeypatch):
     monkeypatch.setattr(measure, "RESULTS", tmp_path)
     inputs.write(tmp_path / "inputs", texts=8, images=2)
-    found = against_forward.compare(8, 2, 1, NANO, tmp_path)
+    chosen = Namespace(texts=8, images=2, rounds=1, model=NANO)
+    found = against_forward.compare(chosen, tmp_path)
     assert [comparison.count for comparison in found] == [8, 2]

@@ -1,0 +1,47 @@
+"""Texts, then images, through two sides that alternate: what three comparisons have in common."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+
+from benchmarks.measure import Comparison, alternate, report
+from benchmarks.sides.processes import Side
+
+
+def arguments(description: str | None, *, texts: int, images: int) -> argparse.ArgumentParser:
+    """A command line with the documents of a round and the rounds."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--texts", type=int, default=texts, help="a round; 0 leaves them out")
+    parser.add_argument("--images", type=int, default=images, help="a round; 0 leaves them out")
+    parser.add_argument("--rounds", type=int, default=5)
+    return parser
+
+
+def compare_sides(
+    ours: Side,
+    theirs: Side,
+    labels: tuple[str, str],
+    bars: Mapping[str, float],
+    chosen: argparse.Namespace,
+) -> list[Comparison]:
+    """One comparison for each modality in `bars`; prints and keeps its figures."""
+    found = []
+    for kind, bar in bars.items():
+        count = getattr(chosen, f"{kind}s")
+        if not count:
+            continue
+        comparison = alternate(
+            f"{kind}s through the Flow : {labels[1]}",
+            lambda kind=kind, count=count: ours.run(kind, count),  # type: ignore[misc]
+            lambda kind=kind, count=count: theirs.run(kind, count),  # type: ignore[misc]
+            count=count,
+            rounds=chosen.rounds,
+            bar=bar,
+            labels=labels,
+        )
+        report([comparison])
+        found.append(comparison)
+    return found
