@@ -52,10 +52,16 @@ docs: setup-dev ## the documentation as a site, in site/
 
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --python-version 3.11 \
 	--generate-hashes --override requirements-override.txt
+PEER := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --python-version 3.11 \
+	--generate-hashes --no-annotate
+# PyTorch and what it brings come from our environment: a copy would be 5 GB of the same
+SHARED := $(addprefix --no-emit-package ,$(shell sed -nE \
+	's/^(torch|triton|sympy|mpmath|networkx|cuda-[a-z-]*|nvidia-[a-z0-9-]*)==.*/\1/p' requirements.lock))
 lock: ## resolve the locks anew (needs uv); each takes the versions of the one before
 	$(LOCK) requirements.in -o requirements.lock
 	$(LOCK) requirements-slim.in -c requirements.lock -o requirements-slim.lock
 	$(LOCK) requirements-dev.in -c requirements.lock -o requirements-dev.lock
+	cd benchmarks/peers && $(PEER) stock.in -o stock.lock && $(PEER) $(SHARED) infinity.in -o infinity.lock
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .parity results state site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The three locks come from one resolution and name no machine."""
+"""The locks name no machine; those of the service come from one resolution."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ("requirements.lock", "requirements-slim.lock", "requirements-dev.lock")
+PEERS = ("benchmarks/peers/stock.lock", "benchmarks/peers/infinity.lock")
 
 
 def pins(name: str) -> dict[str, str]:
@@ -16,7 +17,7 @@ def pins(name: str) -> dict[str, str]:
     return dict(found)
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", LOCKS + PEERS)
 def test_a_lock_names_no_index_and_no_folder_of_a_machine(name: str) -> None:
     text = (ROOT / name).read_text()
     assert "://" not in text
@@ -25,11 +26,11 @@ def test_a_lock_names_no_index_and_no_folder_of_a_machine(name: str) -> None:
     assert not re.search(r"(?<![\w.-])/\w+/", text)
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", LOCKS + PEERS)
 def test_every_line_of_a_lock_is_pinned_and_hashed(name: str) -> None:
     text = (ROOT / name).read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
-    assert len(lines) == len(pins(name)) > 30
+    assert len(lines) == len(pins(name)) > 1
     assert all(" --hash=sha256:" in line for line in lines)
 
 
