@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -58,13 +59,23 @@ __all__ = [
 ]
 
 Result = TypeVar("Result")
+Stage = Callable[[str], AbstractContextManager[object]]
+
+
+def unmeasured(_stage: str) -> AbstractContextManager[object]:
+    """A stage that nobody measures."""
+    return nullcontext()
 
 
 class Encoder:
-    """Encodes with any model of the registry; safe between threads."""
+    """Encodes with any model of the registry; safe between threads.
 
-    def __init__(self, settings: EncoderSettings) -> None:
+    stage: entered around each stage of the work (`decode`, `tokenise`, `forward`), by its name.
+    """
+
+    def __init__(self, settings: EncoderSettings, stage: Stage = unmeasured) -> None:
         self.settings = settings
+        self._stage = stage
         self.registry: Registry = packaged()
         for own in settings.checkpoints:
             self.registry = self.registry.with_checkpoint(
@@ -101,17 +112,18 @@ class Encoder:
 
         def encode(positions: Sequence[int], turn: Turn) -> tuple[list[int], Floats | None]:
             accepted, pixels = [], []
-            for position in positions:
-                decoded = preprocessing.decode(images[position])
-                if isinstance(decoded, RefusedImage):
-                    rows.refuse(position, decoded.reason, decoded.detail)
-                else:
-                    accepted.append(position)
-                    pixels.append(decoded)
-            if not pixels:
-                return [], None
-            batch = preprocessing.normalise(pixels)
-            with turn:
+            with self._stage("decode"):
+                for position in positions:
+                    decoded = preprocessing.decode(images[position])
+                    if isinstance(decoded, RefusedImage):
+                        rows.refuse(position, decoded.reason, decoded.detail)
+                    else:
+                        accepted.append(position)
+                        pixels.append(decoded)
+                if not pixels:
+                    return [], None
+                batch = preprocessing.normalise(pixels)
+            with turn, self._stage("forward"):
                 return accepted, loaded.runtime.encode_images(batch)
 
         size = self.settings.batch_size
@@ -132,7 +144,8 @@ class Encoder:
         loaded = self._load(model, options)
         problems = {i: why for i, text in enumerate(texts) if (why := _text_problem(text))}
         usable = [i for i in range(len(texts)) if i not in problems]
-        tokens = loaded.tokenizer([texts[i] for i in usable], loaded.info.context_length)
+        with self._stage("tokenise"):
+            tokens = loaded.tokenizer([texts[i] for i in usable], loaded.info.context_length)
         ids = dict(zip(usable, tokens.ids, strict=True))
         keys = [
             problems[i] if i in problems else _text_key(loaded, options, ids[i])
@@ -145,7 +158,7 @@ class Encoder:
 
         def encode(positions: Sequence[int], turn: Turn) -> Floats:
             batch = pad([ids[i] for i in positions], loaded.tokenizer.padding)
-            with turn:
+            with turn, self._stage("forward"):
                 return loaded.runtime.encode_texts(*batch)
 
         most = self.settings.batch_tokens

@@ -131,7 +131,7 @@ class Metrics:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time one stage of the work, such as decode, preprocess, forward, rank."""
+        """Time one stage of the work: `decode`, `tokenise` or `forward` of a batch."""
         started = time.perf_counter()
         try:
             yield

@@ -33,7 +33,7 @@ class CLIPEncoder(Executor):
         self.settings = config.load(settings)
         self.limits = self.settings.limits()
         self.metrics = Metrics("encoder")
-        self.encoder = Encoder(encoder_settings(self.settings))
+        self.encoder = Encoder(encoder_settings(self.settings), self.metrics.stage)
         self.metrics.watch_models(self.encoder.loaded)
         port = config.replica_port(self.settings.encoder_metrics_port, self.runtime_args)
         start_exporter(port, "encoder", self.settings.metrics_host)
