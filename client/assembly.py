@@ -87,6 +87,7 @@ def run_of(description: Mapping[str, Any], batch_size: int, server: str) -> resu
     return results.Run(
         precision=description["precision"],
         runtime=description["runtime"],
+        runtime_difference=description["runtime_difference"],
         device=description["device"],
         device_name=description["device_name"],
         batch_size=batch_size,

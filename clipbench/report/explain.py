@@ -84,6 +84,11 @@ def _ran(model: Model, run: Run) -> str:
 def _model(result: Result) -> str:
     model, run = result.model, result.run
     said = [f"{_ran(model, run)}."]
+    if run.runtime_difference is not None:
+        said.append(
+            f"Its exported graph differed from PyTorch's float32 embeddings by "
+            f"{run.runtime_difference:.1g}, relative, when it was made."
+        )
     if model.image_size:
         resized = f"Images were resized to {model.image_size} pixels"
         said.append(f"{resized} ({model.interpolation})." if model.interpolation else f"{resized}.")

@@ -40,6 +40,7 @@ class Run:
     device_name: str | None = None  # "TITAN RTX", the CPU's model name
     batch_size: int | None = None
     server: str | None = None  # address the client spoke to
+    runtime_difference: float | None = None  # of exported graphs from torch, relative
 
 
 @dataclass(frozen=True)
