@@ -11,7 +11,6 @@ the embeddings in memory. Sampled queries are ranked again by brute force in flo
 from __future__ import annotations
 
 import argparse
-import ctypes
 import multiprocessing
 import os
 import platform
@@ -30,6 +29,7 @@ from clipbench.metrics import (
     ranks,
     retrieval_scores,
 )
+from clipbench.models.freed import return_freed_memory
 
 IMAGES, CAPTIONS = 31_783, 5
 DIMENSIONS = (512, 640, 768, 1024)
@@ -75,7 +75,7 @@ def status(field: str) -> float:
 
 def measure(images: int, dim: int, samples: int) -> None:
     left, right, owner = corpus(images, dim, seed=dim)
-    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    return_freed_memory()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
     before = status("VmRSS")
     began, worked = time.perf_counter(), time.process_time()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
 from clipbench.errors import Unsupported
+from clipbench.models.freed import return_freed_memory
 
 
 class Sized(Protocol):
@@ -53,6 +54,7 @@ class Pool(Generic[Item]):
             with self._lock:
                 self._items[key] = item
                 self._loading.pop(key, None)
+            return_freed_memory()  # of what was given up, and of the loading
             return item
 
     def loaded(self) -> dict[Hashable, int]:

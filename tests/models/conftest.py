@@ -1,11 +1,14 @@
 """A few real-looking images and captions."""
 
 import fcntl
+import gc
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from clipbench.models.freed import return_freed_memory
 
 
 def picture(width, height, seed=0):
@@ -60,3 +63,5 @@ def one_large_model_at_a_time(request, tmp_path_factory):
     with (tmp_path_factory.getbasetemp().parent / "large-models.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+        gc.collect()
+        return_freed_memory()
