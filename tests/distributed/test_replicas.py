@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import httpx
 import pytest
 import yaml
 
-from client.benchmark import Options, evaluate
+from client.benchmark import Options, Progress, evaluate
 from client.connection import Connection
 from clipbench.datasets import open_dataset
 from tests.conftest import MODEL
@@ -41,16 +40,16 @@ def many(tmp_path_factory, cluster):
         "CLIPBENCH_FLOW": str(replicated(folder)),
         "CLIPBENCH_DATABASE": cluster.database(),
         "CLIPBENCH_RETRIEVAL_PARTS": "4",
-        "CLIPBENCH_THREADS": "1",
     }
     with FlowServer(folder / "state", environment) as server:
         yield server
 
 
-def numbers(data: str, connection: Connection):
+def numbers(data: str, connection: Connection, progress: Progress | None = None):
     """What must not depend on how many processes there are."""
-    dataset = open_dataset(data, sample=300, seed=1)
-    result = evaluate(MODEL, dataset, server=connection, options=Options(in_flight=8))
+    dataset = open_dataset(data, sample=1000, seed=1)
+    options = Options(in_flight=8)
+    result = evaluate(MODEL, dataset, server=connection, options=options, progress=progress)
     return {
         "metrics": result.metrics,
         "counts": result.counts,
@@ -89,27 +88,17 @@ def test_every_replica_exports_its_metrics(many):
 def test_killed_replicas_change_no_number(many, one, data):
     victims = ["encoder/0", "retrieval/1", "classification/0", "encoder/1", "retrieval/0"]
     before = many.restarts()
-    stop = threading.Event()
-    killed = []
+    killed: list[str] = []
 
-    def kill() -> None:
-        for victim in victims:
-            if stop.wait(1.5):
-                return
-            os.kill(many.process_ids()[victim], signal.SIGKILL)
+    def kill(stage: str, done: int, _total: int | None) -> None:
+        if stage == "documents" and done > 150 * len(killed) and len(killed) < len(victims):
+            victim = victims[len(killed)]
             killed.append(victim)
-            while many.restarts() < before + len(killed) and not stop.wait(0.2):
-                pass
+            os.kill(many.process_ids()[victim], signal.SIGKILL)
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    try:
-        with Connection(many.address) as connection:
-            assert numbers(data, connection) == one[data]
-    finally:
-        stop.set()
-        killer.join()
-    assert killed
+    with Connection(many.address) as connection:
+        assert numbers(data, connection, kill) == one[data]
+    assert killed == victims
     deadline = time.monotonic() + 60
     while many.restarts() < before + len(killed) and time.monotonic() < deadline:
         time.sleep(0.2)
