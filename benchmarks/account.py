@@ -37,7 +37,6 @@ from clipbench.jobs.retrieval import RetrievalEvaluator
 from clipbench.jobs.store import JobStore
 from clipbench.models.encoder import Encoder, EncoderSettings
 from clipbench.models.preprocess import Preprocessing
-from clipbench.models.tokenizers import pad
 
 MODEL = "ViT-mini-16-64::embedded"
 OWNER = "benchmark"
@@ -195,9 +194,9 @@ def _forward_stages(
         ],
     )
     padded = found.add(
-        "encoder: sort and pad",
+        "encoder: sort and share prefixes",
         repeats,
-        lambda: [pad(sorted(part, key=len), loaded.tokenizer.padding) for part in ids],
+        lambda: [loaded.batch(sorted(part, key=loaded.order)) for part in ids],
     )
     found.add(
         "encoder: forward", repeats, lambda: [loaded.runtime.encode_texts(*part) for part in padded]

@@ -15,7 +15,6 @@ from benchmarks.sides.worker import BATCH
 from benchmarks.weights import ARCHITECTURE
 from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
 from clipbench.models.preprocess import Preprocessing
-from clipbench.models.tokenizers import pad
 
 
 def main(model: str, folder: str, checkpoint: str = "") -> None:
@@ -34,7 +33,7 @@ def main(model: str, folder: str, checkpoint: str = "") -> None:
                 done += len(loaded.runtime.encode_images(preparation.normalise(pixels)))
             else:
                 ids = loaded.tokenizer(part, loaded.info.context_length).ids
-                done += len(loaded.runtime.encode_texts(*pad(ids, loaded.tokenizer.padding)))
+                done += len(loaded.runtime.encode_texts(*loaded.batch(ids)))
         return done
 
     worker.serve(folder, run)

@@ -8,46 +8,123 @@ token of an image, the end token of a text.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 
-def run_blocks(blocks: Iterable[Any], x: Tensor, read: Tensor, *, causal: bool) -> Tensor:
-    """The states (n, width) at the positions `read` (n,), of the inputs (n, length, width)."""
+class Attention(Protocol):
+    """How the states of a batch attend to each other, and which of them are read."""
+
+    def all(self, attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
+        """The attention's output for every state, in the shape of `x`."""
+        ...
+
+    def read(self, attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
+        """The attention's output (n, width) for the states that are read."""
+        ...
+
+    def states(self, x: Tensor) -> Tensor:
+        """The states (n, width) that are read."""
+        ...
+
+
+def run_blocks(blocks: Iterable[Any], x: Tensor, attention: Attention) -> Tensor:
+    """The states (n, width) that are read, after all blocks."""
     *first, last = blocks
     for block in first:
-        x = x + block.ls_1(_attend(block.attn, block.ln_1(x), causal))
+        x = x + block.ls_1(attention.all(block.attn, block.ln_1(x)))
         x = x + block.ls_2(block.mlp(block.ln_2(x)))
-    rows = torch.arange(x.shape[0], device=x.device)
-    pooled = x[rows, read] + last.ls_1(_attend_at(last.attn, last.ln_1(x), rows, read, causal))
+    pooled = attention.states(x) + last.ls_1(attention.read(last.attn, last.ln_1(x)))
     out: Tensor = pooled + last.ls_2(last.mlp(last.ln_2(pooled)))
     return out
 
 
-def _attend(attention: nn.MultiheadAttention, x: Tensor, causal: bool) -> Tensor:
-    n, length, width = x.shape
-    projected = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
-    heads = projected.view(n, length, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
-    out = F.scaled_dot_product_attention(heads[0], heads[1], heads[2], is_causal=causal)
-    return attention.out_proj(out.transpose(1, 2).reshape(n, length, width))  # type: ignore[no-any-return]
+class ToAll:
+    """An image's: states (n, length, width), each sees all, the first one is read."""
+
+    def all(self, attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
+        queries, keys, values = _heads(_projected(attention, x), 3, attention.num_heads)
+        out = F.scaled_dot_product_attention(queries, keys, values)
+        return attention.out_proj(out.transpose(1, 2).reshape(x.shape))  # type: ignore[no-any-return]
+
+    def read(self, attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
+        return _read(attention, x[:, 0], _keys_and_values(attention, x), None)
+
+    def states(self, x: Tensor) -> Tensor:
+        return x[:, 0]
 
 
-def _attend_at(
-    attention: nn.MultiheadAttention, x: Tensor, rows: Tensor, read: Tensor, causal: bool
+class Prefixes(NamedTuple):
+    """The tokens of causal texts, each beginning that texts have in common once.
+
+    What stands after a token does not change its state in a causal tower, so that texts that begin
+    alike share the states of their beginning. m states of n texts, `length` of the longest:
+
+    tokens, positions: (m,) id and position of each state's token.
+    paths: (n, length) the states of each text in its order; past its end, its last one again.
+    places: (m,) where each state is first in `paths`, counted row by row.
+    ends: (n,) position of each text's end token.
+    """
+
+    tokens: Tensor
+    positions: Tensor
+    paths: Tensor
+    places: Tensor
+    ends: Tensor
+
+
+class ToEarlier:
+    """A text's: states (m, width) of prefixes, each sees its own prefix, end tokens are read."""
+
+    def __init__(self, prefixes: Prefixes) -> None:
+        self._paths, self._places = prefixes.paths, prefixes.places
+        rows = torch.arange(prefixes.paths.shape[0], device=prefixes.paths.device)
+        self._last = prefixes.paths[rows, prefixes.ends]
+        along = torch.arange(prefixes.paths.shape[1], device=prefixes.paths.device)
+        self._seen = (along[None, :] <= prefixes.ends[:, None])[:, None, None, :]
+
+    def all(self, attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
+        along = _projected(attention, x)[self._paths]
+        queries, keys, values = _heads(along, 3, attention.num_heads)
+        out = F.scaled_dot_product_attention(queries, keys, values, is_causal=True)
+        once = out.transpose(1, 2).reshape(-1, x.shape[1])[self._places]
+        return attention.out_proj(once)  # type: ignore[no-any-return]
+
+    def read(self, attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
+        along = _keys_and_values(attention, x)[self._paths]
+        return _read(attention, x[self._last], along, self._seen)
+
+    def states(self, x: Tensor) -> Tensor:
+        return x[self._last]
+
+
+def _projected(attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
+    """Queries, keys and values side by side: (…, width) to (…, 3 × width)."""
+    return F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
+
+
+def _keys_and_values(attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
+    """(…, width) to (…, 2 × width)."""
+    width = x.shape[-1]
+    return F.linear(x, attention.in_proj_weight[width:], attention.in_proj_bias[width:])
+
+
+def _heads(projected: Tensor, parts: int, heads: int) -> Tensor:
+    """(n, length, parts × width) to (parts, n, heads, length, width of a head)."""
+    n, length, _ = projected.shape
+    return projected.view(n, length, parts, heads, -1).permute(2, 0, 3, 1, 4)
+
+
+def _read(
+    attention: nn.MultiheadAttention, x: Tensor, along: Tensor, seen: Tensor | None
 ) -> Tensor:
-    """The attention's output (n, width) at one position of each row."""
-    n, length, width = x.shape
-    weight, bias = attention.in_proj_weight, attention.in_proj_bias
-    query = F.linear(x[rows, read], weight[:width], bias[:width])
-    both = F.linear(x, weight[width:], bias[width:])
-    keys, values = both.view(n, length, 2, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
-    mask = None
-    if causal:
-        seen = torch.arange(length, device=x.device)[None, :] <= read[:, None]
-        mask = seen[:, None, None, :]
+    """The output (n, width) of the states `x` that see the keys and values `along`."""
+    n, width = x.shape
+    query = F.linear(x, attention.in_proj_weight[:width], attention.in_proj_bias[:width])
+    keys, values = _heads(along, 2, attention.num_heads)
     query = query.view(n, attention.num_heads, 1, -1)
-    out = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
+    out = F.scaled_dot_product_attention(query, keys, values, attn_mask=seen)
     return attention.out_proj(out.reshape(n, width))  # type: ignore[no-any-return]

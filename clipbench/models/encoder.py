@@ -45,7 +45,6 @@ from clipbench.models.registry import ModelInfo, Registry, packaged
 from clipbench.models.rows import Rows
 from clipbench.models.runtimes import Floats
 from clipbench.models.sources import Sources
-from clipbench.models.tokenizers import pad
 
 __all__ = [
     "EncodeOptions",
@@ -138,8 +137,8 @@ class Encoder:
     def encode_texts(self, model: str, options: EncodeOptions, texts: Sequence[str]) -> Encoded:
         """Embeddings of texts; one of white space only is refused, as is one that is not Unicode.
 
-        Texts run in batches of similar length, padded to the longest of the batch. Raises
-        UnknownName, CheckpointError and Unsupported.
+        Texts that begin alike run together where the tower is causal, otherwise texts of similar
+        length. Raises UnknownName, CheckpointError and Unsupported.
         """
         loaded = self._load(model, options)
         problems = {i: why for i, text in enumerate(texts) if (why := _text_problem(text))}
@@ -154,16 +153,16 @@ class Encoder:
         rows = Rows(keys, self._texts if options.cached else None)
         for position, (reason, detail) in problems.items():
             rows.refuse(position, reason, detail)
-        todo = sorted((i for i in rows.todo if i in ids), key=lambda i: len(ids[i]))
+        todo = sorted((i for i in rows.todo if i in ids), key=lambda i: loaded.order(ids[i]))
 
         def encode(positions: Sequence[int], turn: Turn) -> Floats:
-            batch = pad([ids[i] for i in positions], loaded.tokenizer.padding)
+            batch = loaded.batch([ids[i] for i in positions])
             with turn, self._stage("forward"):
                 return loaded.runtime.encode_texts(*batch)
 
         most = self.settings.batch_tokens
-        if loaded.runtime.side_by_side:  # a tenth more, for the padding
-            most = self._lanes.size(sum(len(ids[i]) for i in todo) * 11 // 10, most)
+        if loaded.runtime.side_by_side:
+            most = self._lanes.size(sum(len(ids[i]) for i in todo), most)
         parts = list(_text_batches(todo, ids, most))
         for positions, embeddings in zip(parts, self._run(loaded, encode, parts), strict=True):
             rows.keep(positions, embeddings)
@@ -246,13 +245,17 @@ class Encoder:
 def _text_batches(
     positions: Sequence[int], ids: Mapping[int, list[int]], most: int
 ) -> Iterator[Sequence[int]]:
-    """The positions, shortest text first, in batches of at most `most` tokens with padding."""
-    start = 0
-    for end in range(1, len(positions) + 1):
-        last = end == len(positions)
-        if last or (end + 1 - start) * len(ids[positions[end]]) > most:
+    """The positions in their order, in batches of about `most` tokens.
+
+    A batch ends as well where padded to its longest text it would be four times as many.
+    """
+    start, tokens, longest = 0, 0, 0
+    for end, position in enumerate(positions, 1):
+        tokens += len(ids[position])
+        longest = max(longest, len(ids[position]))
+        if tokens >= most or longest * (end - start) >= 4 * most or end == len(positions):
             yield positions[start:end]
-            start = end
+            start, tokens, longest = end, 0, 0
 
 
 def _image_key(

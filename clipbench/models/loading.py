@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 from clipbench.errors import CheckpointError, Unsupported
 from clipbench.models import checkpoints, sources, towers
 from clipbench.models.architectures import TEXT_CONFIGS
+from clipbench.models.batches import Ids, Rows, pad, prefixes
 from clipbench.models.checkpoints import Checkpoint
 from clipbench.models.options import EncodeOptions, Precision, RuntimeName
 from clipbench.models.registry import Activation, ModelInfo
@@ -46,6 +47,14 @@ class Loaded:
     def bytes(self) -> int:
         """What its weights occupy in memory."""
         return self.runtime.bytes
+
+    def order(self, row: Sequence[int]) -> tuple[int, ...]:
+        """What texts are sorted by, so that a batch computes little twice or for nothing."""
+        return tuple(row) if self.runtime.causal else (len(row),)
+
+    def batch(self, rows: Rows) -> tuple[Ids, ...]:
+        """Token ids of texts as the text tower takes them."""
+        return prefixes(rows) if self.runtime.causal else pad(rows, self.tokenizer.padding)
 
 
 @dataclass(frozen=True)

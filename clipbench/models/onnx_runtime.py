@@ -22,13 +22,22 @@ import torch
 from torch import Tensor, nn
 
 from clipbench.errors import Unsupported
+from clipbench.models.batches import Ids, pad, prefixes
 from clipbench.models.options import Precision
-from clipbench.models.runtimes import Floats, Ids, TorchRuntime
+from clipbench.models.runtimes import Floats, TorchRuntime
 from clipbench.models.speed import has_vnni
 from clipbench.models.towers import Towers
 
 _OPSET = 17
-_VERSION = 1  # of the export; another one makes cached graphs stale
+_VERSION = 2  # of the export; another one makes cached graphs stale
+_PREFIX_AXES = {  # of the arrays of `blocks.Prefixes`
+    "tokens": {0: "states"},
+    "positions": {0: "states"},
+    "paths": {0: "n", 1: "length"},
+    "places": {0: "states"},
+    "ends": {0: "n"},
+}
+_PADDED_AXES = {"ids": {0: "n", 1: "length"}, "mask": {0: "n", 1: "length"}}
 _TOLERANCE = 1e-3  # of the largest number in an embedding, float32 graphs only
 
 
@@ -45,6 +54,7 @@ class OnnxRuntime:
         self._images = _session(folder / "images.onnx", device)
         self._texts = _session(folder / "texts.onnx", device)
         self._text_inputs = {node.name for node in self._texts.get_inputs()}
+        self.causal = "tokens" in self._text_inputs
         self.bytes = sum(path.stat().st_size for path in folder.iterdir())
         report = json.loads((folder / "export.json").read_text())
         self.difference: float = report["difference"]
@@ -54,8 +64,9 @@ class OnnxRuntime:
         batch = np.ascontiguousarray(pixels.numpy())
         return self._images.run(None, {"pixels": batch})[0]  # type: ignore[no-any-return]
 
-    def encode_texts(self, ids: Ids, mask: Ids) -> Floats:
-        feed = {"ids": ids, "mask": mask}
+    def encode_texts(self, *batch: Ids) -> Floats:
+        names = _PREFIX_AXES if self.causal else _PADDED_AXES
+        feed = dict(zip(names, batch, strict=True))
         wanted = {name: feed[name] for name in self._text_inputs}
         return self._texts.run(None, wanted)[0]  # type: ignore[no-any-return]
 
@@ -69,11 +80,10 @@ def export(towers: Towers, precision: Precision, side: int, vocabulary: int, fol
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         made = Path(name) / "graphs"
         made.mkdir()
-        pixels, ids, mask = _sample(side, vocabulary)
-        axes = {0: "n"}
-        _write(towers.images, (pixels,), {"pixels": axes}, made / "images.onnx")
-        ragged = {0: "n", 1: "length"}
-        _write(towers.texts, (ids, mask), {"ids": ragged, "mask": ragged}, made / "texts.onnx")
+        pixels, texts = _sample(towers, side, vocabulary)
+        _write(towers.images, (pixels,), {"pixels": {0: "n"}}, made / "images.onnx")
+        axes = _PREFIX_AXES if towers.causal else _PADDED_AXES
+        _write(towers.texts, tuple(map(torch.from_numpy, texts)), axes, made / "texts.onnx")
         if precision is Precision.INT8:
             _quantize(made)
         (made / "export.json").write_text('{"difference": 0, "speedup": 1}')
@@ -135,11 +145,10 @@ def _compare(
     base = TorchRuntime(towers, torch.device("cpu"))
     worst, torch_seconds, graph_seconds = 0.0, 0.0, 0.0
     for n, length in ((1, 5), (4, 33)):
-        pixels, ids, mask = _sample(side, vocabulary, n, length)
-        tokens = (ids.numpy(), mask.numpy())
+        pixels, texts = _sample(towers, side, vocabulary, n, length)
         for expected, got in (
             (_timed(base.encode_images, pixels), _timed(graphs.encode_images, pixels)),
-            (_timed(base.encode_texts, *tokens), _timed(graphs.encode_texts, *tokens)),
+            (_timed(base.encode_texts, *texts), _timed(graphs.encode_texts, *texts)),
         ):
             torch_seconds += expected[1]
             graph_seconds += got[1]
@@ -158,12 +167,17 @@ def _timed(run: Callable[..., Floats], *inputs: Any) -> tuple[Floats, float]:
     return result, min(times)
 
 
-def _sample(side: int, vocabulary: int, n: int = 2, length: int = 9) -> tuple[Tensor, ...]:
+def _sample(
+    towers: Towers, side: int, vocabulary: int, n: int = 2, length: int = 9
+) -> tuple[Tensor, tuple[Ids, ...]]:
+    """Pixels, and a batch of texts that begin alike and differ in length."""
     random = torch.Generator().manual_seed(n)
-    ids = torch.randint(3, vocabulary, (n, length), generator=random)
-    mask = torch.ones_like(ids)
-    mask[-1, length // 2 + 1 :] = 0
-    return torch.randn(n, 3, side, side, generator=random), ids, mask
+    ids = torch.randint(3, vocabulary - 1, (n, length), generator=random)
+    ids[:, 0], ids[:, -1] = 2, vocabulary - 1
+    rows = ids.tolist()
+    rows[-1] = [*rows[-1][: length // 2], vocabulary - 1]
+    batch = prefixes(rows) if towers.causal else pad(rows, 0)
+    return torch.randn(n, 3, side, side, generator=random), batch
 
 
 def _session(path: Path, device: torch.device) -> onnxruntime.InferenceSession:

@@ -9,28 +9,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from clipbench.models.batches import Ids
 from clipbench.models.towers import Towers
 
 Floats = NDArray[np.float32]
-Ids = NDArray[np.int64]
 
 
 class Runtime(Protocol):
     """A model that is ready to run.
 
     bytes: what its weights occupy. side_by_side: two passes on a thread each are faster than one
-    after the other on both.
+    after the other on both. causal: whether the text tower is, and takes `batches.prefixes`.
     """
 
     bytes: int
     side_by_side: bool
+    causal: bool
 
     def encode_images(self, pixels: Tensor) -> Floats:
         """(n, 3, side, side) float32 pixels to (n, embed_dim)."""
         ...
 
-    def encode_texts(self, ids: Ids, mask: Ids) -> Floats:
-        """(n, length) token ids and mask to (n, embed_dim)."""
+    def encode_texts(self, *batch: Ids) -> Floats:
+        """What `batches` makes of the ids of n texts to (n, embed_dim)."""
         ...
 
 
@@ -41,6 +42,7 @@ class TorchRuntime:
         self._towers = towers.to(device)
         self._device = device
         self.side_by_side = device.type == "cpu"
+        self.causal = towers.causal
         if device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False  # float32 is float32, in convolutions too
         if towers.images.resnet:
@@ -53,8 +55,8 @@ class TorchRuntime:
         return _array(self._towers.images(pixels.to(self._device, non_blocking=True)))
 
     @torch.inference_mode()
-    def encode_texts(self, ids: Ids, mask: Ids) -> Floats:
-        on_device = (torch.from_numpy(part).to(self._device) for part in (ids, mask))
+    def encode_texts(self, *batch: Ids) -> Floats:
+        on_device = (torch.from_numpy(part).to(self._device) for part in batch)
         return _array(self._towers.texts(*on_device))
 
 

@@ -12,9 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 from clip_server.model.simple_tokenizer import SimpleTokenizer, basic_clean, whitespace_clean
-from numpy.typing import NDArray
 
 from clipbench.errors import CheckpointError
 from clipbench.models import bpe
@@ -95,17 +93,6 @@ class HuggingFaceTokenizer:
         for i in truncated:
             rows[i] = rows[i][: context_length - 1] + rows[i][-1:]
         return Tokens(rows, tuple(truncated))
-
-
-def pad(rows: Sequence[Sequence[int]], padding: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """ids and mask (n, length of the longest row)."""
-    length = max(map(len, rows))
-    ids = np.full((len(rows), length), padding, np.int64)
-    mask = np.zeros((len(rows), length), np.int64)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = row
-        mask[i, : len(row)] = 1
-    return ids, mask
 
 
 @cache

@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from clipbench.errors import CheckpointError
 from clipbench.models.architectures import config_of_architecture
-from clipbench.models.blocks import run_blocks
+from clipbench.models.blocks import Prefixes, ToAll, ToEarlier, run_blocks
 from clipbench.models.registry import Activation, ModelInfo
 from clipbench.models.text_towers import build_cnclip_text, build_hf_text, build_mclip_text
 
@@ -28,12 +28,16 @@ _IGNORED = ("input_resolution", "context_length", "vocab_size", "attn_mask", "te
 
 
 class Towers(nn.Module):
-    """One model: `images` takes pixels (n, 3, side, side), `texts` ids and mask (n, length)."""
+    """One model: `images` takes pixels (n, 3, side, side), `texts` what `batches` makes of ids.
+
+    causal: texts come as `prefixes`, otherwise padded with their mask.
+    """
 
     def __init__(self, images: ImageTower, texts: nn.Module) -> None:
         super().__init__()
         self.images = images
         self.texts = texts
+        self.causal = isinstance(texts, CausalTextTower)
 
 
 class ImageTower(nn.Module):
@@ -56,8 +60,7 @@ class ImageTower(nn.Module):
         first = visual.class_embedding.to(x.dtype).expand(x.shape[0], 1, -1)
         x = torch.cat([first, x], dim=1) + visual.positional_embedding.to(x.dtype)
         x = visual.ln_pre(x)
-        read = torch.zeros(x.shape[0], dtype=torch.int64, device=x.device)
-        x = run_blocks(visual.transformer.resblocks, x, read, causal=False)
+        x = run_blocks(visual.transformer.resblocks, x, ToAll())
         out: Tensor = visual.ln_post(x) @ visual.proj
         return out
 
@@ -73,12 +76,13 @@ class CausalTextTower(nn.Module):
         self.ln_final = clip.ln_final
         self.text_projection = clip.text_projection
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """(n, length) ids of any length up to the context's to (n, embed_dim)."""
+    def forward(self, *prefixes: Tensor) -> Tensor:
+        """The tensors of `Prefixes` of n texts to (n, embed_dim)."""
+        batch = Prefixes(*prefixes)
         dtype = self.transformer.resblocks[0].mlp.c_fc.weight.dtype
-        x = self.token_embedding(ids).to(dtype)
-        x = x + self.positional_embedding[: ids.shape[1]].to(dtype)
-        x = run_blocks(self.transformer.resblocks, x, ids.argmax(dim=-1), causal=True)
+        x = self.token_embedding(batch.tokens).to(dtype)
+        x = x + self.positional_embedding[batch.positions].to(dtype)
+        x = run_blocks(self.transformer.resblocks, x, ToEarlier(batch))
         out: Tensor = self.ln_final(x) @ self.text_projection
         return out
 
@@ -117,7 +121,7 @@ def build(
         towers = Towers(ImageTower(visual), text)
     if dtype is not torch.float32:
         convert_weights_to_lp(towers.images, dtype=dtype)
-        if isinstance(towers.texts, CausalTextTower):
+        if towers.causal:
             convert_weights_to_lp(towers.texts, dtype=dtype)
         else:
             towers.texts.to(dtype)

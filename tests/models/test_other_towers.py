@@ -16,9 +16,9 @@ from clip_server.model.model import CLIP, load_openclip_model
 
 from clipbench.models import registry, towers
 from clipbench.models.architectures import TEXT_CONFIGS, config_of_architecture
+from clipbench.models.batches import pad
 from clipbench.models.checkpoints import read
 from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings
-from clipbench.models.tokenizers import pad
 from tests.models import stock
 from tests.models.files import (
     encoder_shapes,

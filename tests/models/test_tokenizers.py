@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from transformers import BertTokenizerFast
 
 from clipbench.errors import CheckpointError
-from clipbench.models.tokenizers import HuggingFaceTokenizer, clip_tokenizer, pad
+from clipbench.models.batches import pad
+from clipbench.models.tokenizers import HuggingFaceTokenizer, clip_tokenizer
 
 STOCK = StockTokenizer("ViT-B-32::openai")
 
@@ -77,9 +78,3 @@ def test_a_hugging_face_tokenizer_keeps_its_ends_when_it_cuts(chinese):
 def test_a_folder_without_a_tokenizer_is_an_error(tmp_path):
     with pytest.raises(CheckpointError):
         HuggingFaceTokenizer(tmp_path)
-
-
-def test_padding_reaches_the_longest_and_no_further():
-    ids, mask = pad([[5, 6], [7]], 1)
-    assert ids.tolist() == [[5, 6], [7, 1]]
-    assert mask.tolist() == [[1, 1], [1, 0]]

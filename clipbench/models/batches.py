@@ -1,0 +1,49 @@
+"""Texts' token ids as the arrays of one forward pass: padded, or each shared beginning once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.int64]
+Rows = Sequence[Sequence[int]]
+
+
+def pad(rows: Rows, padding: int) -> tuple[Ids, Ids]:
+    """ids and mask (n, length of the longest row), for a tower that sees a text both ways."""
+    length = max(map(len, rows))
+    ids = np.full((len(rows), length), padding, np.int64)
+    mask = np.zeros((len(rows), length), np.int64)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row
+        mask[i, : len(row)] = 1
+    return ids, mask
+
+
+def prefixes(rows: Rows) -> tuple[Ids, ...]:
+    """The arrays of `blocks.Prefixes`, for a causal tower.
+
+    A text ends at its first token of the highest id, where CLIP reads it: nothing after it counts.
+    """
+    states: dict[tuple[int, int], int] = {}  # (state before, token): state
+    tokens: list[int] = []
+    positions: list[int] = []
+    places: list[int] = []
+    ends = [row.index(max(row)) for row in rows]
+    paths = np.empty((len(rows), max(ends) + 1), np.int64)
+    for i, (row, end) in enumerate(zip(rows, ends, strict=True)):
+        state = -1
+        for position in range(end + 1):
+            step = state, row[position]
+            found = states.get(step)
+            if found is None:
+                found = states[step] = len(tokens)
+                tokens.append(row[position])
+                positions.append(position)
+                places.append(i * paths.shape[1] + position)
+            paths[i, position] = state = found
+        paths[i, end + 1 :] = state
+    flat = (np.array(values, np.int64) for values in (tokens, positions))
+    return (*flat, paths, np.array(places, np.int64), np.array(ends, np.int64))
