@@ -1,10 +1,12 @@
 """The machine's rate of matrix products, and the share of it that the forward pass reaches.
 
-    python -m benchmarks.roofline [--model NAME] [--checkpoint FILE] [--threads N] [--rounds N]
+    python -m benchmarks.roofline [--model NAME] [--threads N] [--rounds N]
 
 The roof is the best rate of one large product of matrices in float32. Products and forward passes
 alternate, so that both see the same machine. Operations of a forward pass are counted by PyTorch
-(two for each multiply and add), attention included.
+(two for each multiply and add), attention included. Then the profile of both towers: which of
+PyTorch's operators take the time on one thread, and how many documents a second a machine at its
+roof could do, which no server on it can exceed.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks import environments, weights
 from benchmarks.weights import ARCHITECTURE
 from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
 
@@ -44,7 +49,7 @@ def tower(encoder: Encoder, model: str, kind: str, batch: int) -> tuple[Callable
         run = lambda: loaded.runtime.encode_images(pixels)  # noqa: E731
     else:
         ids = np.random.default_rng(0).integers(3, 40_000, (batch, 15))
-        ids[:, -1] = 49407  # the end token is where the tower is read
+        ids[:, 0], ids[:, -1] = 49406, 49407  # the end token is where the tower is read
         tokens = loaded.batch(ids.tolist())  # at random: nothing to share
         run = lambda: loaded.runtime.encode_texts(*tokens)  # noqa: E731
     with FlopCounterMode(display=False) as counter:
@@ -62,10 +67,30 @@ def _seconds(run: Callable[[], Any], repeats: int = 3) -> float:
     return min(times)
 
 
+@dataclass
+class Roofline:
+    """GFLOP/s, GFLOP a document and shares of the time."""
+
+    rates: dict[str, float]
+    operations: dict[str, float]
+    shares: dict[str, dict[str, float]]
+
+
+def operators(run: Callable[[], Any]) -> dict[str, float]:
+    """The share of the time of each of PyTorch's operators, the largest first."""
+    run()
+    with profile(activities=[ProfilerActivity.CPU]) as recorded:
+        run()
+    spent = {event.key: event.self_cpu_time_total for event in recorded.key_averages()}
+    total = sum(spent.values())
+    largest = sorted(spent.items(), key=lambda item: -item[1])[:7]
+    return {name.removeprefix("aten::"): value / total for name, value in largest}
+
+
 def roofline(
     model: str, checkpoint: Path | None, threads: int, rounds: int, batch: int = 32
-) -> dict[str, float]:
-    """GFLOP/s of the products and of both towers, medians over the rounds."""
+) -> Roofline:
+    """Medians over the rounds."""
     torch.set_num_threads(threads)
     own = (UserCheckpoint(model, checkpoint, ARCHITECTURE),) if checkpoint else ()
     with tempfile.TemporaryDirectory() as cache:
@@ -79,24 +104,38 @@ def roofline(
             for kind, (run, operations) in towers.items():
                 seconds = _seconds(run)
                 rates.setdefault(f"{kind} tower, float32", []).append(operations / seconds)
+        torch.set_num_threads(1)
+        shares = {kind: operators(run) for kind, (run, _) in towers.items()}
+        torch.set_num_threads(threads)
         encoder.close()
-    return {name: statistics.median(values) / 1e9 for name, values in rates.items()}
+    return Roofline(
+        {name: statistics.median(values) / 1e9 for name, values in rates.items()},
+        {kind: operations / batch / 1e9 for kind, (_, operations) in towers.items()},
+        shares,
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--model", default="ViT-mini-16-64::embedded")
-    parser.add_argument("--checkpoint", type=Path, help=f"weights of {ARCHITECTURE} for the model")
+    parser.add_argument("--model", default="bench", help="bench (ViT-B-32) or an embedded model")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
-    rates = roofline(chosen.model, chosen.checkpoint, chosen.threads, chosen.rounds)
-    roof = rates["product, float32"]
+    own = chosen.model == "bench"
+    checkpoint = weights.checkpoint(environments.FOLDER / "weights") if own else None
+    found = roofline(chosen.model, checkpoint, chosen.threads, chosen.rounds)
+    roof = found.rates["product, float32"]
     print(f"{chosen.model}, {chosen.threads} threads, batches of 32")
-    for name, rate in rates.items():
+    for name, rate in found.rates.items():
         print(f"  {name:<24}{rate:8.1f} GFLOP/s{rate / roof:8.0%} of the roof")
+    for kind, operations in found.operations.items():
+        print(
+            f"  {kind}: {operations:.3f} GFLOP, at most {roof / operations:.1f}/s at the roof; "
+            f"{found.rates[f'{kind} tower, float32'] / operations:.1f}/s by this tower"
+        )
+        print("    " + ", ".join(f"{n} {share:.1%}" for n, share in found.shares[kind].items()))
 
 
 if __name__ == "__main__":

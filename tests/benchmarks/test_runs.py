@@ -80,8 +80,10 @@ def test_weights_for_transformers_have_its_names():
 
 def test_the_roofline_is_measured(monkeypatch):
     monkeypatch.setattr(roofline, "SIZE", 64)
-    rates = roofline.roofline(NANO, None, torch.get_num_threads(), 1, batch=2)
-    assert all(rate > 0 for rate in rates.values())
+    found = roofline.roofline(NANO, None, torch.get_num_threads(), 1, batch=2)
+    assert all(rate > 0 for rate in found.rates.values())
+    assert found.operations["image"] > found.operations["text"] > 0
+    assert all(0 < sum(shares.values()) <= 1 for shares in found.shares.values())
 
 
 @pytest.mark.slow
