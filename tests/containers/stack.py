@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ def engine_runs() -> bool:
 class Stack:
     """One project of the compose file with ports and a name of its own."""
 
-    def __init__(self, name: str, folder: Path, *files: str) -> None:
+    def __init__(
+        self, name: str, folder: Path, *files: str, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.name, self.folder = name, folder
         self.ports = dict(zip(("grpc", "http", "prometheus"), free_ports(3), strict=True))
         self._files = [f"--file={file}" for file in ("docker-compose.yml", *files)]
@@ -49,6 +52,7 @@ class Stack:
             "PROMETHEUS_PORT": str(self.ports["prometheus"]),
             "CLIPBENCH_COMMIT": "tested",
             "CLIPBENCH_THREADS": "2",
+            **(environment or {}),
         }
 
     @property

@@ -45,7 +45,7 @@ def whole_run(first: str = "emoji") -> list[str]:
     """A retrieval and a classification job; `first` is the data set that comes first."""
     names = sorted(["emoji", "fashion_mnist"], key=lambda name: name != first)
     data = [part for name in names for part in ("--data", name)]
-    return ["--models", MODEL, *data, "--sample", "1500"]
+    return ["--models", MODEL, *data]
 
 
 @pytest.fixture(scope="module")
