@@ -29,7 +29,10 @@ def test_peak_memory_remembers_what_was_freed() -> None:
 
 
 def test_another_process_is_measured_by_its_id() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    command = [sys.executable, "-c", "print(flush=True); input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        child.stdout.readline()  # it runs its own program by now
         measured = process_memory(child.pid)
         child.communicate(b"\n")
     assert 1 * MB < measured.resident <= measured.peak < 200 * MB
