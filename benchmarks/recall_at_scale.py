@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from clipbench.freed import return_freed_memory
 from clipbench.metrics import (
     ArrayEmbeddings,
     RecallAt,
@@ -29,7 +30,6 @@ from clipbench.metrics import (
     ranks,
     retrieval_scores,
 )
-from clipbench.models.freed import return_freed_memory
 
 IMAGES, CAPTIONS = 31_783, 5
 DIMENSIONS = (512, 640, 768, 1024)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
 from clipbench.errors import Unsupported
-from clipbench.models.freed import return_freed_memory
+from clipbench.freed import return_freed_memory
 
 
 class Sized(Protocol):

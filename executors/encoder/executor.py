@@ -13,6 +13,7 @@ from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Kind
 from clipbench.contract.parameters import ModelOptions
 from clipbench.encoding.start import absent
+from clipbench.freed import keep_returning_freed_memory
 from clipbench.lifetime import end_with_supervisor
 
 with absent("transformers"):
@@ -30,6 +31,7 @@ class CLIPEncoder(Executor):
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         end_with_supervisor()
+        keep_returning_freed_memory()
         self.settings = config.load(settings)
         self.limits = self.settings.limits()
         self.metrics = Metrics("encoder")

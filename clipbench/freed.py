@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import threading
+import time
+
+_SECONDS = 30.0  # between two times
 
 
 def return_freed_memory() -> None:
@@ -15,3 +19,18 @@ def return_freed_memory() -> None:
     library = ctypes.CDLL(None)
     if hasattr(library, "malloc_trim"):
         library.malloc_trim(0)
+
+
+def keep_returning_freed_memory() -> None:
+    """Every half minute from now on, in a thread.
+
+    Requests of many sizes leave holes in the heap: the gateway grew by 2 MB a minute under 16
+    clients while Python's own objects stayed the same.
+    """
+    threading.Thread(target=_keep_returning, name="return freed memory", daemon=True).start()
+
+
+def _keep_returning() -> None:
+    while True:
+        time.sleep(_SECONDS)
+        return_freed_memory()
