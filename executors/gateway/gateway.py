@@ -17,6 +17,7 @@ from clipbench.freed import keep_returning_freed_memory
 from clipbench.lifetime import end_with_supervisor
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
+from executors.gateway import waiting
 from executors.gateway.doors import GrpcDoor, HttpDoor
 from executors.gateway.guard import Guard
 
@@ -47,6 +48,7 @@ class BenchmarkGateway(CompositeGateway):
 
     async def setup_server(self) -> None:
         """Put the guard before the Flow and the token check before both doors."""
+        waiting.install()
         self.guard.install(self._request_handler.streamer)
         for server in self.servers:
             if isinstance(server, GRPCServer):
