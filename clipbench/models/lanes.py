@@ -22,12 +22,17 @@ Turn = AbstractContextManager[object]
 
 
 class Lanes:
-    """`count` threads. A request that is one part runs on all processors in its own thread."""
+    """`count` threads, and one that a request of a single part runs on, with all processors.
+
+    That one is always the same: PyTorch keeps a team of threads for every thread that it is called
+    from, and teams get in each other's way.
+    """
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._all_threads = torch.get_num_threads()
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="lane")
+        self._whole = ThreadPoolExecutor(1, thread_name_prefix="whole")
 
     def size(self, documents: int, most: int) -> int:
         """How many documents a part holds, so that every lane gets one where there are enough."""
@@ -46,6 +51,10 @@ class Lanes:
         side_by_side: turns may overlap; otherwise one computes at a time and the others decode.
         """
 
+        def with_all(part: Part) -> Result:
+            torch.set_num_threads(self._all_threads)
+            return work(part, lock)
+
         def in_lane(part: Part) -> Result:
             if side_by_side:
                 torch.set_num_threads(1)  # of this thread, not of the process
@@ -54,9 +63,9 @@ class Lanes:
 
         if len(parts) > 1:
             return list(self._pool.map(in_lane, parts))
-        torch.set_num_threads(self._all_threads)
-        return [work(part, lock) for part in parts]
+        return list(self._whole.map(with_all, parts))
 
     def close(self) -> None:
         """Stops the threads."""
         self._pool.shutdown()
+        self._whole.shutdown()
