@@ -10,6 +10,7 @@ process. Memory is the proportional set size (PSS) of all processes of a side, r
 from __future__ import annotations
 
 import argparse
+import socket
 import statistics
 import subprocess
 import sys
@@ -105,6 +106,9 @@ def theirs(data: str, scratch: Path) -> Finished:
 
 def compare(data: str, rounds: int) -> Comparison:
     """Alternate the two commands; prints time and memory."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 51000)) == 0:
+            raise RuntimeError("a server runs on port 51000, which our side would use: stop it")
     found: dict[str, list[Finished]] = {"ours": [], "theirs": []}
     with tempfile.TemporaryDirectory() as scratch:
         for number in range(rounds):
