@@ -17,6 +17,12 @@ def test_scores_do_not_depend_on_the_runtime(connection, model, data):
         evaluate(model, data, server=connection, options=Options(runtime=runtime))
         for runtime in ("torch", "onnx")
     )
-    assert dict(onnx.metrics) == dict(torch.metrics)
+    assert onnx.counts == torch.counts
+    queries = torch.dataset.images + torch.dataset.texts
+    for name, value in torch.metrics.items():
+        # a candidate as near to the right answer as float32 rounds may change places with it
+        by_rank = "rank" in name or "mrr" in name
+        allowed = torch.near_ties / queries if by_rank else 0
+        assert abs(onnx.metrics[name] - value) <= allowed, name
     assert (torch.run.runtime, onnx.run.runtime) == ("torch", "onnx")
     assert onnx.run.runtime_difference < 1e-5
