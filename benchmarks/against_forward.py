@@ -30,7 +30,8 @@ def compare(chosen: argparse.Namespace, folder: Path) -> list[Comparison]:
         clipbench_side(Path(scratch) / "state", given, checkpoint, chosen.model) as flow,
         forward_side(given, checkpoint, chosen.model) as bare,
     ):
-        return compare_sides(flow, bare, ("Flow", "bare forward"), BARS, chosen)
+        labels = ("Flow", "bare forward")
+        return compare_sides(flow, bare, labels, BARS, chosen, model=chosen.model)
 
 
 def main() -> None:

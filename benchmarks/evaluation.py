@@ -20,10 +20,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmarks.environments import ROOT
 from benchmarks.measure import FASTER, Comparison, Sample, report
 from benchmarks.sides.processes import family
+from client.connection import DEFAULT_SERVER
 from clipbench.embedded import DATA, WEIGHTS
 
 MODEL = "ViT-mini-16-64::embedded"
@@ -106,9 +108,10 @@ def theirs(data: str, scratch: Path) -> Finished:
 
 def compare(data: str, rounds: int) -> Comparison:
     """Alternate the two commands; prints time and memory."""
+    default = urlsplit(DEFAULT_SERVER)
     with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", 51000)) == 0:
-            raise RuntimeError("a server runs on port 51000, which our side would use: stop it")
+        if probe.connect_ex((default.hostname, default.port)) == 0:
+            raise RuntimeError(f"our side would use the server at {DEFAULT_SERVER}: stop it")
     found: dict[str, list[Finished]] = {"ours": [], "theirs": []}
     with tempfile.TemporaryDirectory() as scratch:
         for number in range(rounds):

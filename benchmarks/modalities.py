@@ -26,8 +26,9 @@ def compare_sides(
     labels: tuple[str, str],
     bars: Mapping[str, float],
     chosen: argparse.Namespace,
+    **notes: str,
 ) -> list[Comparison]:
-    """One comparison for each modality in `bars`; prints and keeps its figures."""
+    """One comparison for each modality in `bars`; prints its figures, keeps them with the notes."""
     found = []
     for kind, bar in bars.items():
         count = getattr(chosen, f"{kind}s")
@@ -41,6 +42,7 @@ def compare_sides(
             rounds=chosen.rounds,
             bar=bar,
             labels=labels,
+            **notes,
         )
         report([comparison])
         found.append(comparison)

@@ -45,5 +45,7 @@ def prefixes(rows: Rows) -> tuple[Ids, ...]:
                 places.append(i * paths.shape[1] + position)
             paths[i, position] = state = found
         paths[i, end + 1 :] = state
-    flat = (np.array(values, np.int64) for values in (tokens, positions))
-    return (*flat, paths, np.array(places, np.int64), np.array(ends, np.int64))
+    token_ids, at, first, end_at = (
+        np.array(values, np.int64) for values in (tokens, positions, places, ends)
+    )
+    return token_ids, at, paths, first, end_at

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
@@ -38,7 +38,6 @@ print(large >> 20, (resident().rss - before) >> 20)
 class Item:
     bytes: int
     name: str = ""
-    room: list = field(default_factory=list)
 
 
 def test_the_least_recently_used_is_given_up_for_the_next():
