@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import multiprocessing
 import os
 import signal
 import socket
@@ -32,12 +33,15 @@ _CHECK_SECONDS = 0.5
 _EXECUTOR_VARIABLES = {
     "JINA_OPTOUT_TELEMETRY": "1",
     "JINA_HIDE_SURVEY": "1",
-    "JINA_MP_START_METHOD": "spawn",  # fork after torch has run in the parent deadlocks
     "JINA_DEFAULT_HOST": "127.0.0.1",  # Executors listen past the gateway and its token otherwise
     "JINA_LOG_LEVEL": "WARNING",
     "PYTHONWARNINGS": "ignore::UserWarning,ignore::DeprecationWarning",
     "TOKENIZERS_PARALLELISM": "false",
 }
+# Every process is forked from one that has imported what they share and has started nothing; a
+# fork of this process, where gRPC runs, would deadlock.
+_START_METHOD = "forkserver"
+_PRELOAD = ["executors.preload", "client.main"]
 _PORTS = (
     "grpc_port",
     "http_port",
@@ -90,17 +94,20 @@ class Server:
         return f"http://{self.settings.metrics_host}:{self.settings.profiler_metrics_port}/metrics"
 
     def __enter__(self) -> Server:
-        for name, value in (_EXECUTOR_VARIABLES | config.environment(self.settings)).items():
-            os.environ[name] = value
-        os.environ[SUPERVISOR] = str(os.getpid())
+        environment = _EXECUTOR_VARIABLES | config.environment(self.settings)
+        environment[SUPERVISOR] = str(os.getpid())
+        os.environ.update(environment)
         from jina import Flow
 
         started = time.perf_counter()
+        multiprocessing.set_start_method(_START_METHOD, force=True)
+        multiprocessing.set_forkserver_preload(_PRELOAD)
         working, folder = Path.cwd(), self._path.parent
         os.chdir(folder)  # the paths in flow.yml are relative to it
         try:
             self._flow = Flow.load_config(self._path.name)
-            os.environ["CLIPBENCH_METRICS_PEERS"] = _peers(self.settings, self._flow)
+            environment["CLIPBENCH_METRICS_PEERS"] = _peers(self.settings, self._flow)
+            self._flow.env = environment  # the fork server has that of the first Flow
             with redirect_stdout(io.StringIO()):  # Jina's banner, whose addresses mislead
                 self._flow.start()
         finally:

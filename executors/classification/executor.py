@@ -9,11 +9,10 @@ from jina import Executor, requests
 from clipbench import config
 from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Task
-from clipbench.freed import keep_returning_freed_memory
 from clipbench.jobs.classification import ClassificationEvaluator
 from clipbench.jobs.door import Door
 from clipbench.jobs.store import JobStore
-from clipbench.lifetime import end_with_supervisor
+from clipbench.lifetime import begin_process
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
 
@@ -23,8 +22,7 @@ class ClassificationExecutor(Executor):
 
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        end_with_supervisor()
-        keep_returning_freed_memory()
+        begin_process()
         loaded = config.load(settings)
         limits = loaded.limits()
         url = loaded.database_url(Task.CLASSIFICATION)

@@ -12,11 +12,10 @@ from clipbench import config
 from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Kind
 from clipbench.contract.parameters import ModelOptions
-from clipbench.encoding.start import absent
-from clipbench.freed import keep_returning_freed_memory
-from clipbench.lifetime import end_with_supervisor
+from clipbench.encoding.start import light_imports
+from clipbench.lifetime import begin_process
 
-with absent("transformers"):
+with light_imports():
     from clipbench.encoding import jobs, public
     from clipbench.encoding.needs import needs
     from clipbench.encoding.settings import encoder_settings
@@ -30,8 +29,7 @@ class CLIPEncoder(Executor):
 
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        end_with_supervisor()
-        keep_returning_freed_memory()
+        begin_process()
         self.settings = config.load(settings)
         self.limits = self.settings.limits()
         self.metrics = Metrics("encoder")

@@ -13,8 +13,7 @@ from jina.serve.runtimes.servers.http import FastAPIBaseServer
 from clipbench import config
 from clipbench.access.tokens import Tokens
 from clipbench.errors import InvalidRequest
-from clipbench.freed import keep_returning_freed_memory
-from clipbench.lifetime import end_with_supervisor
+from clipbench.lifetime import begin_process
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
 from executors.gateway import waiting
@@ -39,8 +38,7 @@ class BenchmarkGateway(CompositeGateway):
         }
         kwargs |= {"no_crud_endpoints": True, "title": "clipbench"}
         super().__init__(**kwargs)
-        end_with_supervisor()
-        keep_returning_freed_memory()
+        begin_process()
         self.tokens = Tokens.load(loaded.token_file)
         self._refuse_open_door(tls, loaded.insecure)
         self.guard = Guard(loaded, Metrics("gateway"))

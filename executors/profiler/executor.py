@@ -10,8 +10,7 @@ from jina import Executor, requests
 
 from clipbench import config
 from clipbench.contract import endpoints
-from clipbench.freed import keep_returning_freed_memory
-from clipbench.lifetime import end_with_supervisor
+from clipbench.lifetime import begin_process
 from clipbench.profiling import Flow, Peer, parse_peers, start_exporter
 
 PEERS = "CLIPBENCH_METRICS_PEERS"  # encoder=host:port,retrieval=host:port,…
@@ -22,8 +21,7 @@ class Profiler(Executor):
 
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        end_with_supervisor()
-        keep_returning_freed_memory()
+        begin_process()
         loaded = config.load(settings)
         self.flow = Flow(_peers(loaded))
         self.exporter = start_exporter(

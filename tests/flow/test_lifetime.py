@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from clipbench.lifetime import SUPERVISOR
 from tests.flow.flow_server import ROOT
 
@@ -16,10 +18,17 @@ end_with_supervisor()
 print("watching", flush=True)
 sys.stdin.read()
 """
-PARENT = f"""
+FORK_SERVER = f"""
+import subprocess, sys
+subprocess.run([sys.executable, "-c", {CHILD!r}])  # it stays as long as its child
+"""
+
+
+def parent(program):
+    return f"""
 import os, subprocess, sys
 os.environ[{SUPERVISOR!r}] = str(os.getpid())
-child = subprocess.Popen([sys.executable, "-c", {CHILD!r}], stdin=subprocess.PIPE,
+child = subprocess.Popen([sys.executable, "-c", {program!r}], stdin=subprocess.PIPE,
                          stdout=sys.stdout)
 print(child.pid, flush=True)
 sys.stdin.read()
@@ -37,13 +46,15 @@ def start(program, **environment):
     )
 
 
-def test_it_ends_when_the_supervisor_is_killed():
-    parent = start(PARENT)
-    assert parent.stdout
-    assert {parent.stdout.readline().strip().isdigit(), parent.stdout.readline() != ""} == {True}
-    parent.kill()
-    assert parent.stdout.read() == ""  # the child has let go of the pipe: it has ended
-    parent.wait(30)
+@pytest.mark.parametrize("program", [CHILD, FORK_SERVER])
+def test_it_ends_when_the_supervisor_is_killed(program):
+    supervisor = start(parent(program))
+    assert supervisor.stdout
+    lines = {supervisor.stdout.readline().strip().isdigit(), supervisor.stdout.readline() != ""}
+    assert lines == {True}
+    supervisor.kill()
+    assert supervisor.stdout.read() == ""  # the child has let go of the pipe: it has ended
+    supervisor.wait(30)
 
 
 def test_it_stays_where_there_is_no_supervisor_or_another_process_s():

@@ -1,0 +1,18 @@
+"""What the gateway and the small Executors import, for the server's fork server.
+
+They are forked from a process that has imported this: each starts in a fraction of a second and
+shares these pages. PyTorch is not among it: only the encoder needs it.
+"""
+
+import gc
+import sqlite3  # noqa: F401
+
+import docarray.document.pydantic_model  # noqa: F401
+import filelock  # noqa: F401
+
+import executors.classification.executor
+import executors.gateway.gateway
+import executors.profiler.executor
+import executors.retrieval.executor  # noqa: F401
+
+gc.freeze()  # a collection would write to every page and so copy it
