@@ -1,20 +1,22 @@
 """Image and text towers as PyTorch modules, filled from a checkpoint.
 
 The modules are clip-server's own (`clip_server.model.model`), so that a checkpoint's names fit;
-the forward passes are those of `blocks`. They are built without memory and take the checkpoint's
+the forward passes are those of `blocks`. They are built without values and take the checkpoint's
 tensors, so that loading needs the weights once.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from clip_server.model.model import CLIP, convert_weights_to_lp
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from clipbench.errors import CheckpointError
 from clipbench.models.architectures import config_of_architecture
@@ -25,6 +27,7 @@ from clipbench.models.text_towers import build_cnclip_text, build_hf_text, build
 State = Mapping[str, Tensor]
 # Buffers that older versions of the libraries saved and that are computed here.
 _IGNORED = ("input_resolution", "context_length", "vocab_size", "attn_mask", "text.attn_mask")
+_INITIAL = (Tensor.normal_, Tensor.uniform_, init.normal_, init.uniform_, init.kaiming_uniform_)
 
 
 class Towers(nn.Module):
@@ -143,8 +146,29 @@ def _other_text(info: ModelInfo, config: Mapping[str, Any]) -> nn.Module:
 
 def _clip(config: Mapping[str, Any], dtype: torch.dtype) -> Any:
     config = {name: value for name, value in config.items() if name != "custom_text"}
-    with torch.device("meta"):
+    with _WithoutValues():
         return CLIP(**config, dtype=dtype)
+
+
+class _WithoutValues(TorchFunctionMode):
+    """Parameters are left as allocated: a page that nobody writes takes no memory.
+
+    Not on the meta device, which computes in Python what has no kernel there, and imports
+    PyTorch's compiler for it: 116 MB and a second.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Skip the random initialisers, which return the tensor that they are given first."""
+        kwargs = kwargs or {}
+        if func in _INITIAL:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def _fill(module: nn.Module, state: State, name: str, dtype: torch.dtype) -> None:
