@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import json as arrow_json
 from pyarrow import parquet
 
 from clipbench import results
@@ -44,9 +46,21 @@ def write_sidecar(
     buffer = io.BytesIO()
     with parquet.ParquetWriter(buffer, SCHEMA, compression="zstd") as writer:
         for rows in _parts(_rows(records, unreadable)):
-            writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
+            writer.write_table(_table(rows))
     results.write_atomically(folder / name, buffer.getvalue())
     return replace(result, records=name)
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """By way of JSON lines: pyarrow imports pandas to look at a Python object (0.4 s, 45 MB)."""
+    lines = "\n".join(map(json.dumps, rows)).encode()
+    return arrow_json.read_json(
+        io.BytesIO(lines),
+        read_options=arrow_json.ReadOptions(block_size=len(lines) + 1, use_threads=False),
+        parse_options=arrow_json.ParseOptions(
+            explicit_schema=SCHEMA, unexpected_field_behavior="ignore"
+        ),
+    ).select(SCHEMA.names)
 
 
 def _rows(
