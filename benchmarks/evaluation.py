@@ -1,36 +1,108 @@
 """A whole evaluation against LAION's `clip_benchmark eval`: seconds, and peak memory.
 
-    python -m benchmarks.evaluation [--data fashion_mnist|emoji] [--rounds N]
+    python -m benchmarks.evaluation [--cases NAME ...] [--rounds N]
 
 Both are commands that a user types. Ours, `clipbench run`, starts its own Flow for the run and
 ends it. Both read the same shards with the same weights in float32 on one loader in the main
-process. Memory is the proportional set size (PSS) of all processes of a side, read twice a second.
+process. Memory is the proportional set size (PSS) of all processes of a side, read four times a
+second, and printed process by process as it was at the peak. PSS divides a page by the number of
+processes that have it, so that this process must not import PyTorch.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import itertools
+import json
+import os
 import socket
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks.environments import ROOT
+import psutil
+
+from benchmarks.environments import FOLDER, ROOT
 from benchmarks.measure import FASTER, Comparison, Sample, report
 from benchmarks.sides.processes import family
 from client.connection import DEFAULT_SERVER
+from client.inputs import photos
 from clipbench.embedded import DATA, WEIGHTS
+from clipbench.models.architectures import config_of_architecture
 
-MODEL = "ViT-mini-16-64::embedded"
-TASKS = {"fashion_mnist": "zeroshot_classification", "emoji": "zeroshot_retrieval"}
-SAMPLE_SECONDS = 0.5
+SAMPLE_SECONDS = 0.25
+ARCHITECTURE = "ViT-B-32"
+PHOTOS = 256
+CLASSES = ("park", "beach", "station", "kitchen", "street", "market", "forest", "harbour")
+TEMPLATES = ("a photo of a {c}.", "a blurry photo of a {c}.", "a painting of a {c}.")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model on a data set; the peer takes its configuration, weights and shards as files."""
+
+    name: str
+    task: str
+    shards: Path
+    data: str
+    model: str
+    config: Path
+    weights: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def cases(folder: Path) -> dict[str, Case]:
+    """By name: a small model on many small images, and ViT-B-32 on photos and on captions."""
+    fashion, emoji = DATA / "fashion_mnist", DATA / "emoji"
+    mini = ("ViT-mini-16-64::embedded", WEIGHTS / "mini.json", WEIGHTS / "mini.safetensors")
+    made = subprocess.run(
+        (sys.executable, "-m", "benchmarks.weights", folder / "weights"),
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    checkpoint = Path(made.stdout.strip())
+    config = folder / "weights" / "bench.json"
+    config.write_text(json.dumps(dict(config_of_architecture(ARCHITECTURE))))
+    known = {"CLIPBENCH_CHECKPOINTS": f"bench={ARCHITECTURE}={checkpoint}"}
+    large = ("bench", config, checkpoint, known)
+    shards = _photo_shards(folder / "photo-shards")
+    classification, retrieval = "zeroshot_classification", "zeroshot_retrieval"
+    found = (
+        Case("photos", classification, shards, str(shards), *large),
+        Case("emoji", retrieval, emoji, "emoji", *large),
+        Case("fashion_mnist", classification, fashion, "fashion_mnist", *mini),
+    )
+    return {case.name: case for case in found}
+
+
+def _photo_shards(folder: Path) -> Path:
+    """A data set of 500 × 375 JPEG files with classes, in the `wds` layout, made once."""
+    if (folder / "classnames.txt").exists():
+        return folder
+    shard = folder / "test" / "0.tar"
+    shard.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(shard, "w") as archive:
+        for number, photo in enumerate(itertools.islice(photos(), PHOTOS)):
+            label = str(number % len(CLASSES)).encode()
+            for suffix, content in (("jpg", photo), ("cls", label)):
+                member = tarfile.TarInfo(f"{number:05}.{suffix}")
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+    (folder / "test" / "nshards.txt").write_text("1")
+    (folder / "zeroshot_classification_templates.txt").write_text("\n".join(TEMPLATES))
+    (folder / "classnames.txt").write_text("\n".join(CLASSES))
+    return folder
 
 
 @dataclass(frozen=True)
@@ -39,14 +111,19 @@ class Finished:
 
     sample: Sample
     peak_bytes: int
+    peak_of_each: tuple[int, ...]
 
 
-def run(command: Sequence[str | Path]) -> Finished:
+def run(command: Sequence[str | Path], environment: Mapping[str, str]) -> Finished:
     """Run a command to its end. Raises RuntimeError when it fails."""
     with tempfile.TemporaryFile("w+") as log:
         started = time.perf_counter()
         running = subprocess.Popen(
-            [str(part) for part in command], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+            [str(part) for part in command],
+            cwd=ROOT,
+            env=os.environ | environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
         watch = _Watch(running.pid)
         code = running.wait()
@@ -55,15 +132,16 @@ def run(command: Sequence[str | Path]) -> Finished:
         if code:
             log.seek(0)
             raise RuntimeError(log.read()[-3000:])
-    return Finished(Sample(seconds, watch.processor), watch.peak)
+    return Finished(Sample(seconds, watch.processor), sum(watch.peak), watch.peak)
 
 
 class _Watch(threading.Thread):
-    """The largest sum of PSS of a process and all below it, and their processor seconds."""
+    """PSS of a process and all below it when the sum was largest, and their processor seconds."""
 
     def __init__(self, root: int) -> None:
         super().__init__(daemon=True)
-        self.root, self.peak = root, 0
+        self.root = root
+        self.peak: tuple[int, ...] = ()
         self._seen: dict[int, float] = {}
         self._ended = threading.Event()
         self.start()
@@ -76,15 +154,14 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         """Sample until `stop`."""
         while not self._ended.wait(SAMPLE_SECONDS):
-            total = 0
+            now = []
             for process in family([self.root]):
                 try:
-                    total += process.memory_full_info().pss
+                    now.append(_proportional_bytes(process.pid))
                     self._seen[process.pid] = sum(process.cpu_times()[:2])
-                except Exception as error:  # it ended between two lines
-                    if type(error).__name__ not in ("NoSuchProcess", "ZombieProcess"):
-                        raise
-            self.peak = max(self.peak, total)
+                except (psutil.NoSuchProcess, OSError):  # it ended between two lines
+                    continue
+            self.peak = max(self.peak, tuple(now), key=sum)
 
     def stop(self) -> None:
         """Ends the sampling."""
@@ -92,54 +169,64 @@ class _Watch(threading.Thread):
         self.join()
 
 
-def ours(data: str, scratch: Path) -> Finished:
+def _proportional_bytes(pid: int) -> int:
+    """PSS by the kernel's own sum over the mappings."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def ours(case: Case, scratch: Path) -> Finished:
     """`clipbench run` with a Flow of its own."""
     command = (sys.executable, "-W", "ignore", "-c", "from client.main import run; run()")
-    return run((*command, "run", "--models", MODEL, "--data", data, "--out", scratch / "ours"))
+    arguments = ("run", "--models", case.model, "--data", case.data, "--out", scratch / "ours")
+    return run((*command, *arguments), case.environment)
 
 
-def theirs(data: str, scratch: Path) -> Finished:
+def theirs(case: Case, scratch: Path) -> Finished:
     """`clip_benchmark eval` on the same shards."""
     tool = ROOT / "tests" / "parity" / "clip_benchmark_cli.py"
-    files = (WEIGHTS / "mini.json", WEIGHTS / "mini.safetensors", DATA / data)
-    output = scratch / "theirs.json"
-    return run((sys.executable, tool, *files, TASKS[data], output, "test", "64", "1", "5", "10"))
+    files = (case.config, case.weights, case.shards)
+    rest = (scratch / "theirs.json", "test", "64", "1", "5", "10")
+    return run((sys.executable, tool, *files, case.task, *rest), {})
 
 
-def compare(data: str, rounds: int) -> Comparison:
+def compare(case: Case, rounds: int) -> Comparison:
     """Alternate the two commands; prints time and memory."""
     default = urlsplit(DEFAULT_SERVER)
     with socket.socket() as probe:
         if probe.connect_ex((default.hostname, default.port)) == 0:
             raise RuntimeError(f"our side would use the server at {DEFAULT_SERVER}: stop it")
+    before = os.getloadavg()[0]
     found: dict[str, list[Finished]] = {"ours": [], "theirs": []}
     with tempfile.TemporaryDirectory() as scratch:
         for number in range(rounds):
             folder = Path(scratch) / str(number)
             folder.mkdir()
             for side in (ours, theirs)[:: -1 if number % 2 else 1]:
-                found[side.__name__].append(side(data, folder))
+                found[side.__name__].append(side(case, folder))
     peaks = {
         name: statistics.median(finished.peak_bytes for finished in values)
         for name, values in found.items()
     }
     comparison = Comparison(
-        f"evaluation of {data} : clip_benchmark eval",
+        f"evaluation of {case.name} : clip_benchmark eval",
         tuple(finished.sample for finished in found["ours"]),
         tuple(finished.sample for finished in found["theirs"]),
         1,
         FASTER,
         ("clipbench run", "clip_benchmark eval"),
-        notes={f"peak_bytes_{name}": peak for name, peak in peaks.items()},
+        (before, os.getloadavg()[0]),
+        notes={f"peak_bytes_{name}": peak for name, peak in peaks.items()} | {"model": case.model},
     )
     report([comparison])
-    times = (statistics.median(f.sample.seconds for f in found[name]) for name in found)
-    print("  seconds: ours {:.1f}, theirs {:.1f}".format(*times), end="; ")
-    print(
-        "peak memory: ours {ours:.0f} MB, theirs {theirs:.0f} MB".format(
-            **{name: peak / 1e6 for name, peak in peaks.items()}
-        )
-    )
+    for name, values in found.items():
+        seconds = statistics.median(finished.sample.seconds for finished in values)
+        each = max(values, key=lambda finished: finished.peak_bytes).peak_of_each
+        parts = " + ".join(f"{size / 1e6:.0f}" for size in sorted(each, reverse=True))
+        print(f"  {name:<7}{seconds:6.1f} s, peak {peaks[name] / 1e6:.0f} MB (largest {parts})")
+    print(f"  memory: {'less' if peaks['ours'] < peaks['theirs'] else 'NOT less'} than theirs")
     return comparison
 
 
@@ -147,10 +234,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--data", choices=sorted(TASKS), default="fashion_mnist")
+    names = ("photos", "emoji", "fashion_mnist")
+    parser.add_argument("--cases", nargs="+", choices=names, default=names)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
-    compare(chosen.data, chosen.rounds)
+    known = cases(FOLDER)
+    for name in chosen.cases:
+        compare(known[name], chosen.rounds)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """Random weights of a published architecture, in the form that each side reads.
 
-Speed does not depend on what the weights are, and nothing has to be fetched.
+    python -m benchmarks.weights FOLDER
+
+makes those of `checkpoint` and prints their path. Speed does not depend on what the weights are,
+and nothing has to be fetched.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -135,3 +139,7 @@ def _write_tokenizer(target: Path) -> None:
     (target / "special_tokens_map.json").write_text(json.dumps(special))
     settings = special | {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77}
     (target / "tokenizer_config.json").write_text(json.dumps(settings))
+
+
+if __name__ == "__main__":
+    print(checkpoint(Path(sys.argv[1])))
