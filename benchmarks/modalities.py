@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
+from benchmarks import floor
 from benchmarks.measure import Comparison, alternate, report
 from benchmarks.sides.processes import Side
 
@@ -45,5 +46,7 @@ def compare_sides(
             **notes,
         )
         report([comparison])
+        if not comparison.met:
+            print(floor.explain(kind, comparison))
         found.append(comparison)
     return found

@@ -25,7 +25,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import environments, weights
+from benchmarks import environments, floor, weights
 from benchmarks.weights import ARCHITECTURE
 from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
 
@@ -126,6 +126,8 @@ def main() -> None:
     own = chosen.model == "bench"
     checkpoint = weights.checkpoint(environments.FOLDER / "weights") if own else None
     found = roofline(chosen.model, checkpoint, chosen.threads, chosen.rounds)
+    if own:
+        floor.keep(found.rates, found.operations, found.shares)
     roof = found.rates["product, float32"]
     print(f"{chosen.model}, {chosen.threads} threads, batches of 32")
     for name, rate in found.rates.items():

@@ -77,6 +77,7 @@ def options_of(encoder: Encoder, model: str, parameters: Mapping[str, Any]) -> E
         activation=optional_text(parameters, "activation") or stock.activation,
         normalisation=optional_text(parameters, "normalisation") or stock.normalisation,
         cached=False,  # who measures the speed of /encode measures the model
+        sharing=True,
     )
 
 

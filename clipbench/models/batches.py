@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,3 +50,29 @@ def prefixes(rows: Rows) -> tuple[Ids, ...]:
         np.array(values, np.int64) for values in (tokens, positions, places, ends)
     )
     return token_ids, at, paths, first, end_at
+
+
+def parts(weights: Sequence[int], size: int) -> Iterator[range]:
+    """Consecutive positions whose weights reach the size, or all that are left."""
+    start, weight = 0, 0
+    for end, more in enumerate(weights, 1):
+        weight += more
+        if weight >= size or end == len(weights):
+            yield range(start, end)
+            start, weight = end, 0
+
+
+def text_batches(
+    texts: Sequence[list[int]], order: Callable[[list[int]], Any], most: int
+) -> Iterator[list[int]]:
+    """Positions in the tower's order, in batches that padded have no more than 4 × most tokens."""
+    batch: list[int] = []
+    longest = 0
+    for position in sorted(range(len(texts)), key=lambda i: order(texts[i])):
+        longest = max(longest, len(texts[position]))
+        if longest * (len(batch) + 1) > 4 * most and batch:
+            yield batch
+            batch, longest = [], len(texts[position])
+        batch.append(position)
+    if batch:
+        yield batch

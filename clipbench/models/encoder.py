@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +19,10 @@ import torch
 
 from clipbench.contract import Reason
 from clipbench.models import loading
+from clipbench.models.batches import parts, text_batches
 from clipbench.models.embedding_cache import EmbeddingCache
-from clipbench.models.lanes import Lanes, Turn
+from clipbench.models.gathering import Gathering, Sizes
+from clipbench.models.lanes import Lanes
 from clipbench.models.loading import Loaded
 from clipbench.models.options import (
     Encoded,
@@ -57,8 +59,10 @@ __all__ = [
     "UserCheckpoint",
 ]
 
+Document = TypeVar("Document")
 Result = TypeVar("Result")
 Stage = Callable[[str], AbstractContextManager[object]]
+_LEAST_TOKENS, _LEAST_IMAGES = 256, 16  # of a batch of several requests: smaller ones are slower
 
 
 def unmeasured(_stage: str) -> AbstractContextManager[object]:
@@ -89,6 +93,7 @@ class Encoder:
         self._pool: Pool[Loaded] = Pool(settings.memory_limit_bytes)
         on_cpu = self._device.type == "cpu"
         self._lanes = Lanes(torch.get_num_threads() if on_cpu else settings.decoders)
+        self._gathering = Gathering(self._lanes)
         self._texts = EmbeddingCache(settings.text_cache_bytes)
         self._images = EmbeddingCache(settings.image_cache_bytes)
 
@@ -109,29 +114,26 @@ class Encoder:
         keys = [_image_key(loaded, preprocessing, options, image) for image in images]
         rows = Rows(keys, self._images if options.cached else None)
 
-        def encode(positions: Sequence[int], turn: Turn) -> tuple[list[int], Floats | None]:
-            accepted, pixels = [], []
+        def encode(batch: Sequence[ImageData]) -> list[Floats | RefusedImage]:
             with self._stage("decode"):
-                for position in positions:
-                    decoded = preprocessing.decode(images[position])
-                    if isinstance(decoded, RefusedImage):
-                        rows.refuse(position, decoded.reason, decoded.detail)
-                    else:
-                        accepted.append(position)
-                        pixels.append(decoded)
-                if not pixels:
-                    return [], None
-                batch = preprocessing.normalise(pixels)
-            with turn, self._stage("forward"):
-                return accepted, loaded.runtime.encode_images(batch)
+                decoded = [preprocessing.decode(image) for image in batch]
+                pixels = [image for image in decoded if not isinstance(image, RefusedImage)]
+                normalised = preprocessing.normalise(pixels) if pixels else None
+            if normalised is None:
+                return [image for image in decoded if isinstance(image, RefusedImage)]
+            with loaded.turn, self._stage("forward"):
+                embeddings = iter(loaded.runtime.encode_images(normalised))
+            return [x if isinstance(x, RefusedImage) else next(embeddings) for x in decoded]
 
-        size = self.settings.batch_size
-        if loaded.runtime.side_by_side:
-            size = self._lanes.size(len(rows.todo), size)
-        parts = [rows.todo[start : start + size] for start in range(0, len(rows.todo), size)]
-        for accepted, embeddings in self._run(loaded, encode, parts):
-            if embeddings is not None:
-                rows.keep(accepted, embeddings)
+        todo = [images[position] for position in rows.todo]
+        sizes = Sizes.of(_LEAST_IMAGES, self.settings.batch_size, loaded.runtime.side_by_side)
+        key = ("images", _model_key(loaded, options), preprocessing)
+        outcomes = self._run(key, encode, todo, [1] * len(todo), sizes, options)
+        for position, outcome in zip(rows.todo, outcomes, strict=True):
+            if isinstance(outcome, RefusedImage):
+                rows.refuse(position, outcome.reason, outcome.detail)
+            else:
+                rows.keep(position, outcome)
         return rows.encoded(loaded.info.embed_dim)
 
     def encode_texts(self, model: str, options: EncodeOptions, texts: Sequence[str]) -> Encoded:
@@ -155,17 +157,22 @@ class Encoder:
             rows.refuse(position, reason, detail)
         todo = sorted((i for i in rows.todo if i in ids), key=lambda i: loaded.order(ids[i]))
 
-        def encode(positions: Sequence[int], turn: Turn) -> Floats:
-            batch = loaded.batch([ids[i] for i in positions])
-            with turn, self._stage("forward"):
-                return loaded.runtime.encode_texts(*batch)
-
         most = self.settings.batch_tokens
-        if loaded.runtime.side_by_side:
-            most = self._lanes.size(sum(len(ids[i]) for i in todo), most)
-        parts = list(_text_batches(todo, ids, most))
-        for positions, embeddings in zip(parts, self._run(loaded, encode, parts), strict=True):
-            rows.keep(positions, embeddings)
+
+        def encode(texts: Sequence[list[int]]) -> list[Floats]:
+            rows: dict[int, Floats] = {}
+            for positions in text_batches(texts, loaded.order, most):
+                batch = loaded.batch([texts[i] for i in positions])
+                with loaded.turn, self._stage("forward"):
+                    rows.update(zip(positions, loaded.runtime.encode_texts(*batch), strict=True))
+            return [rows[i] for i in range(len(texts))]
+
+        weights = [len(ids[i]) for i in todo]
+        key = ("texts", _model_key(loaded, options))
+        sizes = Sizes.of(_LEAST_TOKENS, most, loaded.runtime.side_by_side)
+        outcomes = self._run(key, encode, [ids[i] for i in todo], weights, sizes, options)
+        for position, embedding in zip(todo, outcomes, strict=True):
+            rows.keep(position, embedding)
         truncated = tuple(usable[i] for i in tokens.truncated)
         return rows.encoded(loaded.info.embed_dim, truncated)
 
@@ -234,28 +241,22 @@ class Encoder:
 
     def _run(
         self,
-        loaded: Loaded,
-        encode: Callable[[Sequence[int], Turn], Result],
-        parts: Sequence[Sequence[int]],
+        key: Hashable,
+        encode: Callable[[Sequence[Document]], Sequence[Result]],
+        documents: Sequence[Document],
+        weights: Sequence[int],
+        sizes: Sizes,
+        options: EncodeOptions,
     ) -> list[Result]:
-        side_by_side = loaded.runtime.side_by_side
-        return self._lanes.run(encode, parts, loaded.lock, side_by_side=side_by_side)
+        """`encode` of all documents, in their order.
 
-
-def _text_batches(
-    positions: Sequence[int], ids: Mapping[int, list[int]], most: int
-) -> Iterator[Sequence[int]]:
-    """The positions in their order, in batches of about `most` tokens.
-
-    A batch ends as well where padded to its longest text it would be four times as many.
-    """
-    start, tokens, longest = 0, 0, 0
-    for end, position in enumerate(positions, 1):
-        tokens += len(ids[position])
-        longest = max(longest, len(ids[position]))
-        if tokens >= most or longest * (end - start) >= 4 * most or end == len(positions):
-            yield positions[start:end]
-            start, tokens, longest = end, 0, 0
+        A single one for which nothing waits gets all processors, others get a lane.
+        """
+        if options.sharing and (len(documents) > 1 or self._lanes.working):
+            return self._gathering.run(key, encode, documents, weights, sizes)
+        lanes = self._lanes.count if sizes.spread else 1
+        each = [[documents[i] for i in part] for part in parts(weights, sizes.part(lanes, weights))]
+        return [result for results in self._lanes.run(encode, each) for result in results]
 
 
 def _image_key(

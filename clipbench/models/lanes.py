@@ -1,4 +1,4 @@
-"""Parts of a request, worked on side by side, each by one thread from decoding to embedding.
+"""Parts of requests, worked on side by side, each by one thread from decoding to embedding.
 
 Two threads that share every product of a small model wait for each other at the end of each, and
 when another process takes one of their processors both stand still: on two busy cores the same
@@ -9,16 +9,15 @@ one decodes another computes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
-Turn = AbstractContextManager[object]
 
 
 class Lanes:
@@ -33,39 +32,45 @@ class Lanes:
         self._all_threads = torch.get_num_threads()
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="lane")
         self._whole = ThreadPoolExecutor(1, thread_name_prefix="whole")
+        self._working = 0
+        self._lock = threading.Lock()
 
-    def size(self, documents: int, most: int) -> int:
-        """How many documents a part holds, so that every lane gets one where there are enough."""
-        return max(1, min(most, -(-documents // self.count)))
+    @property
+    def working(self) -> int:
+        """How many lanes have work at the moment."""
+        return self._working
 
-    def run(
-        self,
-        work: Callable[[Part, Turn], Result],
-        parts: Sequence[Part],
-        lock: threading.Lock,
-        *,
-        side_by_side: bool,
-    ) -> list[Result]:
-        """`work` of every part, in order. It computes only while it is in its turn.
+    def run(self, work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
+        """`work` of every part, in order; a single one is worked on with all processors."""
+        if len(parts) == 1:
+            return [self._whole.submit(self._with_all, work, parts[0]).result()]
+        return [future.result() for future in [self.submit(work, part) for part in parts]]
 
-        side_by_side: turns may overlap; otherwise one computes at a time and the others decode.
-        """
-
-        def with_all(part: Part) -> Result:
-            torch.set_num_threads(self._all_threads)
-            return work(part, lock)
-
-        def in_lane(part: Part) -> Result:
-            if side_by_side:
-                torch.set_num_threads(1)  # of this thread, not of the process
-                return work(part, nullcontext())
-            return work(part, lock)
-
-        if len(parts) > 1:
-            return list(self._pool.map(in_lane, parts))
-        return list(self._whole.map(with_all, parts))
+    def submit(self, work: Callable[[Part], Result], part: Part) -> Future[Result]:
+        """`work` of a part in the next lane that is free."""
+        return self._pool.submit(self._in_lane, work, part)
 
     def close(self) -> None:
         """Stops the threads."""
         self._pool.shutdown()
         self._whole.shutdown()
+
+    def _with_all(self, work: Callable[[Part], Result], part: Part) -> Result:
+        torch.set_num_threads(self._all_threads)
+        with self._at_work(self.count):
+            return work(part)
+
+    def _in_lane(self, work: Callable[[Part], Result], part: Part) -> Result:
+        torch.set_num_threads(1)  # of this thread, not of the process
+        with self._at_work(1):
+            return work(part)
+
+    @contextmanager
+    def _at_work(self, lanes: int) -> Iterator[None]:
+        with self._lock:
+            self._working += lanes
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._working -= lanes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +32,7 @@ _CLIP_VOCABULARY = 49408
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that is ready. `lock` is held during a forward pass: two would slow each other."""
+    """A model that is ready. `turn` is entered for each forward pass."""
 
     info: ModelInfo
     activation: Activation
@@ -42,6 +43,11 @@ class Loaded:
     logit_scale: float
     difference: float | None = None  # of exported graphs from torch's embeddings
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def turn(self) -> AbstractContextManager[object]:
+        """One forward pass at a time, unless they run side by side."""
+        return nullcontext() if self.runtime.side_by_side else self.lock
 
     @property
     def bytes(self) -> int:

@@ -51,6 +51,7 @@ class EncodeOptions:
 
     forced: accept a precision that this machine runs slower than float32.
     cached: embeddings may come from the cache; measurements of speed turn it off.
+    sharing: how a request is parted, and so the last bits, may depend on what else is asked.
     Names may be given as strings. Raises InvalidRequest for one that does not exist.
     """
 
@@ -61,6 +62,7 @@ class EncodeOptions:
     normalisation: Normalisation | str | None = None
     forced: bool = False
     cached: bool = True
+    sharing: bool = False
 
     def __post_init__(self) -> None:
         self._choose("precision", Precision, Precision.FLOAT32)

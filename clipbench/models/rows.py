@@ -37,10 +37,9 @@ class Rows:
         """The document at that position, and those equal to it, have no embedding."""
         self._refused[self._keys[position]] = (reason, detail)
 
-    def keep(self, positions: Sequence[int], embeddings: NDArray[np.float32]) -> None:
-        """Rows (n, d) of the documents at these positions."""
-        keys = [self._keys[position] for position in positions]
-        self._rows.update(zip(keys, embeddings, strict=True))
+    def keep(self, position: int, embedding: NDArray[np.float32]) -> None:
+        """The row (d,) of the document at that position."""
+        self._rows[self._keys[position]] = embedding
 
     def encoded(self, dim: int, truncated: tuple[int, ...] = ()) -> Encoded:
         """What came of the request, in its order."""

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -183,6 +184,41 @@ def test_many_threads_load_a_model_once_and_agree(settings):
     assert len(calls) == 1
     assert all(np.array_equal(result, expected) for result in results)
     encoder.close()
+
+
+def test_requests_that_share_batches_get_what_they_get_alone(encoder):
+    shared = replace(PLAIN, sharing=True)
+    images = [encoded(picture(90, 70, seed)) for seed in range(6)] + [b"not an image"]
+    texts = [*CAPTIONS, "", "a much longer caption of a small picture that nobody has seen before"]
+    alone = encoder.encode_images("one", PLAIN, images), encoder.encode_texts("one", PLAIN, texts)
+
+    def ask(i):
+        if i % 3:
+            start = i % len(texts)
+            return alone[1], start, encoder.encode_texts("one", shared, texts[start:])
+        return alone[0], 0, encoder.encode_images("one", shared, images)
+
+    with ThreadPoolExecutor(12) as clients:
+        answers = list(clients.map(ask, range(60)))
+    for of_all, first, answer in answers:
+        rows = dict(zip(of_all.accepted, of_all.embeddings, strict=True))
+        close(answer.embeddings, np.array([rows[first + at] for at in answer.accepted]))
+        assert [(first + at, *why) for at, *why in answer.refused] == [
+            refusal for refusal in of_all.refused if refusal[0] >= first
+        ]
+
+
+def test_what_others_ask_changes_no_bit_of_a_job(encoder):
+    shared = replace(PLAIN, sharing=True)
+    expected = encoder.encode_texts("one", PLAIN, CAPTIONS).embeddings
+    with ThreadPoolExecutor(4) as clients:
+        others = [
+            clients.submit(encoder.encode_texts, "one", shared, CAPTIONS[: 1 + i % 4])
+            for i in range(40)
+        ]
+        while not all(other.done() for other in others):
+            found = encoder.encode_texts("one", PLAIN, CAPTIONS).embeddings
+            assert found.tobytes() == expected.tobytes()
 
 
 def test_the_least_recently_used_model_is_given_up_first(settings):
