@@ -37,7 +37,7 @@ bench: setup-dev ## speed and memory against peers, each with its bar
 	$(BIN)/python -m benchmarks
 
 test: setup-dev ## the whole suite but for what needs a container engine
-	$(BIN)/python -m pytest -m "not container" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not container" -n 2 --dist loadfile --max-worker-restart 0
 
 test-containers: setup-dev ## what needs a Docker engine
 	$(BIN)/python -m pytest -m container
