@@ -1,8 +1,8 @@
 """Documents of all requests that are in progress, computed together.
 
-Forty people who ask for one text each cost little more than one who asks for forty: a batch reads
-the weights once, and its products are large enough to be fast. What is gathered depends on what
-else is asked, and so do the last bits of an embedding; jobs do not come here.
+Of many people who ask for one text each none has to wait for all before: a batch reads the weights
+once, and its products are large enough to be fast. What is gathered depends on what else is asked,
+and so do the last bits of an embedding; jobs do not come here.
 """
 
 from __future__ import annotations
