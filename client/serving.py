@@ -39,9 +39,9 @@ _EXECUTOR_VARIABLES = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 # Every process is forked from one that has imported what they share and has started nothing; a
-# fork of this process, where gRPC runs, would deadlock.
+# fork of this process, where gRPC runs, would deadlock. executors.preload is last: it freezes.
 _START_METHOD = "forkserver"
-_PRELOAD = ["executors.preload", "client.main"]
+_PRELOAD = ["client.main", "executors.preload"]
 _PORTS = (
     "grpc_port",
     "http_port",
@@ -94,6 +94,7 @@ class Server:
         return f"http://{self.settings.metrics_host}:{self.settings.profiler_metrics_port}/metrics"
 
     def __enter__(self) -> Server:
+        self._environment = dict(os.environ)
         environment = _EXECUTOR_VARIABLES | config.environment(self.settings)
         environment[SUPERVISOR] = str(os.getpid())
         os.environ.update(environment)
@@ -120,6 +121,8 @@ class Server:
         self._stop.set()
         self._watch.join()
         self._flow.close()
+        os.environ.clear()  # the Flow removes what it was told, the caller's own settings too
+        os.environ.update(self._environment)
 
     def process_ids(self) -> dict[str, int]:
         """The process of each Executor by name, and of the gateway."""

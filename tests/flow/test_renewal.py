@@ -20,6 +20,7 @@ from tests.conftest import MODEL
 @mock.patch.dict(os.environ)  # the server sets its Executors' environment
 def test_the_watch_leaves_a_renewed_encoder_alone(tmp_path):
     settings = free_ports(replace(config.load(), state=str(tmp_path / "state"), model=MODEL))
+    environment = dict(os.environ)
     with Server(settings) as server, Connection(server.address) as connection:
         before = server.process_ids()
         server.renew("encoder")
@@ -29,3 +30,4 @@ def test_the_watch_leaves_a_renewed_encoder_alone(tmp_path):
         assert server.restarts == 0
         assert server.process_ids() == after
         assert {name for name in after if after[name] != before[name]} == {"encoder"}
+    assert dict(os.environ) == environment
