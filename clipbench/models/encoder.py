@@ -252,10 +252,11 @@ class Encoder:
 
         A single one for which nothing waits gets all processors, others get a lane.
         """
-        if options.sharing and (len(documents) > 1 or self._lanes.working):
+        alone = len(documents) == 1 and not self._lanes.working
+        if options.sharing and documents and not alone:
             return self._gathering.run(key, encode, documents, weights, sizes)
-        lanes = self._lanes.count if sizes.spread else 1
-        each = [[documents[i] for i in part] for part in parts(weights, sizes.part(lanes, weights))]
+        size = sizes.part(self._lanes.count, weights)
+        each = [[documents[i] for i in part] for part in parts(weights, size)]
         return [result for results in self._lanes.run(encode, each) for result in results]
 
 

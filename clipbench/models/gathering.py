@@ -47,7 +47,7 @@ class Sizes:
 
     def part(self, lanes: int, weights: Sequence[int]) -> int:
         """Of a request for itself: every lane gets a part where there is enough."""
-        return max(1, min(self.most, -(-sum(weights) // lanes)))
+        return max(1, min(self.most, -(-sum(weights) // (lanes if self.spread else 1))))
 
     def share(self, waiting: int, free: int, lanes: int) -> int:
         """Of what waits, for one lane.

@@ -201,8 +201,6 @@ def _computed(name: str, buffer: Tensor) -> Tensor:
     """A buffer that checkpoints do not hold."""
     if name == "position_ids":
         return torch.arange(buffer.shape[-1]).expand(buffer.shape)
-    if name == "attn_mask":  # CLIP's causal mask, which `blocks` does not need
-        return torch.empty(0, dtype=buffer.dtype)
     return torch.zeros(buffer.shape, dtype=buffer.dtype)
 
 
