@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".bench"
+ARCHITECTURE = "ViT-B-32"  # of every comparison with a peer
 LOCKS = Path(__file__).parent / "peers"
 
 

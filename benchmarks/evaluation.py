@@ -13,7 +13,6 @@ it, so that this process must not import PyTorch.
 from __future__ import annotations
 
 import argparse
-import io
 import itertools
 import json
 import os
@@ -21,7 +20,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
@@ -32,16 +30,17 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from benchmarks.environments import FOLDER, ROOT
+from benchmarks.environments import ARCHITECTURE, FOLDER, ROOT
 from benchmarks.measure import FASTER, Comparison, Sample, report
-from benchmarks.sides.processes import family
+from benchmarks.sides.processes import CLIPBENCH, bench_checkpoint, family
 from client.connection import DEFAULT_SERVER
 from client.inputs import photos
+from clipbench.datasets import open_dataset
+from clipbench.datasets.conversion import convert
 from clipbench.embedded import DATA, WEIGHTS
 from clipbench.models.architectures import config_of_architecture
 
 SAMPLE_SECONDS = 0.25
-ARCHITECTURE = "ViT-B-32"
 PHOTOS = 256
 CLASSES = ("park", "beach", "station", "kitchen", "street", "market", "forest", "harbour")
 TEMPLATES = ("a photo of a {c}.", "a blurry photo of a {c}.", "a painting of a {c}.")
@@ -76,8 +75,7 @@ def cases(folder: Path) -> dict[str, Case]:
     checkpoint = Path(made.stdout.strip())
     config = folder / "weights" / "bench.json"
     config.write_text(json.dumps(dict(config_of_architecture(ARCHITECTURE))))
-    known = {"CLIPBENCH_CHECKPOINTS": f"bench={ARCHITECTURE}={checkpoint}"}
-    large = ("bench", config, checkpoint, known)
+    large = ("bench", config, checkpoint, bench_checkpoint(checkpoint))
     shards = _photo_shards(folder / "photo-shards")
     classification, retrieval = "zeroshot_classification", "zeroshot_retrieval"
     found = (
@@ -90,20 +88,14 @@ def cases(folder: Path) -> dict[str, Case]:
 
 def _photo_shards(folder: Path) -> Path:
     """A data set of 500 × 375 JPEG files with classes, in the `wds` layout, made once."""
-    if (folder / "classnames.txt").exists():
+    if (folder / "test").exists():
         return folder
-    shard = folder / "test" / "0.tar"
-    shard.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(shard, "w") as archive:
+    with tempfile.TemporaryDirectory() as scratch:
         for number, photo in enumerate(itertools.islice(photos(), PHOTOS)):
-            label = str(number % len(CLASSES)).encode()
-            for suffix, content in (("jpg", photo), ("cls", label)):
-                member = tarfile.TarInfo(f"{number:05}.{suffix}")
-                member.size = len(content)
-                archive.addfile(member, io.BytesIO(content))
-    (folder / "test" / "nshards.txt").write_text("1")
-    (folder / "zeroshot_classification_templates.txt").write_text("\n".join(TEMPLATES))
-    (folder / "classnames.txt").write_text("\n".join(CLASSES))
+            path = Path(scratch) / "test" / CLASSES[number % len(CLASSES)] / f"{number:05}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(photo)
+        convert(open_dataset(scratch, split="test", templates=TEMPLATES), folder)
     return folder
 
 
@@ -186,9 +178,8 @@ def _kilobytes(path: Path) -> dict[str, int]:
 
 def ours(case: Case, scratch: Path) -> Finished:
     """`clipbench run` with a Flow of its own."""
-    command = (sys.executable, "-W", "ignore", "-c", "from client.main import run; run()")
     arguments = ("run", "--models", case.model, "--data", case.data, "--out", scratch / "ours")
-    return run((*command, *arguments), case.environment)
+    return run((*CLIPBENCH, *arguments), case.environment)
 
 
 def theirs(case: Case, scratch: Path) -> Finished:

@@ -26,7 +26,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import environments, floor, weights
-from benchmarks.weights import ARCHITECTURE
+from benchmarks.environments import ARCHITECTURE
 from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
 
 SIZE = 1024  # of the square matrices: 3 × 4 MB, past the caches of one core

@@ -18,7 +18,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-ARCHITECTURE = "ViT-B-32"
+from benchmarks.environments import ARCHITECTURE
+
 _FILE = "ViT-B-32-random.pt"
 
 

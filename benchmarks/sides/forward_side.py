@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.environments import ARCHITECTURE
 from benchmarks.sides import worker
 from benchmarks.sides.worker import BATCH
-from benchmarks.weights import ARCHITECTURE
 from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
 from clipbench.models.preprocess import Preprocessing
 

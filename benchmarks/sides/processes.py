@@ -16,11 +16,12 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.environments import ROOT
+from benchmarks.environments import ARCHITECTURE, ROOT
 from benchmarks.measure import Sample
 
 READY_SECONDS = 600.0  # a busy machine takes minutes to import PyTorch in five processes
 HERE = Path(__file__).parent
+CLIPBENCH = (sys.executable, "-W", "ignore", "-c", "from client.main import run; run()")
 
 
 class Side:
@@ -112,17 +113,21 @@ def _await(running: subprocess.Popen[str], until: str) -> str:
     raise RuntimeError(f"{running.args!r} was not ready after {READY_SECONDS:.0f} s")
 
 
+def bench_checkpoint(checkpoint: Path) -> dict[str, str]:
+    """The environment in which `bench` names the checkpoint."""
+    return {"CLIPBENCH_CHECKPOINTS": f"bench={ARCHITECTURE}={checkpoint}"}
+
+
 @contextmanager
 def clipbench_server(
     state: Path, checkpoint: Path | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`clipbench serve` and its address; `bench` names the checkpoint."""
-    named = {"CLIPBENCH_CHECKPOINTS": f"bench=ViT-B-32={checkpoint}"} if checkpoint else {}
-    command = (sys.executable, "-W", "ignore", "-c", "from client.main import run; run()")
+    named = bench_checkpoint(checkpoint) if checkpoint else {}
     arguments = ("serve", "--any-port", "--state", state)
     environment = {"CLIPBENCH_OFFLINE": "true", **named}
     log = state.with_suffix(".log")
-    with process((*command, *arguments), "ready on", environment, log) as (running, line):
+    with process((*CLIPBENCH, *arguments), "ready on", environment, log) as (running, line):
         address = next(word for word in line.split() if word.startswith("grpc"))
         yield running, address
 
