@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import threading
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _SECONDS = 30.0  # between two times
 
@@ -19,6 +25,31 @@ def return_freed_memory() -> None:
     library = ctypes.CDLL(None)
     if hasattr(library, "malloc_trim"):
         library.malloc_trim(0)
+
+
+def release_mapped_pages(tensor: Tensor) -> None:
+    """The pages of a tensor of a mapped file that is not needed again leave memory.
+
+    A mapping ends with its last tensor, so that the biases would keep all weights. Nothing is lost:
+    who reads the tensor all the same reads the file. A tensor of memory without a file is left as
+    it is, and so are the pages that it shares with its neighbours.
+    """
+    start, end = tensor.data_ptr(), tensor.data_ptr() + tensor.nbytes
+    first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+    length = end // mmap.PAGESIZE * mmap.PAGESIZE - first
+    if length > 0 and _of_a_file(start, end):
+        library = ctypes.CDLL(None)
+        library.madvise(ctypes.c_void_p(first), ctypes.c_size_t(length), mmap.MADV_DONTNEED)
+
+
+def _of_a_file(start: int, end: int) -> bool:
+    """Whether one mapping of a file, private and never written here, holds these addresses."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        addresses, _permissions, _offset, _device, inode, *_path = line.split(maxsplit=5)
+        low, high = (int(address, 16) for address in addresses.split("-"))
+        if low <= start and end <= high:
+            return inode != "0"
+    return False
 
 
 def keep_returning_freed_memory() -> None:

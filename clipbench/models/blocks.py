@@ -103,6 +103,8 @@ class ToEarlier:
 
 def _projected(attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
     """Queries, keys and values side by side: (…, width) to (…, 3 × width)."""
+    if attention.in_proj_weight is None:  # `products.pack` gave it up
+        return attention.in_proj(x)
     return F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
 
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from clipbench.models import products
 from clipbench.models.batches import Ids
 from clipbench.models.towers import Towers
 
@@ -36,9 +37,14 @@ class Runtime(Protocol):
 
 
 class TorchRuntime:
-    """PyTorch on a CPU or a CUDA device."""
+    """PyTorch on a CPU or a CUDA device.
 
-    def __init__(self, towers: Towers, device: torch.device) -> None:
+    packed: the image tower's products by oneDNN; where None, where that is faster.
+    """
+
+    def __init__(self, towers: Towers, device: torch.device, packed: bool | None = None) -> None:
+        tensors = [*towers.parameters(), *towers.buffers()]
+        self.bytes = sum(tensor.nbytes for tensor in tensors)
         self._towers = towers.to(device)
         self._device = device
         self.side_by_side = device.type == "cpu"
@@ -47,8 +53,8 @@ class TorchRuntime:
             torch.backends.cudnn.allow_tf32 = False  # float32 is float32, in convolutions too
         if towers.images.resnet:
             towers.images.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        tensors = [*towers.parameters(), *towers.buffers()]
-        self.bytes = sum(tensor.nbytes for tensor in tensors)
+        elif products.faster_by_onednn(device, towers.images.dtype) if packed is None else packed:
+            products.pack(towers.images)
 
     @torch.inference_mode()
     def encode_images(self, pixels: Tensor) -> Floats:

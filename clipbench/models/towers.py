@@ -51,10 +51,16 @@ class ImageTower(nn.Module):
         self.visual: Any = visual
         self.resnet = hasattr(visual, "attnpool")
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the pixels and the products."""
+        dtype: torch.dtype = self.visual.conv1.weight.dtype
+        return dtype
+
     def forward(self, pixels: Tensor) -> Tensor:
         """(n, 3, side, side) normalised pixels to (n, embed_dim)."""
         visual = self.visual
-        x = pixels.to(visual.conv1.weight.dtype)
+        x = pixels.to(self.dtype)
         if self.resnet:
             for stage in (visual.stem, visual.layer1, visual.layer2, visual.layer3, visual.layer4):
                 x = stage(x)

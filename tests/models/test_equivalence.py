@@ -44,10 +44,14 @@ def slow(names):
     return [pytest.param(name, marks=marks) for name in names]
 
 
-def assert_equal(ours, theirs):
+# float32's rounding in a very deep network of random weights: 2e-4 with AVX-512
+TOLERANCES = {"RN50x64": 5e-4}
+
+
+def assert_equal(ours, theirs, tolerance=1e-4):
     assert ours.shape == theirs.shape
     assert stock.cosines(ours, theirs).min() >= 0.99999
-    assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max()
+    assert np.abs(ours - theirs).max() <= tolerance * np.abs(theirs).max()
 
 
 def assert_as_stock(name, path, images, texts, tmp_path):
@@ -57,8 +61,9 @@ def assert_as_stock(name, path, images, texts, tmp_path):
     theirs = stock.encode(name, path, images, texts)
     encoder = Encoder(EncoderSettings(cache=tmp_path, offline=True))
     options = EncodeOptions.stock(info)
-    assert_equal(encoder.encode_images(name, options, images).embeddings, theirs[0])
-    assert_equal(encoder.encode_texts(name, options, texts).embeddings, theirs[1])
+    tolerance = TOLERANCES.get(info.architecture, 1e-4)
+    assert_equal(encoder.encode_images(name, options, images).embeddings, theirs[0], tolerance)
+    assert_equal(encoder.encode_texts(name, options, texts).embeddings, theirs[1], tolerance)
     encoder.close()
     del encoder
     gc.collect()
