@@ -118,7 +118,8 @@ class Encoder:
             with self._stage("decode"):
                 decoded = [preprocessing.decode(image) for image in batch]
                 pixels = [image for image in decoded if not isinstance(image, RefusedImage)]
-                normalised = preprocessing.normalise(pixels) if pixels else None
+                device = loaded.runtime.device
+                normalised = preprocessing.normalise(pixels, device) if pixels else None
             if normalised is None:
                 return [image for image in decoded if isinstance(image, RefusedImage)]
             with loaded.turn, self._stage("forward"):

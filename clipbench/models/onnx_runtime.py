@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from clipbench.errors import Unsupported
 from clipbench.models.batches import Ids, pad, prefixes
 from clipbench.models.options import Precision
+from clipbench.models.preprocess import CPU
 from clipbench.models.runtimes import Floats, TorchRuntime
 from clipbench.models.speed import has_vnni
 from clipbench.models.towers import Towers
@@ -48,7 +49,8 @@ class OnnxRuntime:
     the largest number. speedup: how many times as fast as torch in float32 there.
     """
 
-    side_by_side = False  # a session has threads of its own
+    device = CPU  # a session takes its inputs there and copies them itself
+    side_by_side = False  # it has threads of its own
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         self._images = _session(folder / "images.onnx", device)
@@ -87,7 +89,7 @@ def export(towers: Towers, precision: Precision, side: int, vocabulary: int, fol
         if precision is Precision.INT8:
             _quantize(made)
         (made / "export.json").write_text('{"difference": 0, "speedup": 1}')
-        graphs = OnnxRuntime(made, torch.device("cpu"))
+        graphs = OnnxRuntime(made, CPU)
         difference, speedup = _compare(towers, graphs, side, vocabulary)
         if precision is Precision.FLOAT32 and difference > _TOLERANCE:
             raise Unsupported(f"the exported graphs differ from torch's by {difference:.1e}")
@@ -142,7 +144,7 @@ def _compare(
     towers: Towers, graphs: OnnxRuntime, side: int, vocabulary: int
 ) -> tuple[float, float]:
     """The largest relative difference, and the speed relative to torch's."""
-    base = TorchRuntime(towers, torch.device("cpu"), packed=False)  # the towers stay as they are
+    base = TorchRuntime(towers, CPU, packed=False)  # the towers stay as they are
     worst, torch_seconds, graph_seconds = 0.0, 0.0, 0.0
     for n, length in ((1, 5), (4, 33)):
         pixels, texts = _sample(towers, side, vocabulary, n, length)

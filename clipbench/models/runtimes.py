@@ -19,10 +19,12 @@ Floats = NDArray[np.float32]
 class Runtime(Protocol):
     """A model that is ready to run.
 
-    bytes: what its weights occupy. side_by_side: two passes on a thread each are faster than one
-    after the other on both. causal: whether the text tower is, and takes `batches.prefixes`.
+    device: where it takes pixels. bytes: what its weights occupy. side_by_side: two passes on a
+    thread each are faster than one after the other on both. causal: whether the text tower is, and
+    takes `batches.prefixes`.
     """
 
+    device: torch.device
     bytes: int
     side_by_side: bool
     causal: bool
@@ -46,7 +48,7 @@ class TorchRuntime:
         tensors = [*towers.parameters(), *towers.buffers()]
         self.bytes = sum(tensor.nbytes for tensor in tensors)
         self._towers = towers.to(device)
-        self._device = device
+        self.device = device
         self.side_by_side = device.type == "cpu"
         self.causal = towers.causal
         if device.type == "cuda":
@@ -58,11 +60,11 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def encode_images(self, pixels: Tensor) -> Floats:
-        return _array(self._towers.images(pixels.to(self._device, non_blocking=True)))
+        return _array(self._towers.images(pixels.to(self.device)))
 
     @torch.inference_mode()
     def encode_texts(self, *batch: Ids) -> Floats:
-        on_device = (torch.from_numpy(part).to(self._device) for part in batch)
+        on_device = (torch.from_numpy(part).to(self.device) for part in batch)
         return _array(self._towers.texts(*on_device))
 
 
