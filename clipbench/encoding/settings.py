@@ -20,6 +20,7 @@ def encoder_settings(settings: Settings) -> EncoderSettings:
         threads=settings.threads or None,
         batch_size=settings.minibatch,
         memory_limit_bytes=settings.memory_limit_bytes or memory_limit() // 2,
+        embedding_cache_bytes=settings.embedding_cache_bytes,
         max_image_bytes=limits.image_bytes,
         max_image_pixels=limits.image_pixels,
         checkpoints=tuple(

@@ -94,8 +94,7 @@ class Encoder:
         on_cpu = self._device.type == "cpu"
         self._lanes = Lanes(torch.get_num_threads() if on_cpu else settings.decoders)
         self._gathering = Gathering(self._lanes)
-        self._texts = EmbeddingCache(settings.text_cache_bytes)
-        self._images = EmbeddingCache(settings.image_cache_bytes)
+        self._known = EmbeddingCache(settings.embedding_cache_bytes, self._cache)
 
     def names(self) -> tuple[str, ...]:
         """Every name, alias and spelling that it serves."""
@@ -112,7 +111,7 @@ class Encoder:
         loaded = self._load(model, options)
         preprocessing = self._preprocessing(loaded, options)
         keys = [_image_key(loaded, preprocessing, options, image) for image in images]
-        rows = Rows(keys, self._images if options.cached else None)
+        rows = Rows(keys, self._known if options.cached else None)
 
         def encode(batch: Sequence[ImageData]) -> list[Floats | RefusedImage]:
             with self._stage("decode"):
@@ -153,7 +152,7 @@ class Encoder:
             problems[i] if i in problems else _text_key(loaded, options, ids[i])
             for i in range(len(texts))
         ]
-        rows = Rows(keys, self._texts if options.cached else None)
+        rows = Rows(keys, self._known if options.cached else None)
         for position, (reason, detail) in problems.items():
             rows.refuse(position, reason, detail)
         todo = sorted((i for i in rows.todo if i in ids), key=lambda i: loaded.order(ids[i]))
@@ -211,6 +210,7 @@ class Encoder:
     def close(self) -> None:
         """Stops the threads."""
         self._lanes.close()
+        self._known.close()
 
     def _load(self, model: str, options: EncodeOptions) -> Loaded:
         info = self.registry.find(model)

@@ -109,7 +109,7 @@ class EncoderSettings:
     network. offline: never ask the network. device: 'cpu', 'cuda' or 'cuda:1'; None is CUDA where
     there is one. decoders: threads that decode images for a GPU; on a CPU there are as many as
     `threads`. memory_limit_bytes: of weights held at once, None is no limit. Batches are of at
-    most batch_size documents. The two caches of embeddings hold at most so many bytes each.
+    most batch_size documents. embedding_cache_bytes: on disk, of what was encoded before; 0: none.
     """
 
     cache: Path = Path("~/.cache/clipbench/models")
@@ -121,8 +121,7 @@ class EncoderSettings:
     batch_size: int = 32
     batch_tokens: int = 2048
     memory_limit_bytes: int | None = None
-    text_cache_bytes: int = 64 << 20
-    image_cache_bytes: int = 64 << 20
+    embedding_cache_bytes: int = 1 << 30
     max_image_bytes: int = 32 << 20
     max_image_pixels: int = 100_000_000
     checkpoints: tuple[UserCheckpoint, ...] = ()
