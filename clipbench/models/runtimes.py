@@ -53,9 +53,10 @@ class TorchRuntime:
         self.causal = towers.causal
         if device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False  # float32 is float32, in convolutions too
-        if towers.images.resnet:
-            towers.images.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        elif products.faster_by_onednn(device, towers.images.dtype) if packed is None else packed:
+        towers.images.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if packed is None:
+            packed = products.faster_by_onednn(device, towers.images.dtype)
+        if packed and not towers.images.resnet:
             products.pack(towers.images)
 
     @torch.inference_mode()

@@ -65,7 +65,7 @@ class ImageTower(nn.Module):
             for stage in (visual.stem, visual.layer1, visual.layer2, visual.layer3, visual.layer4):
                 x = stage(x)
             return _attention_pool(visual.attnpool, x)
-        x = visual.conv1(x).flatten(2).transpose(1, 2)
+        x = _patches(visual.conv1, x)
         first = visual.class_embedding.to(x.dtype).expand(x.shape[0], 1, -1)
         x = torch.cat([first, x], dim=1) + visual.positional_embedding.to(x.dtype)
         x = visual.ln_pre(x)
@@ -217,6 +217,23 @@ def _below(state: State, prefix: str) -> dict[str, Tensor]:
 def _ignored(name: str) -> bool:
     computed = name.endswith((".position_ids", ".token_type_ids"))
     return name in _IGNORED or computed or ".pooler." in name
+
+
+def _patches(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """Each patch's state: (n, 3, side, side) to (n, patches, width).
+
+    A patch is a row of a matrix product where the weights lie channels last, as the pixels do: the
+    convolution takes longer.
+    """
+    if not conv.weight.is_contiguous(memory_format=torch.channels_last):
+        return conv(x).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
+    size = conv.kernel_size[0]
+    n, channels, side, _ = x.shape
+    along = side // size
+    rows = x.permute(0, 2, 3, 1)[:, : along * size, : along * size]
+    patches = rows.reshape(n, along, size, along, size * channels).transpose(2, 3)
+    weight = conv.weight.permute(0, 2, 3, 1).flatten(1)
+    return F.linear(patches.reshape(n, along * along, -1), weight, conv.bias)
 
 
 def _attention_pool(pool: Any, x: Tensor) -> Tensor:
