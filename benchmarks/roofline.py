@@ -2,20 +2,21 @@
 
     python -m benchmarks.roofline [--model NAME] [--threads N] [--rounds N]
 
-The roof is the best rate of one large product of matrices in float32. Products and forward passes
-alternate, so that both see the same machine. Operations of a forward pass are counted by PyTorch
-(two for each multiply and add), attention included. Then the profile of both towers: which of
-PyTorch's operators take the time on one thread, and how many documents a second a machine at its
-roof could do, which no server on it can exceed.
+The roof is the best rate of one large product of matrices in float32, by MKL or by oneDNN,
+whichever is faster here. Products and forward passes alternate, so that both see the same machine.
+Operations of a forward pass are counted by PyTorch (two for each multiply and add), attention
+included. Then the profile of both towers: which of PyTorch's operators take the time on one thread,
+and how many documents a second a machine at its roof could do, which no server on it can exceed.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,18 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import environments, floor, weights
 from benchmarks.environments import ARCHITECTURE
 from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
+from clipbench.models.products import PackedLinear
 
 SIZE = 1024  # of the square matrices: 3 × 4 MB, past the caches of one core
+ONEDNN = "product, float32, oneDNN"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def gemm(dtype: torch.dtype = torch.float32, size: int = SIZE) -> float:
+def gemm(dtype: torch.dtype = torch.float32, size: int = SIZE, onednn: bool = False) -> float:
     """Operations a second of one square product."""
     left, right = torch.randn(2, size, size).to(dtype)
-    seconds = _seconds(lambda: torch.mm(left, right))
+    product = PackedLinear(right, None) if onednn else right.matmul
+    seconds = _seconds(lambda: product(left))
     return 2 * size**3 / seconds
 
 
@@ -52,9 +56,19 @@ def tower(encoder: Encoder, model: str, kind: str, batch: int) -> tuple[Callable
         ids[:, 0], ids[:, -1] = 49406, 49407  # the end token is where the tower is read
         tokens = loaded.batch(ids.tolist())  # at random: nothing to share
         run = lambda: loaded.runtime.encode_texts(*tokens)  # noqa: E731
-    with FlopCounterMode(display=False) as counter:
+    return run, operations_of(run)
+
+
+def operations_of(run: Callable[[], Any]) -> int:
+    """What PyTorch counts, and oneDNN's products, which it does not know."""
+    known = {torch.ops.mkldnn._linear_pointwise: _of_product}
+    with FlopCounterMode(display=False, custom_mapping=known) as counter:
         run()
-    return run, counter.get_total_flops()
+    return counter.get_total_flops()
+
+
+def _of_product(x: Sequence[int], *_: Any, out_shape: Sequence[int], **__: Any) -> int:
+    return 2 * math.prod(out_shape) * x[-1]
 
 
 def _seconds(run: Callable[[], Any], repeats: int = 3) -> float:
@@ -101,6 +115,7 @@ def roofline(
             for name, dtype in DTYPES.items():
                 size = SIZE if dtype is torch.float32 else SIZE // 4  # emulated where it is slow
                 rates.setdefault(f"product, {name}", []).append(gemm(dtype, size))
+            rates.setdefault(ONEDNN, []).append(gemm(onednn=True))
             for kind, (run, operations) in towers.items():
                 seconds = _seconds(run)
                 rates.setdefault(f"{kind} tower, float32", []).append(operations / seconds)
@@ -128,7 +143,7 @@ def main() -> None:
     found = roofline(chosen.model, checkpoint, chosen.threads, chosen.rounds)
     if own:
         floor.keep(found.rates, found.operations, found.shares)
-    roof = found.rates["product, float32"]
+    roof = floor.roof(found.rates)
     print(f"{chosen.model}, {chosen.threads} threads, batches of 32")
     for name, rate in found.rates.items():
         print(f"  {name:<24}{rate:8.1f} GFLOP/s{rate / roof:8.0%} of the roof")

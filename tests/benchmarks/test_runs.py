@@ -11,6 +11,7 @@ import torch
 from benchmarks import account, against_forward, inputs, measure, roofline, weights
 from benchmarks.measure import Comparison, Sample, alternate
 from clipbench.contract.endpoints import Kind
+from clipbench.models.products import PackedLinear
 
 NANO = "ViT-nano-16-64::embedded"
 
@@ -84,6 +85,12 @@ def test_the_roofline_is_measured(monkeypatch):
     assert all(rate > 0 for rate in found.rates.values())
     assert found.operations["image"] > found.operations["text"] > 0
     assert all(0 < sum(shares.values()) <= 1 for shares in found.shares.values())
+
+
+def test_products_of_onednn_count_as_many_operations():
+    x, weight = torch.randn(2, 5, 8), torch.randn(16, 8)
+    expected = roofline.operations_of(lambda: torch.nn.functional.linear(x, weight))
+    assert roofline.operations_of(lambda: PackedLinear(weight, None)(x)) == expected == 2 * 80 * 16
 
 
 @pytest.mark.slow
