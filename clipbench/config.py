@@ -38,6 +38,7 @@ class Settings:
     memory_limit_bytes: int = 0  # of loaded models; 0: half of the memory there is
     embedding_cache_bytes: int = 1 << 30  # on disk, of what was encoded before; 0: none
     threads: int = 0  # of the forward pass; 0: as many as processors
+    decoders: int = 0  # threads that only decode images; 0: one a processor, for a GPU
     minibatch: int = 32
     offline: bool = False  # never fetch weights
     token_file: str = ""  # one `role:token` a line; empty and no CLIPBENCH_TOKEN: no token asked

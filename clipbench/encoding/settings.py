@@ -18,6 +18,7 @@ def encoder_settings(settings: Settings) -> EncoderSettings:
         offline=settings.offline,
         device=settings.device or None,
         threads=settings.threads or None,
+        decoders=settings.decoders or None,
         batch_size=settings.minibatch,
         memory_limit_bytes=settings.memory_limit_bytes or memory_limit() // 2,
         embedding_cache_bytes=settings.embedding_cache_bytes,

@@ -6,15 +6,15 @@ encoded = encoder.encode_texts("ViT-mini-16-64::embedded", EncodeOptions(), ["a 
 
 from __future__ import annotations
 
-import hashlib
+import os
 import platform
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 import torch
 
 from clipbench.contract import Reason
@@ -22,6 +22,7 @@ from clipbench.models import loading
 from clipbench.models.batches import parts, text_batches
 from clipbench.models.embedding_cache import EmbeddingCache
 from clipbench.models.gathering import Gathering, Sizes
+from clipbench.models.keys import image_key, model_key, text_key
 from clipbench.models.lanes import Lanes
 from clipbench.models.loading import Loaded
 from clipbench.models.options import (
@@ -62,6 +63,7 @@ __all__ = [
 Document = TypeVar("Document")
 Result = TypeVar("Result")
 Stage = Callable[[str], AbstractContextManager[object]]
+_GPU_LANES = 3  # one computes, two get ready
 _LEAST_TOKENS, _LEAST_IMAGES = 256, 16  # of a batch of several requests: smaller ones are slower
 
 
@@ -92,7 +94,9 @@ class Encoder:
         self._cache = settings.cache.expanduser()
         self._pool: Pool[Loaded] = Pool(settings.memory_limit_bytes)
         on_cpu = self._device.type == "cpu"
-        self._lanes = Lanes(torch.get_num_threads() if on_cpu else settings.decoders)
+        self._lanes = Lanes(torch.get_num_threads() if on_cpu else _GPU_LANES, whole=on_cpu)
+        decoders = settings.decoders or (0 if on_cpu else len(os.sched_getaffinity(0)))
+        self._decoders = ThreadPoolExecutor(decoders, "decoder") if decoders else None
         self._gathering = Gathering(self._lanes)
         self._known = EmbeddingCache(settings.embedding_cache_bytes, self._cache)
 
@@ -110,12 +114,13 @@ class Encoder:
         """
         loaded = self._load(model, options)
         preprocessing = self._preprocessing(loaded, options)
-        keys = [_image_key(loaded, preprocessing, options, image) for image in images]
+        keys = [image_key(loaded, preprocessing, options, image) for image in images]
         rows = Rows(keys, self._known if options.cached else None)
 
         def encode(batch: Sequence[ImageData]) -> list[Floats | RefusedImage]:
             with self._stage("decode"):
-                decoded = [preprocessing.decode(image) for image in batch]
+                side_by_side = self._decoders.map if self._decoders else map
+                decoded = list(side_by_side(preprocessing.decode, batch))
                 pixels = [image for image in decoded if not isinstance(image, RefusedImage)]
                 device = loaded.runtime.device
                 normalised = preprocessing.normalise(pixels, device) if pixels else None
@@ -127,7 +132,7 @@ class Encoder:
 
         todo = [images[position] for position in rows.todo]
         sizes = Sizes.of(_LEAST_IMAGES, self.settings.batch_size, loaded.runtime.side_by_side)
-        key = ("images", _model_key(loaded, options), preprocessing)
+        key = ("images", model_key(loaded, options), preprocessing)
         outcomes = self._run(key, encode, todo, [1] * len(todo), sizes, options)
         for position, outcome in zip(rows.todo, outcomes, strict=True):
             if isinstance(outcome, RefusedImage):
@@ -149,7 +154,7 @@ class Encoder:
             tokens = loaded.tokenizer([texts[i] for i in usable], loaded.info.context_length)
         ids = dict(zip(usable, tokens.ids, strict=True))
         keys = [
-            problems[i] if i in problems else _text_key(loaded, options, ids[i])
+            problems[i] if i in problems else text_key(loaded, options, ids[i])
             for i in range(len(texts))
         ]
         rows = Rows(keys, self._known if options.cached else None)
@@ -168,7 +173,7 @@ class Encoder:
             return [rows[i] for i in range(len(texts))]
 
         weights = [len(ids[i]) for i in todo]
-        key = ("texts", _model_key(loaded, options))
+        key = ("texts", model_key(loaded, options))
         sizes = Sizes.of(_LEAST_TOKENS, most, loaded.runtime.side_by_side)
         outcomes = self._run(key, encode, [ids[i] for i in todo], weights, sizes, options)
         for position, embedding in zip(todo, outcomes, strict=True):
@@ -210,6 +215,8 @@ class Encoder:
     def close(self) -> None:
         """Stops the threads."""
         self._lanes.close()
+        if self._decoders:
+            self._decoders.shutdown()
         self._known.close()
 
     def _load(self, model: str, options: EncodeOptions) -> Loaded:
@@ -259,26 +266,6 @@ class Encoder:
         size = sizes.part(self._lanes.count, weights)
         each = [[documents[i] for i in part] for part in parts(weights, size)]
         return [result for results in self._lanes.run(encode, each) for result in results]
-
-
-def _image_key(
-    loaded: Loaded, preprocessing: Preprocessing, options: EncodeOptions, image: ImageData
-) -> Hashable:
-    if not options.cached:
-        return None
-    data = image if isinstance(image, bytes) else np.ascontiguousarray(image).data
-    shape = () if isinstance(image, bytes) else (image.shape, image.dtype.str)
-    content = hashlib.sha256(data).digest()
-    pixels = (preprocessing.interpolation, preprocessing.mean, preprocessing.std)
-    return (_model_key(loaded, options), pixels, shape, content)
-
-
-def _text_key(loaded: Loaded, options: EncodeOptions, ids: Sequence[int]) -> Hashable:
-    return (_model_key(loaded, options), np.array(ids, np.int32).tobytes())
-
-
-def _model_key(loaded: Loaded, options: EncodeOptions) -> Hashable:
-    return (loaded.sha256, loaded.activation, options.precision, options.runtime)
 
 
 def _text_problem(text: str) -> tuple[Reason, str] | None:

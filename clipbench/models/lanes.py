@@ -24,11 +24,13 @@ class Lanes:
     """`count` threads, and one that a request of a single part runs on, with all processors.
 
     That one is always the same: PyTorch keeps a team of threads for every thread that it is called
-    from, and teams get in each other's way.
+    from, and teams get in each other's way. Where the work is done elsewhere, on a GPU, there is
+    nothing to gather for it (`whole` is False), and a single part gets a lane as others do.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, whole: bool = True) -> None:
         self.count = count
+        self._one_with_all = whole
         self._all_threads = torch.get_num_threads()
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="lane")
         self._whole = ThreadPoolExecutor(1, thread_name_prefix="whole")
@@ -42,7 +44,7 @@ class Lanes:
 
     def run(self, work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
         """`work` of every part, in order; a single one is worked on with all processors."""
-        if len(parts) == 1:
+        if len(parts) == 1 and self._one_with_all:
             return [self._whole.submit(self._with_all, work, parts[0]).result()]
         return [future.result() for future in [self.submit(work, part) for part in parts]]
 

@@ -107,9 +107,10 @@ class EncoderSettings:
 
     cache: the folder of weights. folders: further folders to look for weights in, before any
     network. offline: never ask the network. device: 'cpu', 'cuda' or 'cuda:1'; None is CUDA where
-    there is one. decoders: threads that decode images for a GPU; on a CPU there are as many as
-    `threads`. memory_limit_bytes: of weights held at once, None is no limit. Batches are of at
-    most batch_size documents. embedding_cache_bytes: on disk, of what was encoded before; 0: none.
+    there is one. decoders: threads that decode images beside the lanes; None is as many as
+    processors for a GPU and none on a CPU, where each lane decodes for itself.
+    memory_limit_bytes: of weights held at once, None is no limit. Batches are of at most
+    batch_size documents. embedding_cache_bytes: on disk, of what was encoded before; 0: none.
     """
 
     cache: Path = Path("~/.cache/clipbench/models")
@@ -117,7 +118,7 @@ class EncoderSettings:
     offline: bool = False
     device: str | None = None
     threads: int | None = None
-    decoders: int = 2
+    decoders: int | None = None
     batch_size: int = 32
     batch_tokens: int = 2048
     memory_limit_bytes: int | None = None

@@ -126,6 +126,15 @@ def test_the_cache_gives_the_same_rows(settings):
     encoder.close()
 
 
+def test_threads_that_decode_change_nothing(settings):
+    beside = Encoder(replace(settings, decoders=3))
+    expected = Encoder(settings).encode_images("one", PLAIN, [*PICTURES, b"bad"])
+    found = beside.encode_images("one", PLAIN, [*PICTURES, b"bad"])
+    assert np.array_equal(found.embeddings, expected.embeddings)
+    assert found.refused == expected.refused
+    beside.close()
+
+
 def test_a_request_has_the_same_bits_whatever_came_before(settings):
     """A row's last bits depend on its batch, so no row of another request is used."""
     forgetful, mindful = Encoder(settings), Encoder(settings)
