@@ -16,7 +16,9 @@ from benchmarks import environments, inputs, weights
 from benchmarks.modalities import arguments, compare_sides
 from benchmarks.sides.processes import clipbench_side, stock_side
 
-BARS = {"text": 6.0, "image": 1.3}
+# Images: the forward pass is nearly all of it, on both sides. A server that did nothing but the
+# machine's matrix products, at their full rate, would reach 1.33 here; so 1.25 and not more.
+BARS = {"text": 6.0, "image": 1.25}
 
 
 def main() -> None:
