@@ -13,22 +13,20 @@ import argparse
 import itertools
 import statistics
 import tempfile
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from docarray import Document
 
-from benchmarks.measure import Sample
-from benchmarks.sides.processes import clipbench_server, family
-from client.batches import BATCH_DOCUMENTS, Batch
+from benchmarks.figures import Figure, table
+from benchmarks.jobs import run_job
+from benchmarks.measure import Sample, keep
+from benchmarks.sides.processes import clipbench_server
 from client.connection import Connection
 from client.inputs import captions
-from client.streaming import stream
 from clipbench.contract import documents as contract
-from clipbench.contract.endpoints import RETRIEVAL_TEXTS, Task, job_endpoint
-from clipbench.contract.parameters import JobSpec, ModelOptions
+from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import Image, open_dataset
 
 MODEL = "ViT-mini-16-64::embedded"
@@ -46,29 +44,6 @@ def documents(kind: str, count: int, seed: int) -> list[Document]:
     return [contract.image_document(str(n), n, x.data, None) for n, x in enumerate(chosen)]
 
 
-def run_job(connection: Connection, model: str, kind: str, given: Sequence[Document]) -> float:
-    """Seconds from the first document sent to the last outcome."""
-    import time
-
-    options = ModelOptions(model)
-    spec = JobSpec(f"bench-{uuid.uuid4().hex}", Task.RETRIEVAL, options, "benchmark", "test")
-    connection.request(job_endpoint(spec.task, "open"), (), spec.parameters())
-    endpoint = RETRIEVAL_TEXTS if kind == "text" else job_endpoint(spec.task, "images")
-    parameters = {"job": spec.job, **options.parameters()}
-    started = time.perf_counter()
-    outcomes = stream(connection, _batches(endpoint, given), parameters)
-    counted = sum(outcome.counted for _, outcome in outcomes)
-    seconds = time.perf_counter() - started
-    if counted != len(given):
-        raise RuntimeError(f"{counted} of {len(given)} documents were counted")
-    return seconds
-
-
-def _batches(endpoint: str, given: Sequence[Document]) -> Iterator[Batch]:
-    for start in range(0, len(given), BATCH_DOCUMENTS):
-        yield Batch(endpoint, list(given[start : start + BATCH_DOCUMENTS]))
-
-
 def measure(model: str, counts: dict[str, int], rounds: int) -> dict[str, list[Sample]]:
     """The rounds of each kind, after one that is not counted."""
     found: dict[str, list[Sample]] = {kind: [] for kind in counts}
@@ -80,19 +55,16 @@ def measure(model: str, counts: dict[str, int], rounds: int) -> dict[str, list[S
         for number in range(rounds + 1):
             for kind, count in counts.items():
                 given = documents(kind, count, number)
-                before = _processor(server)
-                seconds = run_job(connection, model, kind, given)
+                sample = run_job(connection, server.pid, ModelOptions(model), kind, given)
                 if number:
-                    found[kind].append(Sample(seconds, _processor(server) - before))
+                    found[kind].append(sample)
     return found
 
 
-def _processor(server: Any) -> float:
-    times = (process.cpu_times() for process in family([server.pid]))
-    import psutil
-
-    own = psutil.Process().cpu_times()
-    return sum(t.user + t.system for t in times) + own.user + own.system
+def figure(model: str, kind: str, count: int, samples: Sequence[Sample]) -> Figure:
+    """Documents a second of each round against the bar."""
+    rates = tuple(count / sample.seconds for sample in samples)
+    return Figure(f"{kind}s of whole jobs, {model}", "/s", BARS[kind], rates)
 
 
 def main() -> None:
@@ -105,15 +77,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
     counts = {"image": chosen.images, "text": chosen.texts}
-    for kind, samples in measure(chosen.model, counts, chosen.rounds).items():
-        count = counts[kind]
-        rates = sorted(count / sample.seconds for sample in samples)
-        rate, bar = statistics.median(rates), BARS[kind]
-        processor = statistics.median(sample.processor / count for sample in samples)
+    found = measure(chosen.model, counts, chosen.rounds)
+    rows = {kind: figure(chosen.model, kind, counts[kind], found[kind]) for kind in counts}
+    print(table(list(rows.values())))
+    for kind, row in rows.items():
+        samples = found[kind]
+        keep(row, count=counts[kind], ours=[asdict(sample) for sample in samples])
+        processor = statistics.median(sample.processor / counts[kind] for sample in samples)
         print(
-            f"{chosen.model}: {rate:.0f} {kind}s/s ({rates[0]:.0f} to {rates[-1]:.0f}), "
-            f"bar {bar:.0f}: {'met' if rate >= bar else 'not met'}; {1e6 * processor:.0f} "
-            f"processor-microseconds a document, which is {2 / processor:.0f}/s on two processors"
+            f"  {1e6 * processor:.0f} processor-microseconds a document ({kind}), "
+            f"which is {2 / processor:.0f}/s on two processors"
         )
 
 

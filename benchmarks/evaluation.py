@@ -17,22 +17,20 @@ import itertools
 import json
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psutil
-
 from benchmarks.environments import ARCHITECTURE, FOLDER, ROOT
-from benchmarks.measure import FASTER, Comparison, Sample, report
-from benchmarks.sides.processes import CLIPBENCH, bench_checkpoint, family
+from benchmarks.figures import Figure, table
+from benchmarks.measure import FASTER, Comparison, Sample, keep
+from benchmarks.memory import Watch, proportional_peak
+from benchmarks.sides.processes import CLIPBENCH, bench_checkpoint
 from client.connection import DEFAULT_SERVER
 from client.inputs import photos
 from clipbench.datasets import open_dataset
@@ -40,7 +38,7 @@ from clipbench.datasets.conversion import convert
 from clipbench.embedded import DATA, WEIGHTS
 from clipbench.models.architectures import config_of_architecture
 
-SAMPLE_SECONDS = 0.25
+LESS_MEMORY = 1.0  # theirs through ours
 PHOTOS = 256
 CLASSES = ("park", "beach", "station", "kitchen", "street", "market", "forest", "harbour")
 TEMPLATES = ("a photo of a {c}.", "a blurry photo of a {c}.", "a painting of a {c}.")
@@ -119,61 +117,13 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str]) -> Finish
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-        watch = _Watch(running.pid)
-        code = running.wait()
-        seconds = time.perf_counter() - started
-        watch.stop()
+        with Watch([running.pid], proportional_peak) as watch:
+            code = running.wait()
+            seconds = time.perf_counter() - started
         if code:
             log.seek(0)
             raise RuntimeError(log.read()[-3000:])
     return Finished(Sample(seconds, watch.processor), sum(watch.peak), watch.peak)
-
-
-class _Watch(threading.Thread):
-    """Memory of a process and all below it when the sum was largest, and processor seconds."""
-
-    def __init__(self, root: int) -> None:
-        super().__init__(daemon=True)
-        self.root = root
-        self.peak: tuple[int, ...] = ()
-        self._seen: dict[int, float] = {}
-        self._ended = threading.Event()
-        self.start()
-
-    @property
-    def processor(self) -> float:
-        """Processor seconds of every process that was seen, up to when it was last seen."""
-        return sum(self._seen.values())
-
-    def run(self) -> None:
-        """Sample until `stop`."""
-        while not self._ended.wait(SAMPLE_SECONDS):
-            now = []
-            for process in family([self.root]):
-                try:
-                    now.append(_peak_bytes(process.pid))
-                    self._seen[process.pid] = sum(process.cpu_times()[:2])
-                except (psutil.NoSuchProcess, OSError, KeyError):  # it ended between two lines
-                    continue
-            self.peak = max(self.peak, tuple(now), key=sum)
-
-    def stop(self) -> None:
-        """Ends the sampling."""
-        self._ended.set()
-        self.join()
-
-
-def _peak_bytes(pid: int) -> int:
-    """PSS of a process, and how far its resident size is below the largest that it had."""
-    rollup, status = (
-        _kilobytes(Path(f"/proc/{pid}/{name}")) for name in ("smaps_rollup", "status")
-    )
-    return (rollup["Pss"] + status["VmHWM"] - status["VmRSS"]) * 1024
-
-
-def _kilobytes(path: Path) -> dict[str, int]:
-    lines = (line.split() for line in path.read_text().splitlines())
-    return {words[0].rstrip(":"): int(words[1]) for words in lines if words[-1] == "kB"}
 
 
 def ours(case: Case, scratch: Path) -> Finished:
@@ -204,10 +154,6 @@ def compare(case: Case, rounds: int) -> Comparison:
             folder.mkdir()
             for side in (ours, theirs)[:: -1 if number % 2 else 1]:
                 found[side.__name__].append(side(case, folder))
-    peaks = {
-        name: statistics.median(finished.peak_bytes for finished in values)
-        for name, values in found.items()
-    }
     comparison = Comparison(
         f"evaluation of {case.name} : clip_benchmark eval",
         tuple(finished.sample for finished in found["ours"]),
@@ -216,15 +162,20 @@ def compare(case: Case, rounds: int) -> Comparison:
         FASTER,
         ("clipbench run", "clip_benchmark eval"),
         (before, os.getloadavg()[0]),
-        notes={f"peak_bytes_{name}": peak for name, peak in peaks.items()} | {"model": case.model},
+        "s",
+        notes={"model": case.model},
     )
-    report([comparison])
+    megabytes = (
+        tuple(finished.peak_bytes / 1e6 for finished in found[side]) for side in ("ours", "theirs")
+    )
+    memory = Figure(f"peak memory of {comparison.name}", "MB", LESS_MEMORY, *megabytes)
+    print(table([comparison.figure, memory]))
+    comparison.write()
+    keep(memory, model=case.model)
     for name, values in found.items():
-        seconds = statistics.median(finished.sample.seconds for finished in values)
         each = max(values, key=lambda finished: finished.peak_bytes).peak_of_each
         parts = " + ".join(f"{size / 1e6:.0f}" for size in sorted(each, reverse=True))
-        print(f"  {name:<7}{seconds:6.1f} s, peak {peaks[name] / 1e6:.0f} MB (largest {parts})")
-    print(f"  memory: {'less' if peaks['ours'] < peaks['theirs'] else 'NOT less'} than theirs")
+        print(f"  {name}: peak memory of each process, the largest round: {parts} MB")
     return comparison
 
 

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import Figure, Outcome, table
+
 RESULTS = Path(__file__).parent / "results"
 TICK = 0.01  # seconds, the resolution of processor times
 FASTER = 1.1  # a smaller ratio is not called faster
@@ -29,68 +31,68 @@ class Sample:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Documents a second of two sides, round by round.
+    """Documents a second of two sides, round by round; seconds of a round when `unit` is `s`.
 
-    bar: the ratio that is asked for. load: the machine's load average before and after; on two
-    processors anything above what the comparison itself needs disturbs it.
+    bar: the ratio that is asked for, and `reason` why it does not apply on this machine. load: the
+    machine's load average before and after; on two processors anything above what the comparison
+    itself needs disturbs it.
     """
 
     name: str
     ours: tuple[Sample, ...]
     theirs: tuple[Sample, ...]
     count: int
-    bar: float
+    bar: float | None
     labels: tuple[str, str] = ("ours", "theirs")
     load: tuple[float, float] = (0.0, 0.0)
+    unit: str = "/s"
+    reason: str = ""
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def ratios(self) -> list[float]:
-        """Their wall time through ours, a round."""
-        return [b.seconds / a.seconds for a, b in zip(self.ours, self.theirs, strict=True)]
+    def figure(self) -> Figure:
+        """The row of the table."""
+        processor = statistics.median(self.processor_ratios)
+        ours, theirs = self._values(self.ours), self._values(self.theirs)
+        return Figure(self.name, self.unit, self.bar, ours, theirs, processor, self.reason)
 
     @property
     def processor_ratios(self) -> list[float]:
-        """The same of processor time, which other programs on the machine disturb less."""
+        """Their processor time through ours, which other programs disturb less than wall time."""
         pairs = zip(self.ours, self.theirs, strict=True)
         return [b.processor / max(a.processor, TICK) for a, b in pairs]
 
     @property
     def ratio(self) -> float:
         """The median of the rounds' ratios."""
-        return statistics.median(self.ratios)
+        return self.figure.ratio
 
     @property
     def met(self) -> bool:
-        """Whether the median reaches the bar, and no round speaks against being faster."""
-        return self.ratio >= self.bar and (self.bar <= 1 or min(self.ratios) > 1)
+        """Whether the bar is reached."""
+        return self.figure.outcome is Outcome.MET
 
     def rate(self, samples: Sequence[Sample]) -> float:
         """The median of documents a second."""
         return statistics.median(self.count / sample.seconds for sample in samples)
 
-    def row(self) -> str:
-        """One line of the table."""
-        low, high = min(self.ratios), max(self.ratios)
-        processor = statistics.median(self.processor_ratios)
-        return (
-            f"{self.name:<44}{self.rate(self.ours):>10.1f}{self.rate(self.theirs):>10.1f}"
-            f"{self.ratio:>8.2f} ({low:.2f} to {high:.2f}){processor:>9.2f}"
-            f"{self.bar:>7.2f}  {'met' if self.met else 'not met'}"
-        )
-
     def write(self) -> Path:
         """Keep the figures beside this module."""
-        RESULTS.mkdir(exist_ok=True)
-        slug = "".join(c if c.isalnum() else "-" for c in self.name.lower())
-        path = RESULTS / f"{slug}.json"
-        derived = {"ratio": self.ratio, "ratios": self.ratios, "met": self.met}
-        derived["processor_ratio"] = statistics.median(self.processor_ratios)
-        path.write_text(json.dumps(asdict(self) | derived, indent=1) + "\n")
-        return path
+        return keep(self.figure, **asdict(self))
+
+    def _values(self, samples: Sequence[Sample]) -> tuple[float, ...]:
+        if self.unit == "s":
+            return tuple(sample.seconds for sample in samples)
+        return tuple(self.count / sample.seconds for sample in samples)
 
 
-HEAD = f"{'comparison':<44}{'ours/s':>10}{'theirs/s':>10}{'ratio (spread)':>25}{'cpu':>9}{'bar':>7}"
+def keep(figure: Figure, **details: Any) -> Path:
+    """Write a figure and what it was made of to a file of its name."""
+    RESULTS.mkdir(exist_ok=True)
+    slug = "".join(c if c.isalnum() else "-" for c in figure.name.lower())
+    path = RESULTS / f"{slug}.json"
+    path.write_text(json.dumps(details | {"figure": figure.record()}, indent=1) + "\n")
+    return path
 
 
 def alternate(
@@ -100,8 +102,9 @@ def alternate(
     *,
     count: int,
     rounds: int,
-    bar: float,
+    bar: float | None,
     labels: tuple[str, str] = ("ours", "theirs"),
+    reason: str = "",
     **notes: Any,
 ) -> Comparison:
     """Run both sides in turn, `rounds` times; who begins alternates. The warm-up is not counted."""
@@ -116,12 +119,12 @@ def alternate(
             a.append(ours())
             b.append(theirs())
     load = (before, os.getloadavg()[0])
-    return Comparison(name, tuple(a), tuple(b), count, bar, labels, load, notes)
+    sides = (tuple(a), tuple(b))
+    return Comparison(name, *sides, count, bar, labels, load, reason=reason, notes=notes)
 
 
 def report(comparisons: Sequence[Comparison]) -> None:
     """Print the table and keep the figures."""
-    print(HEAD)
+    print(table([comparison.figure for comparison in comparisons]), flush=True)
     for comparison in comparisons:
-        print(comparison.row(), flush=True)
         comparison.write()

@@ -17,7 +17,9 @@ from pathlib import Path
 
 from docarray import Document
 
-from benchmarks.sides.processes import clipbench_server, family
+from benchmarks.figures import Figure, table
+from benchmarks.measure import keep
+from benchmarks.sides.processes import clipbench_server, processor_seconds
 from client.connection import Connection
 
 READY_BAR, FIRST_BAR = 10.0, 1.0  # seconds
@@ -38,7 +40,7 @@ def start() -> tuple[float, float, float]:
         started = time.perf_counter()
         with clipbench_server(Path(scratch) / "state") as (server, address):
             ready = time.perf_counter() - started
-            processor = sum(sum(p.cpu_times()[:2]) for p in family([server.pid]))
+            processor = processor_seconds(server.pid)
             with Connection(address) as connection:
                 started = time.perf_counter()
                 connection.request("/encode", [Document(text="a red apple")])
@@ -71,17 +73,15 @@ def main() -> None:
             print(f"{name:<16}{seconds:6.2f} s of processor  {' '.join(heavy)}")
         return
     rounds = [start() for _ in range(chosen.rounds)]
-    for name, bar, values in (
-        ("serve to ready", READY_BAR, [ready for ready, _, _ in rounds]),
-        ("first request after ready", FIRST_BAR, [first for _, first, _ in rounds]),
-    ):
-        middle = statistics.median(values)
-        print(
-            f"{name}: {middle:.2f} s ({min(values):.2f} to {max(values):.2f}), bar {bar:g} s: "
-            f"{'met' if middle < bar else 'not met'}"
-        )
-    processor = statistics.median(processor for _, _, processor in rounds)
-    print(f"processor time until ready, all processes: {processor:.1f} s")
+    ready, first, processor = zip(*rounds, strict=True)
+    rows = (
+        Figure("clipbench serve to ready", "s", READY_BAR, ready),
+        Figure("first request after ready", "s", FIRST_BAR, first),
+    )
+    print(table(rows))
+    for row in rows:
+        keep(row)
+    print(f"processor time until ready, all processes: {statistics.median(processor):.1f} s")
 
 
 if __name__ == "__main__":

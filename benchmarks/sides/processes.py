@@ -18,6 +18,7 @@ import psutil
 
 from benchmarks.environments import ARCHITECTURE, ROOT
 from benchmarks.measure import Sample
+from client.serving import FLOW
 
 READY_SECONDS = 600.0  # a busy machine takes minutes to import PyTorch in five processes
 HERE = Path(__file__).parent
@@ -44,18 +45,29 @@ class Side:
 
     def processor_seconds(self) -> float:
         """User and system time of worker, server and the server's processes."""
-        roots = [p.pid for p in (self.worker, self.server) if p is not None]
-        return sum(sum(process.cpu_times()[:2]) for process in family(roots))
+        return processor_seconds(*(p.pid for p in (self.worker, self.server) if p is not None))
 
 
-def family(roots: Sequence[int]) -> Iterator[psutil.Process]:
-    """The processes and all below them that are still there."""
+def family(roots: Sequence[int]) -> list[psutil.Process]:
+    """The processes and all below them that are still there, each once.
+
+    A server is often below the process that drives it: naming both counts nothing twice.
+    """
+    found: dict[int, psutil.Process] = {}
     for root in roots:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process = psutil.Process(root)
-            yield from (process, *process.children(recursive=True))
-        except psutil.NoSuchProcess:
-            continue
+            found |= {member.pid: member for member in (process, *process.children(recursive=True))}
+    return list(found.values())
+
+
+def processor_seconds(*roots: int) -> float:
+    """User and system time of the processes and all below them, each counted once."""
+    spent = 0.0
+    for member in family(roots):
+        with suppress(psutil.NoSuchProcess):
+            spent += sum(member.cpu_times()[:2])
+    return spent
 
 
 @contextmanager
@@ -120,16 +132,49 @@ def bench_checkpoint(checkpoint: Path) -> dict[str, str]:
 
 @contextmanager
 def clipbench_server(
-    state: Path, checkpoint: Path | None = None
+    state: Path,
+    checkpoint: Path | None = None,
+    *,
+    flow: Path = FLOW,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`clipbench serve` and its address; `bench` names the checkpoint."""
+    """`clipbench serve` and its address; `bench` names the checkpoint.
+
+    settings: further ones, by the names of the environment.
+    """
     named = bench_checkpoint(checkpoint) if checkpoint else {}
-    arguments = ("serve", "--any-port", "--state", state)
-    environment = {"CLIPBENCH_OFFLINE": "true", **named}
+    arguments = ("serve", "--any-port", "--state", state, "--flow", flow)
+    environment = {"CLIPBENCH_OFFLINE": "true", **named, **(settings or {})}
     log = state.with_suffix(".log")
     with process((*CLIPBENCH, *arguments), "ready on", environment, log) as (running, line):
         address = next(word for word in line.split() if word.startswith("grpc"))
         yield running, address
+
+
+ROLES = ("gateway", "encoder", "retrieval", "classification", "profiler")
+
+
+def metrics_ports() -> dict[str, str]:
+    """The settings that give each process of the Flow a port for its metrics that is free now."""
+    return {f"CLIPBENCH_{role.upper()}_METRICS_PORT": str(free_port()) for role in ROLES}
+
+
+def executors(server: int, ports: Mapping[str, str]) -> dict[int, str]:
+    """The process ids of a server's gateway and Executors: who listens where it was told to.
+
+    All are forks of one process, and nothing else that can be seen from outside tells them apart.
+    Raises RuntimeError when one is missing.
+    """
+    roles = {int(ports[f"CLIPBENCH_{role.upper()}_METRICS_PORT"]): role for role in ROLES}
+    found = {
+        member.pid: roles[connection.laddr.port]
+        for member in family([server])
+        for connection in member.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port in roles
+    }
+    if missing := set(ROLES) - set(found.values()):
+        raise RuntimeError(f"no process listens for the metrics of {', '.join(sorted(missing))}")
+    return found
 
 
 @contextmanager

@@ -37,15 +37,6 @@ def test_a_side_may_be_too_quick_for_the_clock():
     assert Comparison("x", ours, theirs, 1, 1.1).processor_ratios == [2.0]
 
 
-def test_figures_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(measure, "RESULTS", tmp_path)
-    sample = (Sample(1.0, 2.0),)
-    path = Comparison("texts : stock", sample, sample, 1, 6.0).write()
-    kept = json.loads(path.read_text())
-    assert kept["ratio"] == 1.0
-    assert kept["met"] is False
-
-
 @pytest.mark.parametrize("kind", [Kind.IMAGE, Kind.TEXT])
 def test_the_account_has_every_stage(kind, tmp_path):
     threads = torch.get_num_threads()

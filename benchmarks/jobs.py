@@ -1,0 +1,63 @@
+"""Jobs through the Flow of documents that no request had before, driven by this process."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+
+from docarray import Document
+
+from benchmarks.measure import Sample
+from benchmarks.sides.processes import processor_seconds
+from client.batches import BATCH_DOCUMENTS, Batch
+from client.connection import Connection
+from client.streaming import stream
+from clipbench.contract import documents as contract
+from clipbench.contract.endpoints import RETRIEVAL_TEXTS, Task, job_endpoint
+from clipbench.contract.parameters import JobSpec, ModelOptions
+
+
+def unseen(kind: str, contents: Iterable[str | bytes]) -> Iterator[Document]:
+    """The contents as documents, each with a mark of its own: nothing comes from a cache.
+
+    An image file may be followed by anything; a text gets a word more.
+    """
+    mark = uuid.uuid4().hex[:8]
+    for n, content in enumerate(contents):
+        if kind == "text":
+            yield contract.text_document(str(n), n, f"{content} {mark[:3]}{n:x}", "0")
+        else:
+            yield contract.image_document(str(n), n, content + f"{mark}{n}".encode(), None)
+
+
+def run_job(
+    connection: Connection, server: int, options: ModelOptions, kind: str, given: Iterable[Document]
+) -> Sample:
+    """From the first document sent to the last outcome of a retrieval job.
+
+    server: its process id; processor time is that of its processes and of this one. Raises
+    Unsupported when the service refuses the options, RuntimeError when it does not count all.
+    """
+    spec = JobSpec(f"bench-{uuid.uuid4().hex}", Task.RETRIEVAL, options, "benchmark", "test")
+    connection.request(job_endpoint(spec.task, "open"), (), spec.parameters())
+    endpoint = RETRIEVAL_TEXTS if kind == "text" else job_endpoint(spec.task, "images")
+    parameters = {"job": spec.job, **options.parameters()}
+    sent = 0
+
+    def batches() -> Iterator[Batch]:
+        nonlocal sent
+        documents = iter(given)
+        while part := list(itertools.islice(documents, BATCH_DOCUMENTS)):
+            sent += len(part)
+            yield Batch(endpoint, part)
+
+    before, started = processor_seconds(os.getpid(), server), time.perf_counter()
+    counted = sum(outcome.counted for _, outcome in stream(connection, batches(), parameters))
+    seconds = time.perf_counter() - started
+    processor = processor_seconds(os.getpid(), server) - before
+    if counted != sent:
+        raise RuntimeError(f"{counted} of {sent} documents were counted")
+    return Sample(seconds, processor)
