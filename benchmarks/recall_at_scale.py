@@ -16,6 +16,7 @@ import os
 import platform
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from clipbench.freed import return_freed_memory
 from clipbench.metrics import (
     ArrayEmbeddings,
     RecallAt,
+    RetrievalRanks,
     count_above,
     normalise,
     positives,
@@ -73,20 +75,43 @@ def status(field: str) -> float:
     raise KeyError(field)
 
 
-def measure(images: int, dim: int, samples: int) -> None:
-    left, right, owner = corpus(images, dim, seed=dim)
+@dataclass(frozen=True)
+class Cost:
+    """Of exact ranks: seconds of finding the positives and of counting, processor seconds, and
+    the peak of memory in MB above what the process held before."""
+
+    positives: float
+    counting: float
+    processor: float
+    peak_mb: float
+
+    @property
+    def seconds(self) -> float:
+        """Of both phases."""
+        return self.positives + self.counting
+
+
+def ranked(images: np.ndarray, texts: np.ndarray, owner: np.ndarray) -> tuple[RetrievalRanks, Cost]:
+    """The ranks of a corpus and what they cost; alone in its process, or memory means nothing."""
     return_freed_memory()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
     before = status("VmRSS")
     began, worked = time.perf_counter(), time.process_time()
-    sources = ArrayEmbeddings(left), ArrayEmbeddings(right)
+    sources = ArrayEmbeddings(images), ArrayEmbeddings(texts)
     known = positives(*sources, owner)
-    phase1 = time.perf_counter()
+    middle = time.perf_counter()
     found = ranks(known, count_above(*sources, owner, known))
     ended, worked = time.perf_counter(), time.process_time() - worked
-    peak = status("VmHWM") - before
+    return found, Cost(middle - began, ended - middle, worked, status("VmHWM") - before)
+
+
+def measure(images: int, dim: int, samples: int) -> None:
+    """Prints the cost and the scores of one corpus, after a check of sampled queries."""
+    left, right, owner = corpus(images, dim, seed=dim)
+    found, cost = ranked(left, right, owner)
+    began = time.perf_counter()
     scored = retrieval_scores(found, owner)
-    intervals = time.perf_counter() - ended
+    intervals = time.perf_counter() - began
 
     random = np.random.default_rng(0)
     for text in random.choice(len(right), min(samples, len(right)), replace=False):
@@ -98,15 +123,15 @@ def measure(images: int, dim: int, samples: int) -> None:
         assert found.image_to_text[image] == expected, ("image", image, expected)
 
     pairs = images * len(right)
-    seconds = ended - began
+    seconds, peak = cost.seconds, cost.peak_mb
     print(
         f"{dim:5d} dims  {(left.nbytes + right.nbytes) / 2**20:6.0f} MB embeddings"
-        f"  {seconds:6.1f} s ({phase1 - began:.1f} + {ended - phase1:.1f})"
+        f"  {seconds:6.1f} s ({cost.positives:.1f} + {cost.counting:.1f})"
         f"  {2 * pairs * dim / seconds / 1e9:5.0f} GFLOP/s"
         f"  peak {peak:4.0f} MB above the embeddings"
     )
     print(
-        f"            {worked:.0f} s of CPU time on {os.cpu_count()} CPUs;"
+        f"            {cost.processor:.0f} s of CPU time on {os.cpu_count()} CPUs;"
         f" load {os.getloadavg()[0]:.1f} at the end, this process included"
     )
     print(

@@ -5,39 +5,27 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 
+from benchmarks.sides.flows import replicated
 from client.benchmark import Options, Progress, evaluate
 from client.connection import Connection
 from clipbench.datasets import open_dataset
 from tests.conftest import MODEL
-from tests.flow.flow_server import ROOT, FlowServer
+from tests.flow.flow_server import FlowServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 DATA = ("emoji", "fashion_mnist")
-
-
-def replicated(folder: Path) -> Path:
-    """flow.yml with two encoders and two evaluators of each task."""
-    flow = yaml.safe_load((ROOT / "flow.yml").read_text())
-    for executor in [flow["gateway"], *flow["executors"]]:
-        executor["uses"] = str(ROOT / executor["uses"])
-        if executor.get("name") in ("encoder", "retrieval", "classification"):
-            executor["replicas"] = 2
-    path = folder / "flow.yml"
-    path.write_text(yaml.safe_dump(flow, sort_keys=False))
-    return path
+REPLICAS = {"encoder": 2, "retrieval": 2, "classification": 2}
 
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory, cluster):
     folder = tmp_path_factory.mktemp("many")
     environment = {
-        "CLIPBENCH_FLOW": str(replicated(folder)),
+        "CLIPBENCH_FLOW": str(replicated(folder, REPLICAS)),
         "CLIPBENCH_DATABASE": cluster.database(),
         "CLIPBENCH_RETRIEVAL_PARTS": "4",
     }
