@@ -21,7 +21,7 @@ COMPARISONS = (
     "roofline",
     "against_stock",
     "against_forward",
-    "int8",
+    "precision",
     "decoding",
     "evaluation",
     "against_infinity",
