@@ -27,6 +27,7 @@ COMPARISONS = (
     "against_infinity",
     "embedded_rate",
     "account",
+    "decoding",
     "startup",
     "scale",
 )

@@ -37,6 +37,7 @@ class Options:
     runtime: str = "torch"
     activation: str | None = None
     interpolation: str | None = None
+    decoding: str = "full"
     normalisation: str | None = None
     forced: bool = False
     cutoffs: tuple[int, ...] = (1, 5, 10)
@@ -52,6 +53,7 @@ class Options:
             self.runtime,
             self.activation,
             self.interpolation,
+            self.decoding,
             self.normalisation,
             self.forced,
         )

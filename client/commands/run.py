@@ -51,6 +51,13 @@ def run(
         str | None, typer.Option(help="gelu or quickgelu; the checkpoint's own unless named.")
     ] = None,
     interpolation: Annotated[str | None, typer.Option(help="bicubic, unless named.")] = None,
+    decoding: Annotated[
+        str,
+        typer.Option(
+            help="full, or scaled: large JPEG files at a fraction of their size, which is quicker "
+            "and compares with no published figure."
+        ),
+    ] = "full",
     normalisation: Annotated[
         str | None, typer.Option(help="own or openai: mean and deviation of the pixels.")
     ] = None,
@@ -81,6 +88,7 @@ def run(
         runtime,
         activation,
         interpolation,
+        decoding,
         normalisation,
         force,
         folder=out,

@@ -142,6 +142,7 @@ def _notes(before: Result, after: Result, shared: tuple[Sidecar, Sidecar] | None
         "runtime": (before.run.runtime, after.run.runtime),
         "activation": (before.model.activation, after.model.activation),
         "interpolation": (before.model.interpolation, after.model.interpolation),
+        "decoding": (before.model.decoding, after.model.decoding),
         "device": (before.run.device_name, after.run.device_name),
     }
     for what, (one, other) in pairs.items():

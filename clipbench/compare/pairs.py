@@ -61,4 +61,5 @@ def _data(result: Result) -> tuple[object, ...]:
 
 def _options(result: Result) -> tuple[object, ...]:
     model, run = result.model, result.run
-    return model.name, run.precision, run.runtime, model.activation, model.interpolation
+    of_model = (model.name, model.activation, model.interpolation, model.decoding)
+    return *of_model, run.precision, run.runtime

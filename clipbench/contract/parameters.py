@@ -67,6 +67,7 @@ class ModelOptions:
     runtime: str = "torch"
     activation: str | None = None
     interpolation: str | None = None
+    decoding: str = "full"
     normalisation: str | None = None
     forced: bool = False
 
@@ -79,6 +80,7 @@ class ModelOptions:
             runtime=text_parameter(parameters, "runtime", "torch"),
             activation=optional_text(parameters, "activation"),
             interpolation=optional_text(parameters, "interpolation"),
+            decoding=text_parameter(parameters, "decoding", "full"),
             normalisation=optional_text(parameters, "normalisation"),
             forced=parameters.get("forced") is True,
         )

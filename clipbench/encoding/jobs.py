@@ -32,6 +32,7 @@ def encode_options(options: ModelOptions) -> EncodeOptions:
         runtime=options.runtime,
         activation=options.activation,
         interpolation=options.interpolation,
+        decoding=options.decoding,
         normalisation=options.normalisation,
         forced=options.forced,
     )

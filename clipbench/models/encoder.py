@@ -39,6 +39,7 @@ from clipbench.models.pool import Pool
 from clipbench.models.preprocess import (
     OPENAI_MEAN,
     OPENAI_STD,
+    Decoding,
     ImageData,
     Interpolation,
     Preprocessing,
@@ -194,6 +195,7 @@ class Encoder:
             activation=loaded.activation,
             image_size=info.image_size,
             interpolation=preprocessing.interpolation,
+            decoding=preprocessing.decoding,
             mean=preprocessing.mean,
             std=preprocessing.std,
             context_length=info.context_length,
@@ -241,6 +243,7 @@ class Encoder:
         openai = options.normalisation is Normalisation.OPENAI
         return replace(
             own,
+            decoding=Decoding(options.decoding or Decoding.FULL),
             mean=OPENAI_MEAN if openai else own.mean,
             std=OPENAI_STD if openai else own.std,
             max_bytes=self.settings.max_image_bytes,

@@ -21,8 +21,7 @@ def image_key(
     data = image if isinstance(image, bytes) else np.ascontiguousarray(image).data
     shape = () if isinstance(image, bytes) else (image.shape, image.dtype.str)
     content = hashlib.sha256(data).digest()
-    pixels = (preprocessing.interpolation, preprocessing.mean, preprocessing.std)
-    return (model_key(loaded, options), pixels, shape, content)
+    return (model_key(loaded, options), preprocessing, shape, content)
 
 
 def text_key(loaded: Loaded, options: EncodeOptions, ids: Sequence[int]) -> Hashable:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clipbench.contract import Reason
 from clipbench.errors import InvalidRequest
-from clipbench.models.preprocess import Interpolation
+from clipbench.models.preprocess import Decoding, Interpolation
 from clipbench.models.registry import Activation, ModelInfo
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -47,7 +47,7 @@ class RuntimeName(StrEnum):
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """How to encode. None is the model's own setting; precision is float32 unless named.
+    """How to encode. None is the model's own setting, for precision float32, for decoding full.
 
     forced: accept a precision that this machine runs slower than float32.
     cached: embeddings may come from the cache; measurements of speed turn it off.
@@ -59,6 +59,7 @@ class EncodeOptions:
     runtime: RuntimeName | str = RuntimeName.TORCH
     activation: Activation | str | None = None
     interpolation: Interpolation | str | None = None
+    decoding: Decoding | str | None = None
     normalisation: Normalisation | str | None = None
     forced: bool = False
     cached: bool = True
@@ -69,6 +70,7 @@ class EncodeOptions:
         self._choose("runtime", RuntimeName, RuntimeName.TORCH)
         self._choose("activation", Activation, None)
         self._choose("interpolation", Interpolation, None)
+        self._choose("decoding", Decoding, Decoding.FULL)
         self._choose("normalisation", Normalisation, Normalisation.OWN)
 
     def _choose(self, name: str, choices: type[Choice], default: Choice | None) -> None:
@@ -156,6 +158,7 @@ class ModelDescription:
     activation: Activation
     image_size: int
     interpolation: Interpolation
+    decoding: Decoding
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     context_length: int

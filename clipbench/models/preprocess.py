@@ -2,7 +2,8 @@
 
 The shorter side is resized to the tower's side, the centre is cropped, then the image becomes RGB,
 in this order (`clip_server.model.clip._transform_blob`). As there, EXIF rotation is not applied
-and an animation is its first frame. What cannot be used has a reason; nothing raises past `decode`.
+and an animation is its first frame. Only scaled decoding, which has to be asked for, changes bits.
+What cannot be used has a reason; nothing raises past `decode`.
 """
 
 from __future__ import annotations
@@ -56,6 +57,21 @@ OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
+_SPARE = 3  # a fraction of a JPEG file has at least so many times the pixels of the resized side
+
+
+class Decoding(StrEnum):
+    """How much of a large JPEG file is decoded.
+
+    full: all of it, as clip-server does. scaled: half, a quarter or an eighth of its width and
+    height, as libjpeg makes them from each block's lowest frequencies, where that leaves the resize
+    3 times the pixels that it needs on a side. docs/models.md states the tolerance.
+    """
+
+    FULL = "full"
+    SCALED = "scaled"
+
+
 class Interpolation(StrEnum):
     """How an image is resized. The models were made with bicubic."""
 
@@ -89,6 +105,7 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: Interpolation = Interpolation.BICUBIC
+    decoding: Decoding = Decoding.FULL
     max_pixels: int = 100_000_000
     max_bytes: int = 64 << 20
 
@@ -136,12 +153,28 @@ class Preprocessing:
         if short != side:
             long_side = int(side * long / short)
             size = (side, long_side) if width <= height else (long_side, side)
-            image = image.resize(size, _RESAMPLING[self.interpolation])
+            part = self._draft(image, size)
+            image = image.resize(size, _RESAMPLING[self.interpolation], part)
         width, height = image.size
         if (width, height) != (side, side):
             left, top = round((width - side) / 2.0), round((height - side) / 2.0)
             image = image.crop((left, top, left + side, top + side))
         return image.convert("RGB")
+
+    def _draft(
+        self, image: Pillow.Image, size: tuple[int, int]
+    ) -> tuple[float, float, float, float] | None:
+        """Have as little of a JPEG file decoded as the resize to `size` allows.
+
+        Returns what the picture takes of the decoded image, whose last row and column reach past
+        it where its side is no multiple of the fraction; None is all of it. Colours stay the file's
+        (grey, CMYK): only `convert` changes them. Formats other than JPEG have nothing to draft,
+        and "nearest" would take single pixels where the fraction has means.
+        """
+        if self.decoding is Decoding.FULL or self.interpolation is Interpolation.NEAREST:
+            return None
+        drafted = image.draft(None, (_SPARE * size[0], _SPARE * size[1]))
+        return drafted and drafted[1]
 
     def normalise(self, pixels: Sequence[Pixels], device: torch.device = CPU) -> Tensor:
         """(n, 3, side, side) float32 in channels-last layout on the device, from n images' pixels.

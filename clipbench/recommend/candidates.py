@@ -96,11 +96,12 @@ def published_field(task: Task, like: str | None) -> Field:
 def measured_field(
     task: Task, results: Sequence[Result], statistics: Sequence[Statistics], like: str | None
 ) -> Field:
-    """The user's own results of one data set, split and precision, with their own statistics.
+    """The user's own results of one data set, split, precision and decoding, with their statistics.
 
-    Where several sets of results could be meant, the one with the most models is taken and the
-    others are named. Without own statistics the published ones stand in, and it is said. Raises
-    UnknownName for a data set that was not measured, DataError without any result of the task.
+    Where several sets of results could be meant, the one with the most models is taken, of equals
+    one that was decoded in full; the others are named. Without own statistics the published ones
+    stand in, and it is said. Raises UnknownName for a data set that was not measured, DataError
+    without any result of the task.
     """
     of_task = [r for r in results if r.dataset.task is task and QUALITY[task] in r.metrics]
     if not of_task:
@@ -231,20 +232,26 @@ def _measured_quality(result: Result, metric: str) -> Quality:
 
 def _comparable(result: Result) -> tuple[object, ...]:
     data = result.dataset
-    return data.id, data.split, data.sample, data.data_sha256, result.run.precision
+    run = result.run.precision, result.model.decoded_scaled
+    return data.id, data.split, data.sample, data.data_sha256, *run
 
 
 def _described(result: Result) -> str:
     data, precision = result.dataset, result.run.precision or "unknown precision"
     sample = f", sample of {data.sample.size:,}" if data.sample else ""
-    return f"{data.id} ({data.split}{sample}, {precision})"
+    decoding = ", scaled decoding" if result.model.decoded_scaled else ""
+    return f"{data.id} ({data.split}{sample}, {precision}{decoding})"
 
 
 def _largest(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
     groups: dict[tuple[object, ...], list[Result]] = {}
     for result in results:
         groups.setdefault(_comparable(result), []).append(result)
-    ranked = sorted(groups.values(), key=lambda group: -len({r.model.name for r in group}))
+
+    def order(group: Sequence[Result]) -> tuple[int, bool]:
+        return -len({result.model.name for result in group}), group[0].model.decoded_scaled
+
+    ranked = sorted(groups.values(), key=order)
     return ranked[0], [f"{_described(group[0])}, {len(group)} results" for group in ranked[1:]]
 
 

@@ -78,6 +78,7 @@ def _rows(result: Result) -> Iterator[dict[str, Any]]:
             "model": result.model.name,
             "precision": result.run.precision,
             "runtime": result.run.runtime,
+            "decoding": result.model.decoding,
             "device": result.run.device_name or result.run.device,
             "dataset": result.dataset.id,
             "split": result.dataset.split,

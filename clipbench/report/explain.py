@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clipbench.reference import DEVICE, SCORES_PRECISION, TableName, published, spelling
+from clipbench.report.notes import SCALED
 from clipbench.report.sources import own_columns
 from clipbench.results import Dataset, Model, Result, Run, Statistics, Task
 
@@ -92,6 +93,8 @@ def _model(result: Result) -> str:
     if model.image_size:
         resized = f"Images were resized to {model.image_size} pixels"
         said.append(f"{resized} ({model.interpolation})." if model.interpolation else f"{resized}.")
+    if model.decoded_scaled:
+        said.append(SCALED)
     if model.activation:
         said.append(f"Its activation is {model.activation}.")
     if model.checkpoint_sha256:
@@ -169,7 +172,9 @@ def _published(result: Result) -> str:
         printed = table.printed.get((spelling(result.model.name), column.key))
         if printed is not None:
             said.append(f"{column.metric} {printed}")
-    return f"Published for this model, data set and split: {', '.join(said)}." if said else ""
+    decoding = ", decoded in full" if result.model.decoded_scaled else ""
+    where = f"this model, data set and split{decoding}"
+    return f"Published for {where}: {', '.join(said)}." if said else ""
 
 
 def _changes(result: Result) -> str:
@@ -185,6 +190,8 @@ def _levers(result: Result) -> Iterator[str]:
     if result.model.activation:
         other = "gelu" if result.model.activation == "quickgelu" else "quickgelu"
         yield f"the activation ({other} fits only weights that were trained with it)"
+    if result.model.decoded_scaled:
+        yield "decoding JPEG files in full (as for the published figures)"
     yield "the interpolation when resizing"
     if result.dataset.task is Task.CLASSIFICATION:
         yield "the template set and the class names"

@@ -6,6 +6,10 @@ from clipbench.reference import Footnote, TableName, footnotes
 from clipbench.results import Result, Statistics
 
 EMBEDDED = ("emoji", "fashion_mnist")
+SCALED = (
+    "Large JPEG files were decoded at a fraction of their size: not comparable with published "
+    "figures, nor with results that were decoded in full."
+)
 
 
 class Notes:
@@ -52,6 +56,8 @@ def of_result(result: Result) -> list[str]:
         reasons = ", ".join(f"{n} {reason}" for reason, n in documents.refused_by_reason.items())
         total = documents.counted + documents.refused
         said.append(f"Partly refused: {documents.refused:,} of {total:,} documents ({reasons}).")
+    if result.model.decoded_scaled:
+        said.append(SCALED)
     if documents.truncated_texts:
         said.append("Some texts were longer than the model's context and were cut off.")
     if result.dataset.id in EMBEDDED and result.model.name.endswith("::embedded"):

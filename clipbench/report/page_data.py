@@ -61,7 +61,7 @@ def _measured(report: Report) -> list[dict[str, Any]]:
     labels: dict[str, list[tuple[Table, Row]]] = {}
     for table in report.tables:
         for row in table.rows:
-            if row.measured:
+            if row.measured and row.plotted:
                 labels.setdefault(row.label, []).append((table, row))
     return [_model(label, "measured", rows) for label, rows in labels.items()]
 

@@ -45,10 +45,7 @@ def score_table(
             headings[i] = replace(headings[i], marks=headings[i].marks + extra)
         else:
             _mark_best(sources, column.metric, cells, i, samples)
-    rows = [
-        Row(d.options.model, d.label, tuple(row), _row_marks(name, d.options.model, said), True)
-        for d, row in zip(drafts, cells, strict=True)
-    ]
+    rows = [_row(name, draft, tuple(row), said) for draft, row in zip(drafts, cells, strict=True)]
     if unmeasured:
         rows = _with_unmeasured(name, rows, cols, said)
     return Table(
@@ -73,6 +70,7 @@ def _cell(name: TableName, draft: _Draft, column: Column, said: Notes) -> Cell:
     if result is None or column.metric not in result.metrics:
         return Cell(published=printed)
     value = result.metrics[column.metric]
+    compared = bool(printed) and not result.model.decoded_scaled
     texts = notes.of_result(result)
     if printed:
         texts += notes.of_cell(name, model, column_name(column))
@@ -81,7 +79,7 @@ def _cell(name: TableName, draft: _Draft, column: Column, said: Notes) -> Cell:
         text=f"{value:.3f}",
         value=value,
         published=printed,
-        difference=signed(value - float(printed), 3) if printed else "",
+        difference=signed(value - float(printed), 3) if compared else "",
         interval=result.intervals.get(column.metric),
         marks=said.mark(*texts),
         source=file_name(result),
@@ -105,8 +103,9 @@ def _unlike_published(result: Result, column: Column) -> list[str]:
 
 def _mixed(results: Sequence[Result]) -> list[str]:
     """In what the results of one column differ, beyond the models."""
-    aspects: dict[str, set[str | None]] = {
+    aspects: dict[str, set[str | bool | None]] = {
         "precisions": {r.run.precision for r in results},
+        "decodings": {r.model.decoded_scaled for r in results},
         "data": {r.dataset.data_sha256 for r in results if r.dataset.data_sha256},
         "prompts": {r.dataset.prompts_sha256 for r in results if r.dataset.prompts_sha256},
     }
@@ -132,6 +131,12 @@ def _mark_best(
     for row in (measured[position][0] for position in found):
         bold, tied = len(found) < len(entries), len(found) > 1
         cells[row][column] = replace(cells[row][column], bold=bold, tied=tied)
+
+
+def _row(name: TableName, draft: _Draft, cells: tuple[Cell, ...], said: Notes) -> Row:
+    options = draft.options
+    marks = _row_marks(name, options.model, said)
+    return Row(options.model, draft.label, cells, marks, True, plotted=not options.decoded_scaled)
 
 
 def _row_marks(name: TableName, model: str, said: Notes) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ class Options:
     runtime: str | None
     activation: str | None
     interpolation: str | None
+    decoded_scaled: bool
     device: str | None
     checkpoint: str | None
 
@@ -34,18 +35,21 @@ class Options:
             runtime=run.runtime,
             activation=model.activation,
             interpolation=model.interpolation,
+            decoded_scaled=model.decoded_scaled,
             device=run.device_name or run.device,
             checkpoint=sha and sha[:8],
         )
 
 
 def labels(rows: Iterable[Options]) -> dict[Options, str]:
-    """A name for each row: the model, its precision unless float32, and whatever else differs."""
+    """A name for each row: the model, its precision unless float32, scaled decoding, and whatever
+    else differs."""
     rows = list(dict.fromkeys(rows))
     said: dict[Options, str] = {}
     for row in rows:
         same = [other for other in rows if other.model == row.model]
         parts = [row.precision] if row.precision not in ("float32", None) else []
+        parts += ["scaled decoding"] if row.decoded_scaled else []
         for name in ("precision", "runtime", "activation", "interpolation", "device", "checkpoint"):
             value = getattr(row, name)
             if len({getattr(other, name) for other in same}) > 1 and value not in parts:

@@ -57,6 +57,7 @@ class Row:
     cells: tuple[Cell, ...]
     marks: tuple[int, ...] = ()
     measured: bool = False
+    plotted: bool = True  # False: not to be ranked with the others
 
 
 @dataclass(frozen=True)

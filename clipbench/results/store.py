@@ -72,6 +72,7 @@ def file_name(result: Result) -> str:
     data, run = result.dataset, result.run
     readable = [result.model.name, data.id, data.split, run.precision, run.runtime]
     identity = [*readable, result.model.activation, result.model.interpolation]
+    identity += [result.model.decoding]
     identity += [data.prompts_sha256, encode(data.sample), run.device]
     return _name(readable, identity) + RESULT_SUFFIX
 

@@ -22,12 +22,18 @@ class Model:
     activation: str | None = None  # gelu or quickgelu
     image_size: int | None = None  # pixels, square
     interpolation: str | None = None
+    decoding: str | None = None  # of large JPEG files: full or scaled
     mean: tuple[float, ...] | None = None  # per channel, of values in 0..1
     std: tuple[float, ...] | None = None
     context_length: int | None = None  # tokens
     tokenizer: str | None = None
     embed_dim: int | None = None
     licence: str | None = None
+
+    @property
+    def decoded_scaled(self) -> bool:
+        """Large JPEG files were decoded at a fraction of their size; compare only with the same."""
+        return self.decoding == "scaled"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from argparse import Namespace
 import pytest
 import torch
 
-from benchmarks import account, against_forward, inputs, measure, roofline, weights
+from benchmarks import account, against_forward, decoding, inputs, measure, roofline, weights
 from benchmarks.measure import Comparison, Sample, alternate
 from clipbench.contract.endpoints import Kind
 from clipbench.models.products import PackedLinear
@@ -82,6 +82,16 @@ def test_products_of_onednn_count_as_many_operations():
     x, weight = torch.randn(2, 5, 8), torch.randn(16, 8)
     expected = roofline.operations_of(lambda: torch.nn.functional.linear(x, weight))
     assert roofline.operations_of(lambda: PackedLinear(weight, None)(x)) == expected == 2 * 80 * 16
+
+
+@pytest.mark.slow
+def test_scaled_against_full_decoding():
+    photos = [inputs.camera_photo(seed, (1200, 900)) for seed in range(2)]
+    found = decoding.compare(photos, NANO, rounds=1)
+    assert [comparison.count for comparison in found] == [2, 2, 2]
+    mean, largest = decoding.differences(photos, 64)
+    assert 0 < mean < largest
+    assert 0.999 < decoding.smallest_cosine(photos, NANO) < 1 + 1e-6
 
 
 @pytest.mark.slow

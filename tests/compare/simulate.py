@@ -31,7 +31,7 @@ def classification(ranks, classes=10, model="before", **changes):
     labels = np.arange(len(ranks)) % classes
     scores = classification_scores(ranks, labels, classes)
     result = Result(
-        model=Model(model),
+        model=Model(model, decoding=changes.get("decoding", "full")),
         run=Run(changes.get("precision", "float32"), "torch", "cpu"),
         dataset=Dataset(
             changes.get("dataset", "mine"), "test", Task.CLASSIFICATION, len(ranks), classes=classes

@@ -95,6 +95,19 @@ def test_another_precision_is_compared_and_told():
     assert notes == ("Different precision: float32 before, float16 after.",)
 
 
+def test_another_decoding_is_told_and_pairs_with_its_own_kind(tmp_path):
+    for folder, ranks in (("a", RANKS), ("b", WORSE)):
+        for decoding in ("full", "scaled"):
+            simulate.save(*simulate.classification(ranks, decoding=decoding), tmp_path / folder)
+    found = compare_paths(tmp_path / "a", tmp_path / "b")
+    assert sorted((c.before.model.decoding, c.after.model.decoding) for c in found) == [
+        ("full", "full"),
+        ("scaled", "scaled"),
+    ]
+    notes = compare(found[0].before, found[1].after).notes
+    assert any(note.startswith("Different decoding:") for note in notes)
+
+
 def test_a_measure_that_one_lacks_is_named_with_those_that_both_have():
     result, _ = simulate.classification(RANKS)
     with pytest.raises(InvalidRequest, match="acc9"):

@@ -303,6 +303,8 @@ def test_a_batch_of_another_model_than_the_job_s_is_an_error(classification):
         classification.send("images", [labelled("a", 0, 0)], model="ViT-mini-16-64::embedded")
     with pytest.raises(InvalidRequest, match="another model"):
         classification.send("images", [labelled("a", 0, 0)], activation="quickgelu")
+    with pytest.raises(InvalidRequest, match="another model"):
+        classification.send("images", [labelled("a", 0, 0)], decoding="scaled")
 
 
 @pytest.mark.parametrize(
@@ -326,6 +328,8 @@ def test_a_batch_of_another_model_than_the_job_s_is_an_error(classification):
         ("runtime", "tensorflow"),
         ("activation", "relu"),
         ("interpolation", "magic"),
+        ("decoding", "half"),
+        ("decoding", 8),
         ("model", None),
     ],
 )

@@ -15,7 +15,7 @@ from clipbench.contract.documents import image_document, text_document
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import JobSpec, ModelOptions
 from clipbench.models.options import Activation, Normalisation, Precision, RuntimeName
-from clipbench.models.preprocess import Interpolation
+from clipbench.models.preprocess import Decoding, Interpolation
 from tests.flow.flow_server import ROOT
 from tests.flow.jobs import SmallJob
 from tests.flow.pictures import png
@@ -101,6 +101,7 @@ def test_every_parameter_is_listed():
         ("runtime", RuntimeName),
         ("activation", Activation),
         ("interpolation", Interpolation),
+        ("decoding", Decoding),
         ("normalisation", Normalisation),
     ],
 )

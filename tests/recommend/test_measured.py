@@ -57,6 +57,16 @@ def test_another_split_or_precision_is_left_out_and_named():
     assert any("flickr8k (test, float16)" in note for note in found.notes)
 
 
+def test_scaled_decoding_is_never_ranked_with_full_decoding():
+    results = [
+        classification(B32, "x", 0.95, decoding="scaled"),
+        classification(L14, "x", 0.9),
+    ]
+    found = recommend("classification", results=results)
+    assert found.pick.model == L14
+    assert any("x (test, float32, scaled decoding)" in note for note in found.notes)
+
+
 def test_statistics_of_another_machine_are_left_out_and_named():
     results = [classification(m, "x", 0.9) for m in (B32, L14)]
     speeds = [statistics(B32), statistics(L14), statistics(L14, device="Laptop")]

@@ -20,7 +20,11 @@ def classification(model, dataset="vtab/cifar100", acc1=0.8, width=0.01, **chang
     options = {"split": "test", "precision": "float32", "runtime": "torch", "created": "2026-01-01"}
     options |= changes
     return Result(
-        model=Model(model, activation=options.get("activation", "quickgelu")),
+        model=Model(
+            model,
+            activation=options.get("activation", "quickgelu"),
+            decoding=options.get("decoding", "full"),
+        ),
         run=Run(options["precision"], options["runtime"], "cpu", "EPYC"),
         dataset=Dataset(
             dataset,
@@ -41,7 +45,7 @@ def classification(model, dataset="vtab/cifar100", acc1=0.8, width=0.01, **chang
 
 def retrieval(model, dataset="flickr8k", split="all", recall=0.5, k=5, **changes):
     return Result(
-        model=Model(model),
+        model=Model(model, decoding=changes.get("decoding")),
         run=Run(changes.get("precision", "float32"), "torch", "cpu", "EPYC"),
         dataset=Dataset(dataset, split, Task.RETRIEVAL, images=8091, texts=40455),
         documents=Documents(8091 + 40455),

@@ -45,6 +45,14 @@ def test_what_would_change_it_follows_the_options():
     assert "Every document was counted." in explain(whole)
 
 
+def test_scaled_decoding_is_told_and_what_compares_with_it():
+    said = explain(classification("ViT-B-32::openai", decoding="scaled"))
+    assert "Large JPEG files were decoded at a fraction of their size: not comparable" in said
+    assert "Published for this model, data set and split, decoded in full: acc1 0.643." in said
+    assert "decoding JPEG files in full" in said
+    assert "decod" not in explain(classification("ViT-B-32::openai"))
+
+
 def test_statistics_are_explained_with_their_load():
     said = explain_statistics(STATISTICS)
     assert "requests of 8 documents, 1 in flight, 3 repeats" in said

@@ -89,6 +89,33 @@ def test_nothing_is_best_where_precisions_are_mixed():
     assert any("different precisions" in note for note in notes(table, heading(table, CIFAR)))
 
 
+def test_scaled_decoding_is_a_row_of_its_own_that_compares_with_no_published_figure():
+    results = [classification(B32, acc1=0.6412), classification(B32, acc1=0.7, decoding="scaled")]
+    table = build(results).classification
+    full, scaled = (cell(table, label, CIFAR) for label in (B32, f"{B32} (scaled decoding)"))
+    assert (full.text, full.published, full.difference) == ("0.641", "0.643", "-0.002")
+    assert (scaled.text, scaled.published, scaled.difference) == ("0.700", "0.643", "")
+    assert any("not comparable with published figures" in note for note in notes(table, scaled))
+    assert full.marks == ()
+
+
+def test_a_row_says_that_decoding_was_scaled_where_it_stands_alone():
+    table = build([retrieval("mine", decoding="scaled")]).retrieval
+    assert [row.label for row in table.rows] == ["mine (scaled decoding)"]
+
+
+def test_nothing_is_best_where_decodings_are_mixed():
+    results = [classification(B32, acc1=0.5, decoding="scaled"), classification(H14, acc1=0.8)]
+    table = build(results).classification
+    assert not any(cell.bold for row in table.rows for cell in row.cells)
+    assert any("different decodings" in note for note in notes(table, heading(table, CIFAR)))
+
+
+def test_a_result_that_states_no_decoding_is_ranked_with_full_ones():
+    results = [classification(B32, acc1=0.5, decoding=None), classification(H14, acc1=0.8)]
+    assert cell(build(results).classification, H14, CIFAR).bold
+
+
 def test_nothing_is_best_where_the_data_are_mixed():
     results = [classification(B32, data="11" * 32, acc1=0.5), classification(H14, acc1=0.8)]
     table = build(results).classification

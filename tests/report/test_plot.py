@@ -3,6 +3,7 @@ from PIL import Image
 
 from clipbench.errors import InvalidRequest, UnknownName
 from clipbench.report import build
+from clipbench.report.page_data import page_data
 from clipbench.report.plot import bars, pareto
 
 from .samples import classification, statistics
@@ -39,6 +40,12 @@ def test_own_results_are_drawn_beside_the_published(tmp_path):
     text = pareto(report, "vtab/pets", "image_qps", tmp_path / "p.svg").read_text()
     assert "measured" in text
     assert "published" in text
+
+
+def test_results_with_scaled_decoding_are_in_no_plot():
+    results = [classification(n, "vtab/pets", decoding=n) for n in ("full", "scaled")]
+    models = page_data(build(results), (), {})["models"]
+    assert [m["label"] for m in models if m["kind"] == "measured"] == ["full"]
 
 
 def test_unknown_columns_costs_and_endings_are_named(tmp_path):

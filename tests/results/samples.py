@@ -24,6 +24,7 @@ MODEL = Model(
     activation="gelu",
     image_size=64,
     interpolation="bicubic",
+    decoding="full",
     mean=(0.48, 0.46, 0.41),
     std=(0.27, 0.26, 0.28),
     context_length=77,

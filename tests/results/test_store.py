@@ -110,15 +110,16 @@ def test_names_that_look_alike_get_files_of_their_own():
     assert len({results.file_name(named(name)) for name in names}) == len(names)
 
 
-def test_another_activation_or_precision_does_not_overwrite(tmp_path):
-    other = dataclasses.replace(
-        CLASSIFICATION, model=dataclasses.replace(CLASSIFICATION.model, activation="quickgelu")
+def test_another_activation_decoding_or_precision_does_not_overwrite(tmp_path):
+    quick, scaled = (
+        dataclasses.replace(CLASSIFICATION, model=dataclasses.replace(CLASSIFICATION.model, **one))
+        for one in ({"activation": "quickgelu"}, {"decoding": "scaled"})
     )
     half = dataclasses.replace(
         CLASSIFICATION, run=dataclasses.replace(CLASSIFICATION.run, precision="float16")
     )
-    paths = {results.write(result, tmp_path) for result in (CLASSIFICATION, other, half)}
-    assert len(paths) == 3
+    paths = {results.write(result, tmp_path) for result in (CLASSIFICATION, quick, scaled, half)}
+    assert len(paths) == 4
 
 
 def test_the_same_run_again_replaces_its_file(tmp_path):

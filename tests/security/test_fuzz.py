@@ -79,7 +79,7 @@ def mapping(rng: random.Random, names: list[str], depth: int = 0) -> dict[str, A
 
 NAMES = [
     *("job", "model", "precision", "runtime", "activation", "dataset", "split", "classes"),
-    *("templates", "multilabel", "cutoffs", "expected_images", "provenance", "forced"),
+    *("templates", "multilabel", "cutoffs", "expected_images", "provenance", "forced", "decoding"),
 ]
 TAGS = ["index", "label", "image_id", "class_index", "template_index"]
 

@@ -1,0 +1,42 @@
+"""Jobs with scaled decoding through the Flow: asked for, done, and told in the result."""
+
+from __future__ import annotations
+
+import pytest
+
+from client.benchmark import Options, evaluate
+from clipbench import results
+from clipbench.errors import InvalidRequest
+from tests.models.conftest import encoded, picture
+
+MODEL = "ViT-nano-16-64::embedded"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder of two classes, with JPEG files that are many times as large as the model's side."""
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(6):
+        path = folder / ("dark", "light")[number % 2] / f"{number}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(encoded(picture(1000, 800, number)))
+    return folder
+
+
+def test_a_result_says_how_images_were_decoded_and_has_a_file_of_its_own(
+    connection, photos, tmp_path
+):
+    for decoding in ("full", "scaled"):
+        options = Options(decoding=decoding, folder=tmp_path)
+        evaluate(MODEL, photos, server=connection, options=options)
+    found = {result.model.decoding: result for result in results.load_all(tmp_path)}
+    assert set(found) == {"full", "scaled"}
+    assert found["scaled"].model.decoded_scaled
+    assert not found["full"].model.decoded_scaled
+    assert all(result.documents.counted == 6 for result in found.values())
+    assert found["full"].dataset.data_sha256 == found["scaled"].dataset.data_sha256
+
+
+def test_another_decoding_is_refused_with_those_there_are(connection, photos):
+    with pytest.raises(InvalidRequest, match="decoding 'half' is not one of full, scaled"):
+        evaluate(MODEL, photos, server=connection, options=Options(decoding="half"))
