@@ -27,7 +27,6 @@ COMPARISONS = (
     "against_infinity",
     "embedded_rate",
     "account",
-    "decoding",
     "startup",
     "scale",
 )
