@@ -10,17 +10,17 @@ so that nothing comes from the cache.
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 from benchmarks.inputs import camera_photo
 from benchmarks.measure import FASTER, Comparison, Sample, alternate, report
-from benchmarks.sides.processes import clipbench_server, family
+from benchmarks.sides.processes import clipbench_server, processor_seconds
 from client.benchmark import Options, evaluate
 from client.connection import Connection
 from clipbench.datasets import open_dataset
@@ -48,17 +48,12 @@ def run_job(
         with path.open("ab") as file:
             file.write(b"\0")  # a JPEG may be followed by anything
     dataset = open_dataset(folder)
-    started, before = time.perf_counter(), _processor(server)
+    started, before = time.perf_counter(), processor_seconds(os.getpid(), server)
     result = evaluate(model, dataset, server=connection, options=Options(decoding=decoding))
-    sample = Sample(time.perf_counter() - started, _processor(server) - before)
+    sample = Sample(time.perf_counter() - started, processor_seconds(os.getpid(), server) - before)
     if result.documents.refused or result.model.decoding != decoding:
         raise RuntimeError(f"{result.documents.refused} refused, decoded {result.model.decoding}")
     return sample
-
-
-def _processor(server: int) -> float:
-    processes = (psutil.Process(), *family([server]))
-    return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 def compare(photos: Sequence[bytes], model: str, rounds: int) -> list[Comparison]:
