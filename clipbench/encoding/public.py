@@ -69,11 +69,15 @@ def options_of(encoder: Encoder, model: str, parameters: Mapping[str, Any]) -> E
     """What clip-server 0.8.3 runs the model with, unless a parameter names something else.
 
     Embeddings of a stock server and of ours can then be compared with each other. Jobs run a
-    checkpoint as it was trained, which differs for OpenAI's weights (QuickGELU).
+    checkpoint as it was trained, which differs for OpenAI's weights (QuickGELU). Raises
+    InvalidRequest for a name that does not exist.
     """
     stock = EncodeOptions.stock(encoder.registry.find(model))
     return replace(
         stock,
+        precision=optional_text(parameters, "precision"),
+        runtime=optional_text(parameters, "runtime") or stock.runtime,
+        forced=parameters.get("forced") is True,
         activation=optional_text(parameters, "activation") or stock.activation,
         normalisation=optional_text(parameters, "normalisation") or stock.normalisation,
         cached=False,  # who measures the speed of /encode measures the model

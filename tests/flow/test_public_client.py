@@ -101,6 +101,20 @@ def test_a_model_may_be_named(client):
     assert nano.shape[1] != default.shape[1]
 
 
+def test_a_precision_and_a_runtime_may_be_named(client):
+    def encoded(**how):
+        return client.encode(["a cat"], parameters={"model_name": MODEL, **how})
+
+    plain = encoded()
+    close(encoded(runtime="onnx"), plain)
+    # whether int8 is faster on this machine is not what is asked here
+    eight = encoded(runtime="onnx", precision="int8", forced=True)
+    np.testing.assert_allclose(eight, plain, atol=0.1)
+    assert not np.array_equal(eight, plain)
+    with pytest.raises(Exception, match="float32, float16, bfloat16, int8"):
+        encoded(precision="int4")
+
+
 def test_an_unknown_model_is_an_error_that_names_near_ones(client):
     with pytest.raises(Exception, match="ViT-nano-16-64::embedded"):
         client.encode(["a cat"], parameters={"model_name": "ViT-nano-16-46::embedded"})
