@@ -10,7 +10,6 @@ import contextlib
 import io
 import itertools
 import statistics as numbers
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,35 +19,43 @@ from docarray import Document
 from client.assembly import environment, model_of, run_of
 from client.connection import Connection
 from client.inputs import captions, photos
+from client.load import BATCH, IN_FLIGHT, REPEATS, Load
+from client.saturation import saturation
 from clipbench import results
 from clipbench.contract import endpoints
 from clipbench.contract.documents import answer
+from clipbench.contract.parameters import ModelOptions
 from clipbench.errors import DataError
 
-BATCH = 8
-REPEATS = 3
-PREFETCH = 4  # requests in flight; the published run does not state its own
+_INPUTS = 512  # different documents of a kind; sent again when a model is through with them
+_SHORTER = 3  # a repetition of the search for saturation, which has many
 
 
 def measure(
-    connection: Connection, model: str, description: dict[str, Any], *, seconds: float = 3.0
+    connection: Connection,
+    options: ModelOptions,
+    description: dict[str, Any],
+    *,
+    seconds: float = 3.0,
 ) -> results.Statistics:
-    """Measure `model` on a server whose encoder has loaded nothing yet.
+    """Measure a model on a server whose encoder had loaded nothing before `describe_fresh`.
 
-    description: the encoder's own, read after the measurement of memory has begun by `baseline`.
-    Each repetition runs for about `seconds`, after a warm-up that is not counted.
+    description: by `describe_fresh`, with the same options. A repetition runs for about `seconds`,
+    after a warm-up that is not counted. Peaks are those of requests of 8, 4 in flight, and of
+    single documents; the search for saturation comes after.
     """
     from clip_client import Client
 
     with contextlib.redirect_stdout(io.StringIO()):
         client = Client(connection.server)
-    texts = [Document(text=text) for text in _take(captions())]
-    images = [Document(blob=photo) for photo in _take(photos())]
-    text_qps = _repeated(client, model, texts, seconds)
-    image_qps = _repeated(client, model, images, seconds)
-    latencies = _latencies(connection, model)
-    after = encoder_process(connection)
-    before = description["baseline"]
+    how = _parameters(options, description)
+    texts = Load(client, options.model, how, [Document(text=t) for t in _take(captions())])
+    text_rates = texts.rates(IN_FLIGHT, seconds)
+    images = Load(client, options.model, how, [Document(blob=p) for p in _take(photos())])
+    image_rates = images.rates(IN_FLIGHT, seconds)
+    text_latencies = texts.latencies(connection, seconds)
+    image_latencies = images.latencies(connection, seconds)
+    before, after = description["baseline"], encoder_process(connection)
     return results.Statistics(
         model=model_of(description),
         run=run_of(description, BATCH, connection.server),
@@ -56,17 +63,18 @@ def measure(
         disk_bytes=description["checkpoint_bytes"],
         peak_ram_bytes=_difference(after, before, "peak_rss_bytes", "rss_bytes"),
         peak_vram_bytes=_difference(after, before, "peak_vram_bytes", "vram_bytes"),
-        text_qps=numbers.median(text_qps),
-        image_qps=numbers.median(image_qps),
-        latency=results.Latency(
-            p50=_quantile(latencies, 50), p95=_quantile(latencies, 95), p99=_quantile(latencies, 99)
-        ),
-        concurrency=PREFETCH,
+        text_qps=numbers.median(text_rates),
+        image_qps=numbers.median(image_rates),
+        text_saturation=_saturation(texts, text_rates, seconds),
+        image_saturation=_saturation(images, image_rates, seconds),
+        text_latency=_quantiles(text_latencies),
+        image_latency=_quantiles(image_latencies),
+        concurrency=IN_FLIGHT,
         batch_size=BATCH,
         repeats=REPEATS,
         spread={
-            "text_qps": (min(text_qps), max(text_qps)),
-            "image_qps": (min(image_qps), max(image_qps)),
+            "text_qps": (min(text_rates), max(text_rates)),
+            "image_qps": (min(image_rates), max(image_rates)),
         },
         environment=environment(),
     )
@@ -81,47 +89,34 @@ def encoder_process(connection: Connection) -> dict[str, Any]:
     raise DataError("the profiler does not reach the encoder's metrics; see docs/operate.md")
 
 
-def describe_fresh(connection: Connection, model: str) -> dict[str, Any]:
+def describe_fresh(connection: Connection, options: ModelOptions) -> dict[str, Any]:
     """The memory of the encoder before the model, then the model's description (which loads it)."""
     baseline = encoder_process(connection)
-    description = answer(connection.request(endpoints.DESCRIBE, (), {"model": model}))
+    description = answer(connection.request(endpoints.DESCRIBE, (), options.parameters()))
     return description | {"baseline": baseline}
 
 
+def _parameters(options: ModelOptions, description: dict[str, Any]) -> dict[str, Any]:
+    """What makes /encode run the model as a job does, and so as it was described and loaded."""
+    as_described = {"activation": description["activation"], "normalisation": "own"}
+    named = {name: value for name, value in options.parameters().items() if name != "model"}
+    return as_described | named
+
+
 def _take(source: Any) -> list[Any]:
-    return list(itertools.islice(source, 64 * BATCH))
+    return list(itertools.islice(source, _INPUTS))
 
 
-def _repeated(
-    client: Any, model: str, documents: Sequence[Document], seconds: float
-) -> list[float]:
-    """Documents a second of each repetition, with as many documents as fill `seconds`."""
-    _rate(client, model, documents[: 4 * BATCH])  # warm-up: the first pass allocates
-    rate = _rate(client, model, documents[: 8 * BATCH])
-    count = min(len(documents), max(BATCH, int(rate * seconds)))
-    return [_rate(client, model, documents[:count]) for _ in range(REPEATS)]
+def _saturation(load: Load, at_first: Sequence[float], seconds: float) -> results.Saturation:
+    def rates(in_flight: int) -> Sequence[float]:
+        return at_first if in_flight == IN_FLIGHT else load.rates(in_flight, seconds / _SHORTER)
+
+    return saturation(rates, IN_FLIGHT)
 
 
-def _rate(client: Any, model: str, documents: Sequence[Document]) -> float:
-    fresh = [Document(text=d.text) if d.text else Document(blob=d.blob) for d in documents]
-    started = time.perf_counter()
-    client.encode(fresh, batch_size=BATCH, parameters={"model_name": model}, prefetch=PREFETCH)
-    return len(fresh) / (time.perf_counter() - started)
-
-
-def _latencies(connection: Connection, model: str, requests: int = 100) -> list[float]:
-    """Seconds of single-text requests, one after another."""
-    endpoint = endpoints.encode_endpoint(model)
-    measured = []
-    for text in itertools.islice(captions(seed=1), requests):
-        started = time.perf_counter()
-        connection.request(endpoint, [Document(text=text)])
-        measured.append(time.perf_counter() - started)
-    return measured
-
-
-def _quantile(values: Sequence[float], percent: int) -> float:
-    return numbers.quantiles(values, n=100, method="inclusive")[percent - 1]
+def _quantiles(seconds: Sequence[float]) -> results.Latency:
+    cuts = numbers.quantiles(seconds, n=100, method="inclusive")
+    return results.Latency(p50=cuts[49], p95=cuts[94], p99=cuts[98], requests=len(seconds))
 
 
 def _difference(

@@ -17,6 +17,7 @@ from client.commands.stats import measure_fresh
 from client.connection import Connection
 from client.serving import Server, free_ports
 from clipbench import config, results
+from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import open_dataset
 
 MODELS = ("ViT-mini-16-64::embedded", "ViT-nano-16-64::embedded")
@@ -40,7 +41,7 @@ def demo(
             for model in MODELS:
                 server.renew("encoder")
                 with console.status(f"measuring memory and speed of {model}"):
-                    statistics.append(measure_fresh(connection, model, seconds))
+                    statistics.append(measure_fresh(connection, ModelOptions(model), seconds))
                 results.write_statistics(statistics[-1], out)
             datasets = [open_dataset(name) for name in DATASETS]
             finished, failed = run_all(list(MODELS), datasets, connection, Options(folder=out))

@@ -13,6 +13,8 @@ from client.connection import Connection
 from client.serving import Server, free_ports
 from client.statistics import describe_fresh, measure
 from clipbench import config, results
+from clipbench.contract import endpoints
+from clipbench.contract.parameters import ModelOptions
 
 
 def stats(
@@ -20,6 +22,11 @@ def stats(
         "ViT-mini-16-64::embedded,ViT-nano-16-64::embedded"
     ),
     out: Out = RESULTS,
+    precision: Annotated[str, typer.Option(help="float32, float16, bfloat16 or int8.")] = "float32",
+    runtime: Annotated[str, typer.Option(help="torch or onnx.")] = "torch",
+    force: Annotated[
+        bool, typer.Option("--force", help="Accept a precision slower than float32 here.")
+    ] = False,
     seconds: Annotated[float, typer.Option(help="Length of one repetition.")] = 5.0,
 ) -> None:
     """Measure models on this machine: a server of its own is started for each.
@@ -29,14 +36,26 @@ def stats(
     measured = []
     with reported():
         for model in [name.strip() for name in models.split(",") if name.strip()]:
+            options = ModelOptions(model, precision, runtime, forced=force)
             with tempfile.TemporaryDirectory() as state, console.status(f"measuring {model}"):
                 settings = free_ports(replace(config.load(), state=state))
                 with Server(settings) as server, Connection(server.address) as connection:
-                    measured.append(measure_fresh(connection, model, seconds))
+                    if runtime == "onnx":
+                        _export(server, connection, options)
+                    measured.append(measure_fresh(connection, options, seconds))
             results.write_statistics(measured[-1], out)
     print_tables(out, [], measured)
 
 
-def measure_fresh(connection: Connection, model: str, seconds: float) -> results.Statistics:
+def measure_fresh(
+    connection: Connection, options: ModelOptions, seconds: float
+) -> results.Statistics:
     """Statistics of a model on a server that has loaded none."""
-    return measure(connection, model, describe_fresh(connection, model), seconds=seconds)
+    description = describe_fresh(connection, options)
+    return measure(connection, options, description, seconds=seconds)
+
+
+def _export(server: Server, connection: Connection, options: ModelOptions) -> None:
+    """Have the graphs made, then a fresh encoder: making them takes more memory than they do."""
+    connection.request(endpoints.DESCRIBE, (), options.parameters())
+    server.renew("encoder")

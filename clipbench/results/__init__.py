@@ -1,7 +1,7 @@
 """Result and statistics files: typed, strict, written atomically, with a published JSON Schema."""
 
 from clipbench.results.records import Records, Sidecar, read_sidecar, sidecar_of
-from clipbench.results.statistics import STATISTICS_FORMAT, Latency, Statistics
+from clipbench.results.statistics import STATISTICS_FORMAT, Latency, Saturation, Statistics
 from clipbench.results.store import (
     RESULT_SUFFIX,
     STATISTICS_SUFFIX,
@@ -49,6 +49,7 @@ __all__ = [
     "Result",
     "Run",
     "Sample",
+    "Saturation",
     "Sidecar",
     "Statistics",
     "Task",

@@ -12,11 +12,22 @@ STATISTICS_FORMAT = "clipbench-statistics/1"
 
 @dataclass(frozen=True)
 class Latency:
-    """Quantiles of the time from request to answer, in seconds; None where not measured."""
+    """Seconds from request to answer, of single documents one after another; None: not measured."""
 
     p50: float | None = None
     p95: float | None = None
     p99: float | None = None
+    requests: int | None = None  # that the quantiles are of
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """The rate that twice as many requests in flight raise by less than 5 %."""
+
+    qps: float
+    concurrency: int  # requests in flight
+    spread: tuple[float, float]  # low, high of repeats
+    reached: bool = True  # False: the rate still grew at the most that was tried
 
 
 @dataclass(frozen=True)
@@ -31,8 +42,11 @@ class Statistics:
     peak_vram_bytes: int | None = None  # None: no GPU, or no NVML
     text_qps: float | None = None
     image_qps: float | None = None
-    latency: Latency = field(default_factory=Latency)
-    concurrency: int | None = None  # requests in flight
+    text_saturation: Saturation | None = None
+    image_saturation: Saturation | None = None
+    text_latency: Latency = field(default_factory=Latency)
+    image_latency: Latency = field(default_factory=Latency)
+    concurrency: int | None = None  # requests in flight, of text_qps and image_qps
     batch_size: int | None = None  # documents in a request
     repeats: int | None = None
     spread: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # low, high of repeats

@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 280.0  # 10 s on a quiet machine; importing torch is slow when others run
-_PORTS = {
+PORTS = {
     "CLIPBENCH_GRPC_PORT",
     "CLIPBENCH_HTTP_PORT",
     "CLIPBENCH_ENCODER_METRICS_PORT",
@@ -37,7 +37,7 @@ class FlowServer:
         self.log = state.with_suffix(".log")
         self._environment = {
             **{name: value for name, value in os.environ.items() if name[:10] != "CLIPBENCH_"},
-            **dict.fromkeys(_PORTS, "0"),
+            **dict.fromkeys(PORTS, "0"),
             "CLIPBENCH_STATE": str(state),
             "CLIPBENCH_WEIGHTS": str(state / "weights"),
             "CLIPBENCH_OFFLINE": "true",

@@ -122,6 +122,15 @@ def test_another_activation_decoding_or_precision_does_not_overwrite(tmp_path):
     assert len(paths) == 4
 
 
+def test_statistics_of_another_precision_or_runtime_do_not_overwrite(tmp_path):
+    ways = [("float32", "torch"), ("float32", "onnx"), ("int8", "onnx"), ("float32", "torch")]
+    for precision, runtime in ways:
+        run = dataclasses.replace(STATISTICS.run, precision=precision, runtime=runtime)
+        results.write_statistics(dataclasses.replace(STATISTICS, run=run), tmp_path)
+    kept = [(s.run.precision, s.run.runtime) for s in results.load_all_statistics(tmp_path)]
+    assert sorted(kept) == sorted(set(ways))
+
+
 def test_the_same_run_again_replaces_its_file(tmp_path):
     results.write(CLASSIFICATION, tmp_path)
     results.write(dataclasses.replace(CLASSIFICATION, job="job-9"), tmp_path)
