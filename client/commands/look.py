@@ -56,7 +56,7 @@ def plot(
         str, typer.Option(help="retrieval, classification, a data set or a column.")
     ] = "retrieval",
     cost: Annotated[
-        str, typer.Option(help="image_qps, text_qps, peak_vram_gb, peak_ram_gb or disk_mb.")
+        str, typer.Option(help="image_qps, text_qps, image_saturated_qps, peak_vram_gb, disk_mb, …")
     ] = "image_qps",
     folder: Annotated[
         Path | None, typer.Option("--results", help="Your own results; published ones as well.")

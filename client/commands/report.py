@@ -43,7 +43,7 @@ def report(
         bool, typer.Option("--all-models", help="Also a row for models without a result.")
     ] = False,
 ) -> None:
-    """Render the three tables from the result files of a folder.
+    """Render the tables from the result files of a folder.
 
     Example: clipbench report --results results --out report.html
     """

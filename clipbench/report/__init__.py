@@ -1,4 +1,4 @@
-"""The three tables from result files, in every format; without results, the published ones."""
+"""The tables from result files, in every format; without results, the published ones."""
 
 from clipbench.report.best import samples_in
 from clipbench.report.build import build

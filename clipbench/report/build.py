@@ -1,4 +1,4 @@
-"""From result files (or none) to the three tables."""
+"""From result files (or none) to the tables."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from clipbench.reference import TableName
 from clipbench.report.best import Samples, no_samples
+from clipbench.report.precisions import precision_table
 from clipbench.report.published import published_table
 from clipbench.report.scores import score_table
-from clipbench.report.speeds import statistics_table
+from clipbench.report.sources import Options, labels
+from clipbench.report.speeds import latency_table, statistics_table
 from clipbench.report.types import Report
 from clipbench.results import (
     Result,
@@ -38,12 +40,19 @@ def build(
             published_table(TableName.RETRIEVAL),
             published_table(TableName.CLASSIFICATION),
         )
+    # of all files at once: a row is called the same in every table, and the page joins by that
+    rows = [Options.of(r.model, r.run) for r in results]
+    label = labels([*rows, *(Options.of(s.model, s.run) for s in statistics)])
     split = {task: [r for r in results if r.dataset.task is task] for task in Task}
     sources: dict[str, Result | Statistics] = {file_name(r): r for r in results}
     sources |= {statistics_file_name(s): s for s in statistics}
     return Report(
-        statistics_table(statistics, unmeasured),
-        score_table(TableName.RETRIEVAL, split[Task.RETRIEVAL], unmeasured, samples),
-        score_table(TableName.CLASSIFICATION, split[Task.CLASSIFICATION], unmeasured, samples),
+        statistics_table(statistics, label, unmeasured),
+        score_table(TableName.RETRIEVAL, split[Task.RETRIEVAL], label, unmeasured, samples),
+        score_table(
+            TableName.CLASSIFICATION, split[Task.CLASSIFICATION], label, unmeasured, samples
+        ),
         sources,
+        latency_table(statistics, label),
+        precision_table(results, statistics, label),
     )

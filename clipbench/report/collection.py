@@ -45,7 +45,7 @@ class Collection(Sequence[Result]):
         return iter(self.results)
 
     def report(self) -> Report:
-        """The three tables."""
+        """The tables."""
         return build(self.results, self.statistics)
 
     def __repr__(self) -> str:

@@ -75,8 +75,19 @@ def of_statistics(statistics: Statistics) -> list[str]:
         device = statistics.run.device_name or statistics.run.device
         load = [f"batch size {statistics.batch_size}"] if statistics.batch_size else []
         load += [f"{statistics.concurrency} in flight"] if statistics.concurrency else []
-        said.append(f"Measured on {', '.join([str(device), *load])}.")
+        said.append(f"Measured on {', '.join([str(device), *load])}{_saturated(statistics)}.")
     return said
+
+
+def _saturated(statistics: Statistics) -> str:
+    """`; saturated with 16 texts and 8 images…`: the load of the rates at saturation."""
+    kinds = {"texts": statistics.text_saturation, "images": statistics.image_saturation}
+    parts = [
+        f"{kind} {'saturated' if found.reached else 'still grew'} at {found.concurrency}"
+        for kind, found in kinds.items()
+        if found
+    ]
+    return f"; {', '.join(parts)}" if parts else ""
 
 
 def _of(table: TableName) -> list[Footnote]:

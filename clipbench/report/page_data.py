@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,11 +11,36 @@ from clipbench.reference import DEVICE, STATISTICS_PRECISION, TableName, publish
 from clipbench.report.formats.plain import flat_title
 from clipbench.report.mistakes import MistakeSet
 from clipbench.report.published import published_table
-from clipbench.report.types import Cell, Report, Row, Table
+from clipbench.report.sources import Options, paired
+from clipbench.report.types import Cell, OwnTable, Report, Row, Table
 
 COSTS: tuple[dict[str, Any], ...] = (
     {"key": "image_qps", "title": "Images a second", "unit": "images/s", "digits": 0},
     {"key": "text_qps", "title": "Texts a second", "unit": "texts/s", "digits": 0},
+    {
+        "key": "image_saturated_qps",
+        "title": "Images a second at saturation",
+        "unit": "images/s",
+        "digits": 0,
+    },
+    {
+        "key": "text_saturated_qps",
+        "title": "Texts a second at saturation",
+        "unit": "texts/s",
+        "digits": 0,
+    },
+    {
+        "key": "image_latency_p50",
+        "title": "Median latency of an image (ms)",
+        "unit": "ms",
+        "digits": 1,
+    },
+    {
+        "key": "text_latency_p50",
+        "title": "Median latency of a text (ms)",
+        "unit": "ms",
+        "digits": 1,
+    },
     {"key": "peak_vram_gb", "title": "Peak VRAM (GB)", "unit": "GB", "digits": 2},
     {"key": "peak_ram_gb", "title": "Peak RAM (GB)", "unit": "GB", "digits": 2},
     {"key": "disk_mb", "title": "Disk (MB)", "unit": "MB", "digits": 0},
@@ -58,12 +84,27 @@ def _published_models() -> tuple[str, ...]:
 
 
 def _measured(report: Report) -> list[dict[str, Any]]:
-    labels: dict[str, list[tuple[Table, Row]]] = {}
-    for table in report.tables:
+    """A point for each way in which a model ran, with the scores and the costs of that way."""
+    scores = _by_options(report.retrieval, report.classification)
+    costs = _by_options(report.statistics, report.latency)
+    pairs = paired(scores, costs)
+    alone = Counter(scored for scored, _ in pairs)
+    models = []
+    for scored, timed in pairs:
+        one, other = scores[scored] if scored else [], costs[timed] if timed else []
+        # scores with the costs of several devices are several points, which the costs tell apart
+        named = one if alone[scored] == 1 and one else other
+        models.append(_model(named[0][1].label, "measured", [*one, *other]))
+    return models
+
+
+def _by_options(*tables: Table | None) -> dict[Options, list[tuple[Table, Row]]]:
+    found: dict[Options, list[tuple[Table, Row]]] = {}
+    for table in filter(None, tables):
         for row in table.rows:
-            if row.measured and row.plotted:
-                labels.setdefault(row.label, []).append((table, row))
-    return [_model(label, "measured", rows) for label, rows in labels.items()]
+            if row.options and not row.options.decoded_scaled:
+                found.setdefault(row.options, []).append((table, row))
+    return found
 
 
 def _model(label: str, kind: str, rows: Sequence[tuple[Table, Row]]) -> dict[str, Any]:
@@ -73,7 +114,7 @@ def _model(label: str, kind: str, rows: Sequence[tuple[Table, Row]]) -> dict[str
         for heading, cell in zip(table.headings, row.cells, strict=True):
             if cell.value is None:
                 continue
-            if table.name is TableName.STATISTICS:
+            if table.name in (TableName.STATISTICS, OwnTable.LATENCY):
                 cost[heading.key] = cell.value
             else:
                 quality[heading.key] = _quality(cell)

@@ -1,4 +1,4 @@
-"""The three tables as HTML elements: complete without scripts, sorted and filtered with them."""
+"""The tables as HTML elements: complete without scripts, sorted and filtered with them."""
 
 from __future__ import annotations
 
@@ -106,6 +106,8 @@ def _cell(line: Element, table: Table, heading: Heading, cell: Cell) -> None:
     box = SubElement(line, "td", {"data-value": value})
     if cell.interval and heading.dataset:
         box.set("title", f"95 % interval {cell.interval[0]:.3f} to {cell.interval[1]:.3f}")
+    elif cell.interval:
+        box.set("title", f"repeats from {cell.interval[0]:.0f} to {cell.interval[1]:.0f}")
     if cell.text:
         strong = SubElement(box, "strong", {"class": "best"}) if cell.bold else box
         target = strong

@@ -26,7 +26,7 @@ def pareto(report: Report, quality: str, cost: str, path: str | Path) -> Path:
     """Quality against cost, a front for each of measured and published; written to `path`.
 
     quality: a column's key or title, or its data set, or "retrieval" or "classification" for the
-    mean of the published columns. cost: image_qps, text_qps, peak_vram_gb, peak_ram_gb, disk_mb.
+    mean of the published columns. cost: a key of `page_data.COSTS`, such as image_qps or disk_mb.
     Raises UnknownName, InvalidRequest for another ending, Unsupported without matplotlib.
     """
     data = page_data(report, (), {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clipbench.reference import SCORES_PRECISION, Column, TableName, published, spelling
@@ -10,7 +10,7 @@ from clipbench.report import notes
 from clipbench.report.best import Entry, Samples, leaders
 from clipbench.report.notes import Notes
 from clipbench.report.published import column_name, heading
-from clipbench.report.sources import Options, by_row, columns, labels, ordered, own_columns
+from clipbench.report.sources import Options, by_row, columns, ordered, own_columns
 from clipbench.report.types import Cell, Row, Table, signed
 from clipbench.results import Result, file_name
 
@@ -27,7 +27,11 @@ class _Draft:
 
 
 def score_table(
-    name: TableName, results: Sequence[Result], unmeasured: bool, samples: Samples
+    name: TableName,
+    results: Sequence[Result],
+    label: Mapping[Options, str],
+    unmeasured: bool,
+    samples: Samples,
 ) -> Table:
     """`results` (all of one task) in the published columns and order, their own columns after."""
     said = Notes()
@@ -35,7 +39,7 @@ def score_table(
     beside = unmeasured or any(spelling(r.model.name) in published(name).models for r in results)
     title_marks = said.mark(*notes.of_title(name)) if beside else ()
     headings = [heading(name, column, said) for column in cols]
-    drafts = _drafts(name, results)
+    drafts = _drafts(name, results, label)
     cells = [[_cell(name, draft, column, said) for column in cols] for draft in drafts]
     for i, column in enumerate(cols):
         sources = [draft.results.get(column.key) for draft in drafts]
@@ -53,9 +57,10 @@ def score_table(
     )
 
 
-def _drafts(name: TableName, results: Sequence[Result]) -> list[_Draft]:
+def _drafts(
+    name: TableName, results: Sequence[Result], label: Mapping[Options, str]
+) -> list[_Draft]:
     rows = by_row(results)
-    label = labels(rows)
     drafts = []
     for model in ordered((options.model for options in rows), name):
         for options in (o for o in rows if o.model == model):
@@ -134,9 +139,8 @@ def _mark_best(
 
 
 def _row(name: TableName, draft: _Draft, cells: tuple[Cell, ...], said: Notes) -> Row:
-    options = draft.options
-    marks = _row_marks(name, options.model, said)
-    return Row(options.model, draft.label, cells, marks, True, plotted=not options.decoded_scaled)
+    marks = _row_marks(name, draft.options.model, said)
+    return Row(draft.options.model, draft.label, cells, marks, True, draft.options)
 
 
 def _row_marks(name: TableName, model: str, said: Notes) -> tuple[int, ...]:

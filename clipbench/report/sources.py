@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from clipbench.reference import Column, TableName, published, score_key, spelling
 from clipbench.results import Model, Result, Run, Statistics, Task
@@ -39,6 +39,16 @@ class Options:
             device=run.device_name or run.device,
             checkpoint=sha and sha[:8],
         )
+
+    def agrees(self, other: Options) -> bool:
+        """Whether quality of the one may stand beside speed of the other: nothing known differs.
+
+        Of the precision both must be known; the device is the speed's alone.
+        """
+        names = [field.name for field in fields(self) if field.name not in ("precision", "device")]
+        pairs = [(getattr(self, name), getattr(other, name)) for name in names]
+        same = all(mine == theirs or None in (mine, theirs) for mine, theirs in pairs)
+        return same and self.precision == other.precision is not None
 
 
 def labels(rows: Iterable[Options]) -> dict[Options, str]:
@@ -119,6 +129,23 @@ def by_row(results: Iterable[Result]) -> dict[Options, list[Result]]:
     for result in sorted(results, key=lambda r: r.created):
         rows.setdefault(Options.of(result.model, result.run), []).append(result)
     return rows
+
+
+def paired(
+    scored: Iterable[Options], timed: Iterable[Options]
+) -> list[tuple[Options | None, Options | None]]:
+    """Rows of scores, each with the rows of speed that ran the same way; None where one is alone.
+
+    A row of speed on the same device is taken before those of others.
+    """
+    scored, timed = list(dict.fromkeys(scored)), list(dict.fromkeys(timed))
+    pairs: list[tuple[Options | None, Options | None]] = []
+    for row in scored:
+        found = [other for other in timed if row.agrees(other)]
+        found = [other for other in found if other.device == row.device] or found
+        pairs += [(row, other) for other in found] or [(row, None)]
+    used = {other for _, other in pairs}
+    return pairs + [(None, other) for other in timed if other not in used]
 
 
 def newest_statistics(statistics: Iterable[Statistics]) -> dict[Options, Statistics]:

@@ -20,7 +20,7 @@ def tables(
     statistics: Sequence[Statistics] = (),
     samples: Samples = no_samples,
 ) -> list[RichTable]:
-    """What was measured, one Rich table for each of the three that has a row.
+    """What was measured, one Rich table for each that has a row.
 
     Empty columns are left out; footnotes stand in the caption. samples: see `build`.
     """

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from clipbench.reference import TableName
+from clipbench.report.sources import Options
 from clipbench.results import Result, Statistics, to_json
 
 Interval = tuple[float, float]
+
+
+class OwnTable(StrEnum):
+    """The tables of measured values alone, of which none was published."""
+
+    LATENCY = "latency"
+    PRECISIONS = "precisions"
 
 
 def signed(difference: float, digits: int) -> str:
@@ -57,14 +66,14 @@ class Row:
     cells: tuple[Cell, ...]
     marks: tuple[int, ...] = ()
     measured: bool = False
-    plotted: bool = True  # False: not to be ranked with the others
+    options: Options | None = None  # how it ran; None: a published row
 
 
 @dataclass(frozen=True)
 class Table:
-    """One of the three tables. Footnote n of `footnotes` is marked n + 1."""
+    """One of the tables. Footnote n of `footnotes` is marked n + 1."""
 
-    name: TableName
+    name: TableName | OwnTable
     title: str
     headings: tuple[Heading, ...]
     rows: tuple[Row, ...]
@@ -75,12 +84,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """The three tables and, by source key, the file behind each measured value."""
+    """The tables and, by source key, the file behind each measured value.
+
+    The published three are always there, the others where something of them was measured.
+    """
 
     statistics: Table
     retrieval: Table
     classification: Table
     sources: dict[str, Result | Statistics] = field(default_factory=dict)
+    latency: Table | None = None
+    precisions: Table | None = None
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -88,6 +102,13 @@ class Report:
         return {key: to_json(source) for key, source in self.sources.items()}
 
     @property
-    def tables(self) -> tuple[Table, Table, Table]:
+    def tables(self) -> tuple[Table, ...]:
         """In print order."""
-        return self.statistics, self.retrieval, self.classification
+        found = (
+            self.statistics,
+            self.latency,
+            self.retrieval,
+            self.classification,
+            self.precisions,
+        )
+        return tuple(table for table in found if table)

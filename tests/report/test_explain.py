@@ -57,3 +57,13 @@ def test_statistics_are_explained_with_their_load():
     said = explain_statistics(STATISTICS)
     assert "requests of 8 documents, 1 in flight, 3 repeats" in said
     assert "not compared with another device" in said
+
+
+def test_statistics_are_explained_with_saturation_and_latency():
+    said = explain_statistics(STATISTICS)
+    assert "900 texts a second (repeats from 880 to 910)" in said
+    assert "Texts reach 1,200 a second (repeats from 1,190 to 1,230) with 16 requests in" in said
+    assert "Images reach 500 a second" in said
+    assert "64 requests in flight, the most that was tried; the rate still grew." in said
+    assert "A single image is answered within 20.0 ms (median), 30.0 ms (p95) and 50.0 ms" in said
+    assert "VRAM was not measured" in said

@@ -190,7 +190,13 @@ def test_published_statistics_of_the_same_device_and_precision_are_compared():
     table = build([], [statistics(B32, "float16", "NVIDIA TITAN RTX")]).statistics
     label = f"{B32} (float16)"
     assert cell(table, label, "image_qps").difference == "+25"
-    assert cell(table, label, "peak_vram_gb").text == ""
+
+
+def test_vram_that_nobody_measured_is_not_available_rather_than_blank():
+    table = build([], [statistics(B32)]).statistics
+    found = cell(table, B32, "peak_vram_gb")
+    assert (found.text, found.value, found.difference) == ("n/a", None, "")
+    assert any("NVML" in note for note in notes(table, found))
 
 
 def test_disk_is_in_the_published_unit_and_compared_everywhere():

@@ -11,7 +11,7 @@ from clipbench.results.codec import encode
 
 
 def render_json(report: Report) -> str:
-    """Headings, rows, cells and footnotes of the three tables; `null` where nothing is known."""
+    """Headings, rows, cells and footnotes of the tables; `null` where nothing is known."""
     tables = {str(table.name): encode(table) for table in report.tables}
     document = {"format": "clipbench-report/1", "tables": tables, "provenance": report.provenance}
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"

@@ -27,7 +27,7 @@ SPECIAL = {
 
 
 def render(report: Report) -> str:
-    """The three tables, to be pasted into a paper."""
+    """The tables, to be pasted into a paper."""
     return "\n".join(_table(table) for table in report.tables)
 
 

@@ -1,4 +1,4 @@
-// The three tables come complete from the server; here they learn to sort and to filter.
+// The tables come complete from the server; here they learn to sort and to filter.
 "use strict";
 
 function makeSortable(table) {
@@ -34,6 +34,7 @@ function sortedRows(rows, column, direction) {
 function setUpTables() {
   const tables = [...document.querySelectorAll("table.results")];
   tables.forEach(makeSortable);
+  for (const name of ["latency", "precisions"]) document.querySelector(`[data-for="${name}"]`).hidden = !byId(name);
   const controls = document.querySelector(".tables-controls");
   controls.hidden = false;
   for (const label of controls.querySelectorAll("[data-measured]")) label.hidden = !PAGE.measured;
