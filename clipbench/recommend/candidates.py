@@ -112,8 +112,8 @@ def measured_field(
     wanted = [r for r in of_task if like in (None, r.dataset.id)]
     chosen, others = _largest(wanted)
     notes = [f"Left out, as it does not compare: {other}." for other in others]
-    costs, hardware, more = _own_costs(chosen, statistics)
     newest = {spelling(r.model.name): r for r in sorted(chosen, key=lambda r: r.created)}
+    costs, hardware, more = _own_costs(newest, statistics)
     candidates = tuple(
         Candidate(
             model=model,
@@ -256,10 +256,11 @@ def _largest(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
 
 
 def _own_costs(
-    results: Sequence[Result], statistics: Sequence[Statistics]
+    results: Mapping[str, Result], statistics: Sequence[Statistics]
 ) -> tuple[dict[str, dict[str, float]], str, list[str]]:
-    names = {spelling(result.model.name) for result in results}
-    own = [s for s in statistics if spelling(s.model.name) in names]
+    own = [s for s in statistics if spelling(s.model.name) in results]
+    # what int8 costs says nothing of a score in float32; another precision only where that is all
+    own = [s for s in own if _way(s) == _way(results[spelling(s.model.name)])] or own
     if not own:
         note = (
             f"Speed and memory are the published ones ({DEVICE}, {STATISTICS_PRECISION}), not of "
@@ -271,6 +272,10 @@ def _own_costs(
     notes = [f"Statistics of {other} are left out." for other in kinds if other != hardware]
     same = [s for s in own if _hardware(s) == hardware]
     return {spelling(s.model.name): _costs(s) for s in same}, hardware, notes
+
+
+def _way(measured: Result | Statistics) -> tuple[str | None, str | None]:
+    return measured.run.precision, measured.run.runtime
 
 
 def _hardware(statistics: Statistics) -> str:

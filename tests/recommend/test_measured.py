@@ -2,6 +2,7 @@ import pytest
 
 from clipbench.errors import DataError, UnknownName
 from clipbench.recommend import Constraints, recommend
+from clipbench.results import Run
 
 from ..report.samples import classification, retrieval, statistics
 
@@ -31,6 +32,21 @@ def test_own_statistics_are_used_where_there_are_some():
     assert found.pick.model == B32
     assert found.pick.hardware == "EPYC, float32"
     assert not any("not of your machine" in note for note in found.notes)
+
+
+def test_the_speed_of_another_precision_is_not_that_of_the_score():
+    speeds = [
+        statistics(L14, image_qps=10.0),
+        statistics(L14, image_qps=20.0, run=Run("float32", "onnx", "cpu", "EPYC")),
+        statistics(L14, "int8", image_qps=90.0),
+        statistics(B32, "int8", image_qps=400.0),
+        statistics("other", "int8", image_qps=1.0),
+    ]
+    results = [classification(B32, "x", 0.9), classification(L14, "x", 0.95)]
+    for order in (speeds, speeds[::-1]):
+        found = recommend("classification", results=results, statistics=order)
+        assert (found.pick.model, found.pick.costs["image_qps"]) == (L14, 10.0)
+        assert found.pick.hardware == "EPYC, float32"
 
 
 def test_a_cost_that_was_not_measured_keeps_no_budget():
