@@ -6,7 +6,7 @@ function setUpClasses() {
   document.querySelector('[data-for="classes"]').hidden = !results.length;
   if (!results.length) return;
   byId("classes").hidden = false;
-  fillSelect(byId("classes-result"), results.map(([key, r]) => ({ value: key, text: `${r.model.name} on ${r.dataset.id} (${r.run.precision ?? "unknown precision"})` })));
+  fillSelect(byId("classes-result"), results.map(([key, r]) => ({ value: key, text: `${r.model.name} on ${r.dataset.id} (${r.run.precision ?? "unknown precision"}${r.model.decoding === "scaled" ? ", scaled decoding" : ""})` })));
   byId("classes-result").addEventListener("change", drawClasses);
   drawClasses();
 }
