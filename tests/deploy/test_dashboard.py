@@ -136,7 +136,7 @@ def prometheus(folder: Path, ports: dict[str, int]) -> Iterator[str]:
     quick = quick.replace("scrape_timeout: 4s", "scrape_timeout: 1s")
     target = f"127.0.0.1:{ports['CLIPBENCH_PROFILER_METRICS_PORT']}"
     (folder / "prometheus.yml").write_text(quick.replace("profiler:9464", target))
-    rules = (deployed / "rules.yml").read_text().replace("interval: 15s", "interval: 1s")
+    rules = (deployed / "rules.yml").read_text().replace("interval: 5s", "interval: 1s")
     (folder / "rules.yml").write_text(rules)
     with (folder / "prometheus.log").open("w") as log:
         running = subprocess.Popen(
