@@ -35,8 +35,8 @@ from clipbench.jobs.classification import ClassificationEvaluator
 from clipbench.jobs.evaluator import Evaluator
 from clipbench.jobs.retrieval import RetrievalEvaluator
 from clipbench.jobs.store import JobStore
-from clipbench.models.encoder import Encoder, EncoderSettings
-from clipbench.models.preprocess import Preprocessing
+from clipbench.networks.preprocess import Preprocessing
+from clipbench.serving.encoder import Encoder, EncoderSettings
 
 MODEL = "ViT-mini-16-64::embedded"
 OWNER = "benchmark"

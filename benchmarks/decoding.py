@@ -21,11 +21,11 @@ import numpy as np
 from benchmarks.inputs import camera_photo
 from benchmarks.measure import FASTER, Comparison, Sample, alternate, report
 from benchmarks.sides.processes import clipbench_server, processor_seconds
-from client.benchmark import Options, evaluate
-from client.connection import Connection
+from clipbench.client.benchmark import Options, evaluate
+from clipbench.client.connection import Connection
 from clipbench.datasets import open_dataset
-from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings
-from clipbench.models.preprocess import OPENAI_MEAN, OPENAI_STD, Decoding, Preprocessing
+from clipbench.networks.preprocess import OPENAI_MEAN, OPENAI_STD, Decoding, Preprocessing
+from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 
 MODEL = "ViT-mini-16-64::embedded"
 SIDES = (64, 224)  # pixels

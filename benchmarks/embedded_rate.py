@@ -23,8 +23,8 @@ from benchmarks.figures import Figure, table
 from benchmarks.jobs import run_job
 from benchmarks.measure import Sample, keep
 from benchmarks.sides.processes import clipbench_server
-from client.connection import Connection
-from client.inputs import captions
+from clipbench.client.connection import Connection
+from clipbench.client.inputs import captions
 from clipbench.contract import documents as contract
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import Image, open_dataset

@@ -31,12 +31,12 @@ from benchmarks.figures import Figure, table
 from benchmarks.measure import FASTER, Comparison, Sample, keep
 from benchmarks.memory import Watch, proportional_peak
 from benchmarks.sides.processes import CLIPBENCH, bench_checkpoint
-from client.connection import DEFAULT_SERVER
-from client.inputs import photos
+from clipbench.client.connection import DEFAULT_SERVER
+from clipbench.client.inputs import photos
 from clipbench.datasets import open_dataset
 from clipbench.datasets.conversion import convert
 from clipbench.embedded import DATA, WEIGHTS
-from clipbench.models.architectures import config_of_architecture
+from clipbench.networks.architectures import config_of_architecture
 
 LESS_MEMORY = 1.0  # theirs through ours
 PHOTOS = 256

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from client.inputs import captions, photos
+from clipbench.client.inputs import captions, photos
 
 TEXTS, IMAGES = 512, 64
 CAMERA = (4000, 3000)  # pixels, 12 megapixels

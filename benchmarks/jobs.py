@@ -12,9 +12,9 @@ from docarray import Document
 
 from benchmarks.measure import Sample
 from benchmarks.sides.processes import processor_seconds
-from client.batches import BATCH_DOCUMENTS, Batch
-from client.connection import Connection
-from client.streaming import stream
+from clipbench.client.batches import BATCH_DOCUMENTS, Batch
+from clipbench.client.connection import Connection
+from clipbench.client.streaming import stream
 from clipbench.contract import documents as contract
 from clipbench.contract.endpoints import RETRIEVAL_TEXTS, Task, job_endpoint
 from clipbench.contract.parameters import JobSpec, ModelOptions

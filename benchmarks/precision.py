@@ -25,12 +25,12 @@ from benchmarks.jobs import run_job, unseen
 from benchmarks.measure import Comparison, Sample, alternate, keep, report
 from benchmarks.sides import worker
 from benchmarks.sides.processes import clipbench_server
-from client.benchmark import Options, evaluate
-from client.connection import Connection
+from clipbench.client.benchmark import Options, evaluate
+from clipbench.client.connection import Connection
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import open_dataset
 from clipbench.errors import Unsupported
-from clipbench.models.speed import has_vnni
+from clipbench.networks.precision_check import has_vnni
 
 BAR = 1.8  # of int8 where there is VNNI
 SCORED = "ViT-mini-16-64::embedded"

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clipbench.freed import return_freed_memory
+from clipbench.memory_trim import return_freed_memory
 from clipbench.metrics import (
     ArrayEmbeddings,
     RecallAt,

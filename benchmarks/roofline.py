@@ -28,8 +28,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import environments, floor, weights
 from benchmarks.environments import ARCHITECTURE
-from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
-from clipbench.models.products import PackedLinear
+from clipbench.networks.onednn_linear import PackedLinear
+from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
 
 SIZE = 1024  # of the square matrices: 3 × 4 MB, past the caches of one core
 ONEDNN = "product, float32, oneDNN"

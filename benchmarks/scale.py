@@ -35,8 +35,8 @@ from benchmarks.memory import Watch, proportional
 from benchmarks.scale_figure import draw
 from benchmarks.sides.flows import replicated
 from benchmarks.sides.processes import clipbench_server, executors, metrics_ports
-from client.connection import Connection
-from client.inputs import captions
+from clipbench.client.connection import Connection
+from clipbench.client.inputs import captions
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import Image, open_dataset
 from clipbench.metrics import classify, normalise

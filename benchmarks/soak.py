@@ -30,9 +30,9 @@ import psutil
 from docarray import Document
 from PIL import Image
 
-from client.connection import Connection
-from client.serving import Server, free_ports
 from clipbench import config
+from clipbench.client.connection import Connection
+from clipbench.client.serving import Server, free_ports
 from clipbench.contract import documents as contract
 from clipbench.contract.batches import BatchOutcome
 from clipbench.contract.endpoints import Task, job_endpoint

@@ -20,16 +20,16 @@ from docarray import Document
 from benchmarks.figures import Figure, table
 from benchmarks.measure import keep
 from benchmarks.sides.processes import clipbench_server, processor_seconds
-from client.connection import Connection
+from clipbench.client.connection import Connection
 
 READY_BAR, FIRST_BAR = 10.0, 1.0  # seconds
 MODULES = {
-    "command": "client.commands.serve",
-    "gateway": "executors.gateway.gateway",
-    "encoder": "executors.encoder.executor",
-    "retrieval": "executors.retrieval.executor",
-    "classification": "executors.classification.executor",
-    "profiler": "executors.profiler.executor",
+    "command": "clipbench.client.commands.serve",
+    "gateway": "clipbench.executors.gateway.gateway",
+    "encoder": "clipbench.executors.encoder.executor",
+    "retrieval": "clipbench.executors.retrieval.executor",
+    "classification": "clipbench.executors.classification.executor",
+    "profiler": "clipbench.executors.profiler.executor",
 }
 HEAVY = ("torch", "transformers", "onnxruntime", "open_clip", "scipy", "pandas", "sklearn")
 

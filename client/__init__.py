@@ -1,6 +1,6 @@
 """The client: streams data sets through the Flow and writes result files.
 
-from client import evaluate
+from clipbench.client import evaluate
 
 result = evaluate("ViT-mini-16-64::embedded", "fashion_mnist", server="grpc://127.0.0.1:51000")
 print(result.metrics["acc1"])
@@ -19,7 +19,7 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 warnings.filterwarnings("ignore", message="multiprocessing start method is set")
 warnings.filterwarnings("ignore", message="Please ensure all the inputs are valid")
 
-from client.benchmark import Options, evaluate  # noqa: E402
-from client.connection import Connection  # noqa: E402
+from clipbench.client.benchmark import Options, evaluate  # noqa: E402
+from clipbench.client.connection import Connection  # noqa: E402
 
 __all__ = ["Connection", "Options", "evaluate"]

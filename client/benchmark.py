@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from client.assembly import assemble
-from client.batches import BATCH_DOCUMENTS, document_batches, prompt_batches
-from client.connection import DEFAULT_SERVER, Connection
-from client.journal import Journal
-from client.records import read_records
-from client.sidecar import write_sidecar
-from client.stopwatch import Stopwatch
-from client.streaming import IN_FLIGHT, stream
 from clipbench import results
+from clipbench.client.assembly import assemble
+from clipbench.client.batches import BATCH_DOCUMENTS, document_batches, prompt_batches
+from clipbench.client.connection import DEFAULT_SERVER, Connection
+from clipbench.client.journal import Journal
+from clipbench.client.records import read_records
+from clipbench.client.sidecar import write_sidecar
+from clipbench.client.stopwatch import Stopwatch
+from clipbench.client.streaming import IN_FLIGHT, stream
 from clipbench.contract import documents as contract
 from clipbench.contract.endpoints import Task, job_endpoint
 from clipbench.contract.parameters import JobSpec, ModelOptions

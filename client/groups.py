@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from clipbench.models import registry
-from clipbench.models.registry import ModelInfo
+from clipbench import registry
+from clipbench.registry.table import ModelInfo
 
 SMALL_MB = 600  # as the published table gives the file's size
 

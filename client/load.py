@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from docarray import Document
 
-from client.connection import Connection
+from clipbench.client.connection import Connection
 from clipbench.contract import endpoints
 
 if TYPE_CHECKING:

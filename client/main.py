@@ -14,7 +14,7 @@ app = typer.Typer(
 
 def build() -> typer.Typer:
     """The command with its subcommands."""
-    from client.commands import (
+    from clipbench.client.commands import (
         compare,
         datasets,
         demo,

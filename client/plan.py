@@ -12,7 +12,7 @@ from typing import Any
 from docarray import Document
 from rich.table import Table
 
-from client.connection import Connection
+from clipbench.client.connection import Connection
 from clipbench.contract import endpoints
 from clipbench.contract.documents import answer
 from clipbench.contract.parameters import ModelOptions

@@ -17,7 +17,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from client.benchmark import Progress as Report
+from clipbench.client.benchmark import Progress as Report
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from client.connection import Connection
+from clipbench.client.connection import Connection
 from clipbench.contract.documents import answer
 from clipbench.contract.endpoints import Kind, Task, job_endpoint
 

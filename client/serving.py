@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import clipbench
 from clipbench import config
 from clipbench.config import Settings
 from clipbench.errors import DataError
@@ -28,7 +29,7 @@ from clipbench.lifetime import SUPERVISOR
 
 log = logging.getLogger("clipbench.serve")
 
-FLOW = Path(__file__).resolve().parent.parent / "flow.yml"
+FLOW = Path(clipbench.__file__).with_name("flow.yml")
 _CHECK_SECONDS = 0.5
 _EXECUTOR_VARIABLES = {
     "JINA_OPTOUT_TELEMETRY": "1",
@@ -41,7 +42,7 @@ _EXECUTOR_VARIABLES = {
 # Every process is forked from one that has imported what they share and has started nothing; a
 # fork of this process, where gRPC runs, would deadlock. executors.preload is last: it freezes.
 _START_METHOD = "forkserver"
-_PRELOAD = ["client.main", "executors.preload"]
+_PRELOAD = ["clipbench.client.main", "clipbench.executors.preload"]
 _PORTS = (
     "grpc_port",
     "http_port",

@@ -16,12 +16,12 @@ from typing import Any
 
 from docarray import Document
 
-from client.assembly import environment, model_of, run_of
-from client.connection import Connection
-from client.inputs import captions, photos
-from client.load import BATCH, IN_FLIGHT, REPEATS, Load
-from client.saturation import saturation
 from clipbench import results
+from clipbench.client.assembly import environment, model_of, run_of
+from clipbench.client.connection import Connection
+from clipbench.client.inputs import captions, photos
+from clipbench.client.load import BATCH, IN_FLIGHT, REPEATS, Load
+from clipbench.client.saturation import saturation
 from clipbench.contract import endpoints
 from clipbench.contract.documents import answer
 from clipbench.contract.parameters import ModelOptions

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from client.batches import Batch
-from client.connection import Connection
+from clipbench.client.batches import Batch
+from clipbench.client.connection import Connection
 from clipbench.contract.batches import BatchOutcome
 from clipbench.errors import TooLarge
 

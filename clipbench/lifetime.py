@@ -12,7 +12,7 @@ import time
 
 import psutil
 
-from clipbench.freed import keep_returning_freed_memory
+from clipbench.memory_trim import keep_returning_freed_memory
 
 SUPERVISOR = "CLIPBENCH_SUPERVISOR"
 """The supervisor's process id, in the environment of what it starts."""

@@ -10,9 +10,9 @@ import sqlite3  # noqa: F401
 import docarray.document.pydantic_model  # noqa: F401
 import filelock  # noqa: F401
 
-import executors.classification.executor
-import executors.gateway.gateway
-import executors.profiler.executor
-import executors.retrieval.executor  # noqa: F401
+import clipbench.executors.classification.executor
+import clipbench.executors.gateway.gateway
+import clipbench.executors.profiler.executor
+import clipbench.executors.retrieval.executor  # noqa: F401
 
 gc.freeze()  # a collection would write to every page and so copy it

@@ -37,7 +37,7 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 @pytest.fixture(scope="session")
 def connection(flow) -> Iterator[object]:
     """Our own client's connection to the Flow."""
-    from client.connection import Connection
+    from clipbench.client.connection import Connection
 
     with Connection(flow.address, retry_seconds=30) as opened:
         yield opened

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from client.serving import FLOW
+from clipbench.client.serving import FLOW
 
 
 def replicated(folder: Path, replicas: Mapping[str, int]) -> Path:

@@ -13,8 +13,8 @@ from typing import Any
 from benchmarks.environments import ARCHITECTURE
 from benchmarks.sides import worker
 from benchmarks.sides.worker import BATCH
-from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
-from clipbench.models.preprocess import Preprocessing
+from clipbench.networks.preprocess import Preprocessing
+from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
 
 
 def main(model: str, folder: str, checkpoint: str = "") -> None:

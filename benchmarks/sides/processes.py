@@ -18,7 +18,7 @@ import psutil
 
 from benchmarks.environments import ARCHITECTURE, ROOT
 from benchmarks.measure import Sample
-from client.serving import FLOW
+from clipbench.client.serving import FLOW
 
 READY_SECONDS = 600.0  # a busy machine takes minutes to import PyTorch in five processes
 HERE = Path(__file__).parent

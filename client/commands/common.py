@@ -13,9 +13,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from client import serving
-from client.connection import DEFAULT_SERVER, Connection
 from clipbench import config
+from clipbench.client import serving
+from clipbench.client.connection import DEFAULT_SERVER, Connection
 from clipbench.errors import ClipbenchError
 from clipbench.report import samples_in
 from clipbench.report.terminal import tables

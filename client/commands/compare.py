@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from client.commands.common import console, reported
 from clipbench import results
+from clipbench.client.commands.common import console, reported
 from clipbench.compare import Comparison, compare_paths, judge, parse_rule
 from clipbench.report.explain import explain as in_words
 

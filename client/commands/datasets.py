@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from client.commands.common import console, reported
-from client.progress import transfer_progress
 from clipbench import datasets
+from clipbench.client.commands.common import console, reported
+from clipbench.client.progress import transfer_progress
 
 app = typer.Typer(help="Data sets: list, fetch, check, convert.", no_args_is_help=True)
 

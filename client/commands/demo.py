@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
-from client.benchmark import Options
-from client.commands.common import RESULTS, Out, console, errors, print_tables, reported
-from client.commands.report import write_page
-from client.commands.run import run_all
-from client.commands.stats import measure_fresh
-from client.connection import Connection
-from client.serving import Server, free_ports
 from clipbench import config, results
+from clipbench.client.benchmark import Options
+from clipbench.client.commands.common import RESULTS, Out, console, errors, print_tables, reported
+from clipbench.client.commands.report import write_page
+from clipbench.client.commands.run import run_all
+from clipbench.client.commands.stats import measure_fresh
+from clipbench.client.connection import Connection
+from clipbench.client.serving import Server, free_ports
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import open_dataset
 

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from client.commands import interchange
-from client.commands.common import console, errors, reported
-from client.serving import FLOW
+from clipbench.client.commands import interchange
+from clipbench.client.commands.common import console, errors, reported
+from clipbench.client.serving import FLOW
 from clipbench.errors import DataError
-from clipbench.export import bill, kubernetes
+from clipbench.export import kubernetes, sbom
 from clipbench.export.network import GRPC_PORT, HTTP_PORT
 
 app = typer.Typer(help="Results and deployments for other tools.", no_args_is_help=True)
@@ -65,7 +65,7 @@ def write_bill(
     Example: clipbench export sbom clipbench.cdx.json
     """
     with reported():
-        listed = bill.bill(bill.read_lock(lock), "clipbench", metadata.version("clipbench"))
+        listed = sbom.bill(sbom.read_lock(lock), "clipbench", metadata.version("clipbench"))
         out.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
     console.print(f"{len(listed['components'])} packages in {out}")
 
@@ -79,11 +79,11 @@ def audit(
     """
     found = []
     with reported():
-        known = bill.advisories()
+        known = sbom.advisories()
         for lock in locks or sorted(FLOW.parent.glob("requirements*.lock")):
-            pins = bill.read_lock(lock)
-            found += [f"{lock.name}: {text}" for text in bill.problems(pins, known)]
-            found += [f"{lock.name}: {text}" for text in bill.differing(pins)]
+            pins = sbom.read_lock(lock)
+            found += [f"{lock.name}: {text}" for text in sbom.problems(pins, known)]
+            found += [f"{lock.name}: {text}" for text in sbom.differing(pins)]
     for text in found:
         errors.print(text, highlight=False, soft_wrap=True)
     if found:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from client.commands.common import RESULTS, Out, Results, console, reported
 from clipbench import results
+from clipbench.client.commands.common import RESULTS, Out, Results, console, reported
 from clipbench.errors import InvalidRequest
 from clipbench.results import interchange
 

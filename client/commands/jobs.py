@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from client.commands.common import (
+from clipbench.client.commands.common import (
     SERVER,
     Certificate,
     Server,

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from client.commands.common import RESULTS, Results, console, reported
 from clipbench import results
+from clipbench.client.commands.common import RESULTS, Results, console, reported
 from clipbench.report import build, samples_in
 from clipbench.report.view import view as viewer
 

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from client.commands.common import console, reported
-from client.progress import transfer_progress
-from clipbench import config
-from clipbench.models import registry, sources
-from clipbench.models.registry import ModelInfo
+from clipbench import config, registry
+from clipbench.client.commands.common import console, reported
+from clipbench.client.progress import transfer_progress
+from clipbench.registry.table import ModelInfo
+from clipbench.weights import sources
 
 app = typer.Typer(help="Models of the registry and their weights.", no_args_is_help=True)
 

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from client.commands.common import console, reported
 from clipbench import results
+from clipbench.client.commands.common import console, reported
 from clipbench.recommend import COSTS, Candidate, Constraints, Recommendation
 from clipbench.recommend import recommend as choose
 from clipbench.results import Task

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from client.commands.common import RESULTS, Results, console, reported
 from clipbench import results
+from clipbench.client.commands.common import RESULTS, Results, console, reported
 from clipbench.report import EXTENSIONS, Format, build, render, samples_in
 from clipbench.report.html import render_html
 from clipbench.report.mistakes import collect

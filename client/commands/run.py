@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from client.benchmark import Options, evaluate
-from client.commands.common import (
+from clipbench.client.benchmark import Options, evaluate
+from clipbench.client.commands.common import (
     RESULTS,
     Certificate,
     MaybeServer,
@@ -20,11 +20,11 @@ from client.commands.common import (
     print_tables,
     reported,
 )
-from client.connection import Connection
-from client.groups import expand
-from client.plan import extent, plan_model, plan_table
-from client.progress import job_progress
-from client.ranking import ranking
+from clipbench.client.connection import Connection
+from clipbench.client.groups import expand
+from clipbench.client.plan import extent, plan_model, plan_table
+from clipbench.client.progress import job_progress
+from clipbench.client.ranking import ranking
 from clipbench.datasets import Dataset, open_dataset
 from clipbench.errors import ClipbenchError, Unsupported
 from clipbench.results import Result

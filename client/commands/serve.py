@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.logging import RichHandler
 
-from client.commands.common import console, errors, reported
-from client.serving import FLOW, Server, free_ports, until_signalled
 from clipbench import config
+from clipbench.client.commands.common import console, errors, reported
+from clipbench.client.serving import FLOW, Server, free_ports, until_signalled
 
 
 def serve(

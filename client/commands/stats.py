@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from client.commands.common import RESULTS, Out, console, print_tables, reported
-from client.connection import Connection
-from client.serving import Server, free_ports
-from client.statistics import describe_fresh, measure
 from clipbench import config, results
+from clipbench.client.commands.common import RESULTS, Out, console, print_tables, reported
+from clipbench.client.connection import Connection
+from clipbench.client.serving import Server, free_ports
+from clipbench.client.statistics import describe_fresh, measure
 from clipbench.contract import endpoints
 from clipbench.contract.parameters import ModelOptions
 

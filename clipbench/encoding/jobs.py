@@ -22,7 +22,7 @@ from clipbench.contract.endpoints import Kind
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import ModelOptions
 from clipbench.errors import TooLarge
-from clipbench.models.encoder import Encoded, EncodeOptions, Encoder
+from clipbench.serving.encoder import Encoded, EncodeOptions, Encoder
 
 
 def encode_options(options: ModelOptions) -> EncodeOptions:

@@ -22,7 +22,7 @@ from clipbench.contract.documents import Refused
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import optional_text
 from clipbench.errors import InvalidRequest, TooLarge
-from clipbench.models.encoder import Encoded, EncodeOptions, Encoder
+from clipbench.serving.encoder import Encoded, EncodeOptions, Encoder
 
 _LONGEST_PATHS = 256  # characters of access_paths: `@r,r,r…` names each document again
 _LOGIT_SCALE = 100.0  # exp(4.60517), what clip-server multiplies the cosine by

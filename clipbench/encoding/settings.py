@@ -6,8 +6,8 @@ from pathlib import Path
 
 from clipbench.config import Settings
 from clipbench.errors import InvalidRequest
-from clipbench.models.encoder import EncoderSettings, UserCheckpoint
 from clipbench.profiling.memory import memory_limit
+from clipbench.serving.encoder import EncoderSettings, UserCheckpoint
 
 
 def encoder_settings(settings: Settings) -> EncoderSettings:

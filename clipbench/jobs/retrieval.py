@@ -13,7 +13,7 @@ from clipbench.contract.endpoints import Kind, Task
 from clipbench.errors import InvalidRequest
 from clipbench.jobs.evaluator import Evaluator, Row, embedding_blocks, score_columns
 from clipbench.jobs.job import Job
-from clipbench.jobs.shares import Shares
+from clipbench.jobs.shards import Shares
 from clipbench.jobs.store import JobStore
 from clipbench.metrics.embeddings import Rows
 from clipbench.metrics.retrieval import Counts, RetrievalRanks, count_above, positives, ranks

@@ -18,9 +18,9 @@ from clipbench.contract import Refusal
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.errors import InvalidRequest
 from clipbench.jobs import tables
+from clipbench.jobs.deduplicate import Claim, claim, settle
 from clipbench.jobs.job import Job
 from clipbench.jobs.job_table import JobTable
-from clipbench.jobs.settle import Claim, claim, settle
 
 
 @dataclass(frozen=True)

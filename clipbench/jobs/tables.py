@@ -92,7 +92,7 @@ prompts = Table(
     PrimaryKeyConstraint("job", "class_index", "template_index"),
 )
 
-# shares of a retrieval result that is being counted (clipbench.jobs.shares)
+# shares of a retrieval result that is being counted (clipbench.jobs.shards)
 shares = Table(
     "shares",
     metadata,

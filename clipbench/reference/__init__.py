@@ -1,5 +1,6 @@
 """The published benchmark as reference data: three tables and what is known to be odd in them."""
 
+from clipbench.reference.informative import baseline, is_near, telling_columns
 from clipbench.reference.tables import (
     DEVICE,
     SCORES_PRECISION,
@@ -13,7 +14,6 @@ from clipbench.reference.tables import (
     score_key,
     spelling,
 )
-from clipbench.reference.telling import baseline, is_near, telling_columns
 
 __all__ = [
     "DEVICE",

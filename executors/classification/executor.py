@@ -10,7 +10,7 @@ from clipbench import config
 from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Task
 from clipbench.jobs.classification import ClassificationEvaluator
-from clipbench.jobs.door import Door
+from clipbench.jobs.handler import Door
 from clipbench.jobs.store import JobStore
 from clipbench.lifetime import begin_process
 from clipbench.profiling.exporter import start_exporter

@@ -17,9 +17,9 @@ from clipbench.lifetime import begin_process
 
 with light_imports():
     from clipbench.encoding import jobs, public
-    from clipbench.encoding.needs import needs
+    from clipbench.encoding.requirements import needs
     from clipbench.encoding.settings import encoder_settings
-    from clipbench.models.encoder import Encoder
+    from clipbench.serving.encoder import Encoder
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
 

@@ -13,12 +13,12 @@ from jina.serve.runtimes.servers.http import FastAPIBaseServer
 from clipbench import config
 from clipbench.access.tokens import Tokens
 from clipbench.errors import InvalidRequest
+from clipbench.executors.gateway import waiting
+from clipbench.executors.gateway.guard import Guard
+from clipbench.executors.gateway.handlers import GrpcDoor, HttpDoor
 from clipbench.lifetime import begin_process
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
-from executors.gateway import waiting
-from executors.gateway.doors import GrpcDoor, HttpDoor
-from executors.gateway.guard import Guard
 
 _OVERHEAD_BYTES = 1024 * 1024  # what a request holds beside its documents
 

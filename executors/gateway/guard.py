@@ -14,7 +14,7 @@ from jina.serve.executors import __dry_run_endpoint__
 from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
-from clipbench.access.rates import RateLimit
+from clipbench.access.rate_limit import RateLimit
 from clipbench.access.tokens import Role, role_for
 from clipbench.config import Settings
 from clipbench.contract.endpoints import ENCODE, FIXED
@@ -26,9 +26,9 @@ from clipbench.errors import (
     Unavailable,
     UnknownName,
 )
+from clipbench.executors.gateway.handlers import caller
 from clipbench.jobs.job import ADMIN
 from clipbench.profiling.metrics import Metrics
-from executors.gateway.doors import caller
 
 Handler = Callable[..., tuple[asyncio.Future[Any], asyncio.Future[Any] | None]]
 _QUEUE_FACTOR = 16  # requests that may wait for each that is worked on

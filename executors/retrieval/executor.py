@@ -9,9 +9,9 @@ from jina import Executor, requests
 from clipbench import config
 from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Task
-from clipbench.jobs.door import Door
+from clipbench.jobs.handler import Door
 from clipbench.jobs.retrieval import RetrievalEvaluator
-from clipbench.jobs.shares import Helper
+from clipbench.jobs.shards import Helper
 from clipbench.jobs.store import JobStore
 from clipbench.lifetime import begin_process
 from clipbench.profiling.exporter import start_exporter

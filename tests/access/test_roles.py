@@ -11,10 +11,10 @@ import pytest
 from clip_client import Client
 from docarray import Document
 
-from client.connection import Connection
 from clipbench.access.tokens import Role, Tokens
+from clipbench.client.connection import Connection
 from clipbench.errors import InvalidRequest, JobConflict, Unauthorized
-from executors.gateway.gateway import BenchmarkGateway
+from clipbench.executors.gateway.gateway import BenchmarkGateway
 from tests.conftest import MODEL
 from tests.flow.flow_server import FlowServer
 from tests.flow.jobs import SmallJob

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clipbench.access.rates import RateLimit
+from clipbench.access.rate_limit import RateLimit
 from clipbench.access.tokens import ANYBODY, Role, Tokens, role_for
 from clipbench.contract import endpoints
 from clipbench.errors import InvalidRequest, Unauthorized

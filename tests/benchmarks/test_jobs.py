@@ -19,7 +19,7 @@ from benchmarks.sides.processes import (
     metrics_ports,
     processor_seconds,
 )
-from client.connection import Connection
+from clipbench.client.connection import Connection
 from clipbench.contract.parameters import ModelOptions
 
 NANO = "ViT-nano-16-64::embedded"

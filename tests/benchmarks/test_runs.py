@@ -11,7 +11,7 @@ import torch
 from benchmarks import account, against_forward, decoding, inputs, measure, roofline, weights
 from benchmarks.measure import Comparison, Sample, alternate
 from clipbench.contract.endpoints import Kind
-from clipbench.models.products import PackedLinear
+from clipbench.networks.onednn_linear import PackedLinear
 
 NANO = "ViT-nano-16-64::embedded"
 

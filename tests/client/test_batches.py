@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.batches import (
+from clipbench.client.batches import (
     BATCH_BYTES,
     BATCH_DOCUMENTS,
     PROMPTS_PER_BATCH,

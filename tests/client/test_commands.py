@@ -8,8 +8,8 @@ import pytest
 from docarray import Document
 from typer.testing import CliRunner
 
-from client import Connection, Options, evaluate, main
 from clipbench import results
+from clipbench.client import Connection, Options, evaluate, main
 from clipbench.datasets import open_dataset
 from clipbench.errors import DataError, InvalidRequest
 from tests.conftest import MODEL

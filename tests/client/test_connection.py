@@ -9,9 +9,9 @@ import grpc
 import pytest
 from docarray import Document
 
-from client.commands.common import connect
-from client.connection import Connection
 from clipbench import errors
+from clipbench.client.commands.common import connect
+from clipbench.client.connection import Connection
 from clipbench.errors import (
     ClipbenchError,
     InvalidRequest,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from client.journal import Journal
+from clipbench.client.journal import Journal
 from clipbench.errors import DataError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.saturation import saturation
+from clipbench.client.saturation import saturation
 
 
 def search(rates, **how):

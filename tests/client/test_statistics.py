@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from client import main
-from client.load import IN_FLIGHT, SINGLES
-from client.statistics import describe_fresh, encoder_process, measure
 from clipbench import results
+from clipbench.client import main
+from clipbench.client.load import IN_FLIGHT, SINGLES
+from clipbench.client.statistics import describe_fresh, encoder_process, measure
 from clipbench.contract.parameters import ModelOptions
 from tests.conftest import MODEL
 from tests.flow.flow_server import PORTS

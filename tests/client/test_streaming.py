@@ -8,9 +8,9 @@ import time
 import pytest
 from docarray import Document
 
-from client.batches import Batch
-from client.connection import Connection
-from client.streaming import stream
+from clipbench.client.batches import Batch
+from clipbench.client.connection import Connection
+from clipbench.client.streaming import stream
 from clipbench.errors import InvalidRequest, TooLarge
 from tests.client.servers import counted, refusing, serving
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from docarray import Document
 
-from client.connection import Connection
+from clipbench.client.connection import Connection
 from clipbench.errors import Unauthorized, Unavailable
 
 from ..security import certificate

@@ -14,8 +14,8 @@ from clipbench.contract.batches import BatchOutcome
 from clipbench.contract.documents import image_document, text_document
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import JobSpec, ModelOptions
-from clipbench.models.options import Activation, Normalisation, Precision, RuntimeName
-from clipbench.models.preprocess import Decoding, Interpolation
+from clipbench.networks.preprocess import Decoding, Interpolation
+from clipbench.serving.options import Activation, Normalisation, Precision, RuntimeName
 from tests.flow.flow_server import ROOT
 from tests.flow.jobs import SmallJob
 from tests.flow.pictures import png

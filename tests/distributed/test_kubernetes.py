@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from client.main import build
+from clipbench.client.main import build
 from tests.flow.flow_server import ROOT
 
 COMMITTED = ROOT / "deploy" / "kubernetes" / "base"

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from benchmarks.sides.flows import replicated
-from client.benchmark import Options, Progress, evaluate
-from client.connection import Connection
+from clipbench.client.benchmark import Options, Progress, evaluate
+from clipbench.client.connection import Connection
 from clipbench.datasets import open_dataset
 from tests.conftest import MODEL
 from tests.flow.flow_server import FlowServer

@@ -15,7 +15,7 @@ import pytest
 
 from clipbench.contract.endpoints import Kind
 from clipbench.errors import InvalidRequest
-from clipbench.jobs.shares import Helper
+from clipbench.jobs.shards import Helper
 from clipbench.metrics.embeddings import ArrayEmbeddings, Rows
 from tests.distributed import evaluations as made
 

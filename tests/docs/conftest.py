@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from client import Options, evaluate
+from clipbench.client import Options, evaluate
 from clipbench.datasets import open_dataset
 from clipbench.embedded import WEIGHTS
 from clipbench.results import interchange, load_all

@@ -8,7 +8,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from client import main
+from clipbench.client import main
 
 
 @cache

@@ -70,7 +70,7 @@ def test_the_change_applies_and_its_example_prints_what_is_shown(section, tree, 
 def test_the_unchanged_tree_knows_none_of_them():
     from clipbench.datasets import all_datasets
     from clipbench.metrics import measures
-    from clipbench.models import all_models
+    from clipbench.registry import all_models
 
     assert "stl10" not in {info.id for info in all_datasets()}
     assert "ViT-B-32::datacomp_xl_s13b_b90k" not in {info.name for info in all_models()}

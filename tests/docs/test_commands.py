@@ -15,7 +15,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from client import main
+from clipbench.client import main
 from tests.docs import pages
 from tests.docs.parsing import leaves, parse
 

@@ -65,7 +65,7 @@ def test_a_misspelt_measure_gets_the_nearest():
 def test_a_misspelt_model_data_set_and_layout_get_the_nearest():
     from clipbench.datasets import find as find_dataset
     from clipbench.datasets.layouts import find as find_layout
-    from clipbench.models import find as find_model
+    from clipbench.registry import find as find_model
 
     wrong = [
         (lambda: find_model("ViT-B-23::openai"), "ViT-B-32::openai"),

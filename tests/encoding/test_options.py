@@ -12,10 +12,10 @@ from clipbench.contract.parameters import ModelOptions
 from clipbench.encoding.jobs import encode_options
 from clipbench.encoding.public import encode, options_of, rank
 from clipbench.errors import InvalidRequest, Unsupported
-from clipbench.models import speed
-from clipbench.models.encoder import Encoder, EncoderSettings
-from clipbench.models.options import Normalisation, Precision, RuntimeName
-from clipbench.models.registry import Activation
+from clipbench.networks import precision_check
+from clipbench.registry.table import Activation
+from clipbench.serving.encoder import Encoder, EncoderSettings
+from clipbench.serving.options import Normalisation, Precision, RuntimeName
 from tests.conftest import MODEL
 
 
@@ -78,7 +78,9 @@ def test_a_precision_that_its_runtime_has_not_is_refused(encoder):
 
 def test_a_precision_slower_than_float32_here_is_refused_unless_it_is_forced(encoder, monkeypatch):
     # what the machine of a test multiplies faster is not ours to say
-    monkeypatch.setattr(speed, "flops", lambda _device, dtype: float(dtype is torch.float32))
+    monkeypatch.setattr(
+        precision_check, "flops", lambda _device, dtype: float(dtype is torch.float32)
+    )
     half = {"precision": "bfloat16"}
     with pytest.raises(Unsupported, match=r"bfloat16 runs at .* or force it"):
         encode(encoder, MODEL, documents(), half, Limits())

@@ -9,9 +9,9 @@ import pytest
 
 ENCODE = """
 import io, sys
-import executors.encoder.executor
+import clipbench.executors.encoder.executor
 from PIL import Image
-from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings
+from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 encoder = Encoder(EncoderSettings())
 picture = io.BytesIO()
 Image.new("RGB", (20, 30)).save(picture, "png")
@@ -22,7 +22,7 @@ print(*(name for name in ("torch._dynamo", "triton", "sympy", "transformers", "o
         if name in sys.modules))
 """
 AFTERWARDS = """
-import executors.encoder.executor
+import clipbench.executors.encoder.executor
 import torch, transformers
 from torchvision.ops import roi_align
 from torch._dynamo.utils import is_compile_supported

@@ -128,8 +128,8 @@ class FlowServer:
 
 def serve(tell: int) -> None:
     """The server's process: say where it listens, then answer questions until SIGTERM."""
-    from client.serving import FLOW, Server, free_ports, until_signalled
     from clipbench import config
+    from clipbench.client.serving import FLOW, Server, free_ports, until_signalled
 
     settings = free_ports(config.load())
     flow = Path(os.environ.get("CLIPBENCH_FLOW", FLOW))

@@ -8,7 +8,7 @@ from typing import Any
 
 from docarray import Document
 
-from client.connection import Connection
+from clipbench.client.connection import Connection
 from clipbench.contract.batches import BatchOutcome
 from clipbench.contract.documents import class_document, prompt_document
 from clipbench.contract.endpoints import Task, job_endpoint

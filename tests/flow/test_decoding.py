@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from client.benchmark import Options, evaluate
 from clipbench import results
+from clipbench.client.benchmark import Options, evaluate
 from clipbench.errors import InvalidRequest
 from tests.models.conftest import encoded, picture
 

@@ -10,8 +10,8 @@ import time
 import httpx
 import pytest
 
-from client.benchmark import Options, evaluate
-from client.connection import Connection
+from clipbench.client.benchmark import Options, evaluate
+from clipbench.client.connection import Connection
 from clipbench.datasets import open_dataset
 from tests.conftest import MODEL
 from tests.flow.flow_server import FlowServer

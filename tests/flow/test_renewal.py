@@ -9,14 +9,14 @@ from unittest import mock
 import pytest
 from docarray import Document
 
-from client.connection import Connection
-from client.serving import Server, free_ports
 from clipbench import config
+from clipbench.client.connection import Connection
+from clipbench.client.serving import Server, free_ports
 from tests.conftest import MODEL
 
 
 @pytest.mark.slow
-@mock.patch("client.serving._CHECK_SECONDS", 0.01)  # it looks while the encoder ends
+@mock.patch("clipbench.client.serving._CHECK_SECONDS", 0.01)  # it looks while the encoder ends
 @mock.patch.dict(os.environ)  # the server sets its Executors' environment
 def test_the_watch_leaves_a_renewed_encoder_alone(tmp_path):
     settings = free_ports(replace(config.load(), state=str(tmp_path / "state"), model=MODEL))

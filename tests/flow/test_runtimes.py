@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.benchmark import Options, evaluate
+from clipbench.client.benchmark import Options, evaluate
 
 MODELS = ["ViT-nano-16-64::embedded", "ViT-mini-16-64::embedded"]
 

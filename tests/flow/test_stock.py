@@ -11,8 +11,8 @@ import torch
 from clip_client import Client
 from docarray import Document, DocumentArray
 
-from clipbench.models import registry
-from clipbench.models.architectures import config_of_architecture
+from clipbench import registry
+from clipbench.networks.architectures import config_of_architecture
 from tests.flow.flow_server import FlowServer
 from tests.flow.pictures import encoded, jpeg, picture, png
 from tests.flow.stock_server import stock_server

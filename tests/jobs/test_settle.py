@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipbench.contract import Reason
-from clipbench.jobs.settle import claim, settle
+from clipbench.jobs.deduplicate import claim, settle
 
 rows = st.fixed_dictionaries(
     {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipbench.freed import return_freed_memory
+from clipbench.memory_trim import return_freed_memory
 
 
 def picture(width, height, seed=0):

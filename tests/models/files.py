@@ -10,7 +10,7 @@ import torch
 from clip_server.model.model import CLIP, convert_weights_to_lp
 from torch import nn
 
-from clipbench.models.architectures import TEXT_CONFIGS, config_of_architecture
+from clipbench.networks.architectures import TEXT_CONFIGS, config_of_architecture
 
 _NOISE = torch.randn(1 << 20, generator=torch.Generator().manual_seed(7))
 

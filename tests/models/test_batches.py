@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipbench.models.batches import pad, prefixes
-from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings
+from clipbench.networks.token_batches import pad, prefixes
+from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 
 END = 9
 NANO = "ViT-nano-16-64::embedded"

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from clipbench.errors import CheckpointError
-from clipbench.models.checkpoints import read
+from clipbench.weights.checkpoints import read
 from tests.models.files import save_torchscript
 
 STATE = {

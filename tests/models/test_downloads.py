@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from clipbench.errors import CheckpointError
-from clipbench.models.digests import Digests
-from clipbench.models.downloads import Download, NotThere
+from clipbench.weights.digests import Digests
+from clipbench.weights.downloads import Download, NotThere
 from tests.models.web import Site, serve
 
 DATA = bytes(range(256)) * 4000  # 1 MB

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipbench.models.embedding_cache import EmbeddingCache
+from clipbench.serving.embedding_cache import EmbeddingCache
 
 LIMIT = 4096
 

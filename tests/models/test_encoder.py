@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
+from clipbench import registry
 from clipbench.contract import Reason
 from clipbench.errors import CheckpointError, InvalidRequest, UnknownName, Unsupported
-from clipbench.models import registry
-from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
+from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
 from tests.models.conftest import encoded, picture
 from tests.models.files import clip_shapes, state_of
 

@@ -11,11 +11,11 @@ import torch
 from clip_server.model.model import CLIP
 from safetensors.torch import save_file
 
-from clipbench.models import registry
-from clipbench.models.architectures import config_of_architecture
-from clipbench.models.checkpoints import read
-from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings
-from clipbench.models.sources import find_file
+from clipbench import registry
+from clipbench.networks.architectures import config_of_architecture
+from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
+from clipbench.weights.checkpoints import read
+from clipbench.weights.sources import find_file
 from tests.models import stock
 from tests.models.files import (
     clip_shapes,

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipbench.models.gathering import Gathering, Sizes
-from clipbench.models.lanes import Lanes
+from clipbench.serving.dynamic_batcher import DynamicBatcher, Sizes
+from clipbench.serving.worker_pool import WorkerPool
 
 SIZES = Sizes(least=4, most=16, spread=True)
 
 
 @pytest.fixture
 def lanes():
-    made = Lanes(2)
+    made = WorkerPool(2)
     yield made
     made.close()
 
@@ -51,7 +51,7 @@ def until(condition):
 
 
 def test_what_waits_for_a_lane_becomes_one_batch(lanes):
-    gathering, work = Gathering(lanes), Work()
+    gathering, work = DynamicBatcher(lanes), Work()
     with ThreadPoolExecutor(8) as requests:
         first = requests.submit(ask, gathering, work, [0, 1])
         until(lambda: len(work.batches) == 2)  # both lanes are busy
@@ -64,7 +64,7 @@ def test_what_waits_for_a_lane_becomes_one_batch(lanes):
 
 
 def test_a_request_alone_is_divided_among_the_lanes(lanes):
-    gathering, work = Gathering(lanes), Work()
+    gathering, work = DynamicBatcher(lanes), Work()
     with ThreadPoolExecutor(1) as requests:
         answer = requests.submit(ask, gathering, work, [0, 1, 2, 3])
         until(lambda: len(work.batches) == 2)
@@ -74,14 +74,14 @@ def test_a_request_alone_is_divided_among_the_lanes(lanes):
 
 
 def test_keys_do_not_share_batches(lanes):
-    gathering, work = Gathering(lanes), Work()
+    gathering, work = DynamicBatcher(lanes), Work()
     work.go.set()
     assert ask(gathering, work, [1], "a") == [2]
     assert ask(gathering, lambda numbers: [-n for n in numbers], [1], "b") == [-1]
 
 
 def test_an_error_reaches_every_request_of_the_batch_and_no_other(lanes):
-    gathering, work = Gathering(lanes), Work()
+    gathering, work = DynamicBatcher(lanes), Work()
     with ThreadPoolExecutor(8) as requests:
         first = requests.submit(ask, gathering, work, [0, 1])
         until(lambda: len(work.batches) == 2)
@@ -96,8 +96,8 @@ def test_an_error_reaches_every_request_of_the_batch_and_no_other(lanes):
 
 @given(st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=40), min_size=1, max_size=12))
 def test_every_document_is_computed_once_for_its_own_request(requests):
-    lanes, work = Lanes(3), Work()
-    gathering = Gathering(lanes)
+    lanes, work = WorkerPool(3), Work()
+    gathering = DynamicBatcher(lanes)
     work.go.set()
     with ThreadPoolExecutor(len(requests)) as threads:
         answers = list(threads.map(lambda numbers: ask(gathering, work, numbers), requests))

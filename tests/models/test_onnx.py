@@ -7,9 +7,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from clipbench import registry
 from clipbench.errors import Unsupported
-from clipbench.models import registry, speed
-from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
+from clipbench.networks import precision_check
+from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
 from tests.models import stock
 from tests.models.conftest import encoded, picture
 from tests.models.files import clip_shapes, state_of
@@ -75,7 +76,7 @@ def test_a_precision_that_a_runtime_has_not_names_those_that_it_has(encoder, run
 
 def test_a_precision_slower_than_float32_is_refused_unless_forced(encoder, monkeypatch):
     monkeypatch.setattr(
-        speed, "flops", lambda device, dtype: 60e9 if "bfloat16" in str(dtype) else 295e9
+        precision_check, "flops", lambda device, dtype: 60e9 if "bfloat16" in str(dtype) else 295e9
     )
     with pytest.raises(Unsupported, match=r"60 GFLOP/s.*295"):
         encoder.describe("nano", EncodeOptions(precision="bfloat16"))
@@ -92,6 +93,6 @@ def test_float16_is_the_conversion_that_clip_server_makes(encoder):
 
 
 def test_the_speed_of_products_is_measured_once():
-    first = speed.flops("cpu", torch.float32)
+    first = precision_check.flops("cpu", torch.float32)
     assert first > 1e8
-    assert speed.flops("cpu", torch.float32) == first
+    assert precision_check.flops("cpu", torch.float32) == first

@@ -14,11 +14,12 @@ import transformers
 from clip_server.model import mclip_model
 from clip_server.model.model import CLIP, load_openclip_model
 
-from clipbench.models import registry, towers
-from clipbench.models.architectures import TEXT_CONFIGS, config_of_architecture
-from clipbench.models.batches import pad
-from clipbench.models.checkpoints import read
-from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings
+from clipbench import registry
+from clipbench.networks import towers
+from clipbench.networks.architectures import TEXT_CONFIGS, config_of_architecture
+from clipbench.networks.token_batches import pad
+from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
+from clipbench.weights.checkpoints import read
 from tests.models import stock
 from tests.models.files import (
     encoder_shapes,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pytest
 
 from clipbench.errors import Unsupported
-from clipbench.models.pool import Pool
+from clipbench.serving.model_pool import Pool
 
 PROGRAM = """
 import psutil, torch
-from clipbench.models.pool import Pool
+from clipbench.serving.model_pool import Pool
 
 class Model:
     def __init__(self, make_room, blocks):

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from clipbench import registry
 from clipbench.contract import Reason
-from clipbench.models import registry
-from clipbench.models.preprocess import Interpolation, Preprocessing, RefusedImage
+from clipbench.networks.preprocess import Interpolation, Preprocessing, RefusedImage
 from tests.models.conftest import encoded, picture
 
 PREPARE = Preprocessing.of(registry.find("ViT-B-32::openai"))
@@ -207,7 +207,7 @@ def test_a_process_that_never_wrote_an_image_reads_them_all(tmp_path):
         path.write_bytes(encoded(picture(30, 20), path.name))
     code = """
 import pathlib, sys
-from clipbench.models.preprocess import Preprocessing
+from clipbench.networks.preprocess import Preprocessing
 prepare = Preprocessing(16, (0, 0, 0), (1, 1, 1))
 for path in sys.argv[1:]:
     decoded = prepare.decode(pathlib.Path(path).read_bytes())

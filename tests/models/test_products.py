@@ -9,13 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from clipbench import registry
 from clipbench.embedded import WEIGHTS
-from clipbench.freed import release_mapped_pages
-from clipbench.models import registry
-from clipbench.models.checkpoints import read
-from clipbench.models.products import PackedLinear, mkl_leaves_avx512_unused
-from clipbench.models.runtimes import TorchRuntime
-from clipbench.models.towers import build
+from clipbench.memory_trim import release_mapped_pages
+from clipbench.networks.onednn_linear import PackedLinear, mkl_leaves_avx512_unused
+from clipbench.networks.runtimes import TorchRuntime
+from clipbench.networks.towers import build
+from clipbench.weights.checkpoints import read
 
 MINI = "ViT-mini-16-64::embedded"
 CPU = torch.device("cpu")

@@ -11,9 +11,9 @@ from clip_server.model.pretrained_models import (
     _VISUAL_MODEL_IMAGE_SIZE,
 )
 
+from clipbench import registry
 from clipbench.errors import InvalidRequest, UnknownName
-from clipbench.models import registry
-from clipbench.models.architectures import config_of_architecture
+from clipbench.networks.architectures import config_of_architecture
 
 ALL = registry.all_models()
 

@@ -14,9 +14,9 @@ from PIL import Image
 from benchmarks.inputs import camera_photo
 from clipbench.contract import Reason
 from clipbench.errors import InvalidRequest
-from clipbench.models import preprocess
-from clipbench.models.encoder import EncodeOptions, Encoder, EncoderSettings
-from clipbench.models.preprocess import Decoding, Interpolation, Preprocessing, RefusedImage
+from clipbench.networks import preprocess
+from clipbench.networks.preprocess import Decoding, Interpolation, Preprocessing, RefusedImage
+from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 from tests.models.conftest import encoded, picture
 
 # of values in 0..255: the mean difference, what 999 of 1000 stay within, the largest, the cosine

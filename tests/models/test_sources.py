@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from clipbench import registry
 from clipbench.errors import CheckpointError
-from clipbench.models import registry
-from clipbench.models.registry import ModelFile, Source
-from clipbench.models.sources import Sources, pull, verify
+from clipbench.registry.table import ModelFile, Source
+from clipbench.weights.sources import Sources, pull, verify
 from tests.models.web import Site, serve
 
 REPOSITORY = "/laion/CLIP-ViT-B-32-laion2B-s34B-b79K/resolve/main"

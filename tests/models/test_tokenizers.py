@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from transformers import BertTokenizerFast
 
 from clipbench.errors import CheckpointError
-from clipbench.models.batches import pad
-from clipbench.models.tokenizers import HuggingFaceTokenizer, clip_tokenizer
+from clipbench.networks.token_batches import pad
+from clipbench.networks.tokenizers import HuggingFaceTokenizer, clip_tokenizer
 
 STOCK = StockTokenizer("ViT-B-32::openai")
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from clipbench.models.towers import _patches
+from clipbench.networks.towers import _patches
 
 
 @pytest.mark.parametrize(("side", "patch"), [(224, 32), (64, 16), (30, 7)])

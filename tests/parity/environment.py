@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCK = ROOT / "requirements-parity.lock"
+LOCK = ROOT / "requirements/parity.lock"
 
 
 def folder() -> Path:

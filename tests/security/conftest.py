@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from client.connection import Connection
+from clipbench.client.connection import Connection
 from tests.flow.flow_server import FlowServer
 from tests.security import certificate
 

@@ -8,9 +8,9 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from client.main import build
+from clipbench.client.main import build
 from clipbench.errors import DataError
-from clipbench.export import bill
+from clipbench.export import sbom
 from tests.flow.flow_server import ROOT
 
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
@@ -37,17 +37,17 @@ def test_the_bill_has_every_package_of_the_lock_and_is_cyclonedx(tmp_path):
     assert all(len(entry["value"]) == 64 for entry in torch["properties"])
     licensed = sum("licenses" in component for component in components.values())
     assert licensed > 0.9 * len(components)
-    again = bill.bill(bill.read_lock(ROOT / "requirements.lock"), "clipbench", "0.1.0")
+    again = sbom.bill(sbom.read_lock(ROOT / "requirements.lock"), "clipbench", "0.1.0")
     assert again["serialNumber"] == listed["serialNumber"]
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
 def test_our_locks_pass_the_audit(path):
-    assert bill.problems(bill.read_lock(path), bill.advisories()) == []
+    assert sbom.problems(sbom.read_lock(path), sbom.advisories()) == []
 
 
 def test_what_is_installed_is_what_the_lock_says():
-    assert bill.differing(bill.read_lock(ROOT / "requirements.lock")) == []
+    assert sbom.differing(sbom.read_lock(ROOT / "requirements.lock")) == []
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_is_installed_is_what_the_lock_says():
 )
 def test_a_line_that_is_no_pin_is_no_lock(tmp_path, line):
     with pytest.raises(DataError, match="line 1"):
-        bill.read_lock(lock(tmp_path, line + "\n"))
+        sbom.read_lock(lock(tmp_path, line + "\n"))
 
 
 def test_the_audit_sees_missing_hashes_doubles_and_known_weaknesses(tmp_path):
@@ -70,7 +70,7 @@ def test_the_audit_sees_missing_hashes_doubles_and_known_weaknesses(tmp_path):
         f"{pin} \\\n    --hash=sha256:{HASH}\n" for pin in ("torch==2.5.1", "Torch==2.5.0")
     )
     text += "six==1.17.0\n"
-    found = bill.problems(bill.read_lock(lock(tmp_path, text)), bill.advisories())
+    found = sbom.problems(sbom.read_lock(lock(tmp_path, text)), sbom.advisories())
     assert any("CVE-2025-32434" in text for text in found)
     assert "six has no hash" in found
     assert "Torch is pinned twice" in found
@@ -79,6 +79,6 @@ def test_the_audit_sees_missing_hashes_doubles_and_known_weaknesses(tmp_path):
 
 
 def test_a_weakness_that_does_not_concern_us_says_why():
-    for advisory in bill.advisories():
+    for advisory in sbom.advisories():
         assert advisory.id.startswith("CVE-")
         assert advisory.why_not_affected == "" or len(advisory.why_not_affected) > 40

@@ -35,7 +35,7 @@ from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import JobSpec, ModelOptions
 from clipbench.errors import InvalidRequest
-from clipbench.models.preprocess import Preprocessing, RefusedImage
+from clipbench.networks.preprocess import Preprocessing, RefusedImage
 from tests.flow.pictures import encoded, picture
 
 LIMITS = Limits(image_pixels=4_000_000, image_bytes=1_000_000)

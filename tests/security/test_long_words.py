@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipbench.contract.limits import Limits
-from clipbench.models import bpe
-from clipbench.models.tokenizers import clip_tokenizer
+from clipbench.networks import bpe
+from clipbench.networks.tokenizers import clip_tokenizer
 
 TABLES = SimpleTokenizer()
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from docarray import Document
 
-from client.benchmark import Options, evaluate
+from clipbench.client.benchmark import Options, evaluate
 from clipbench.datasets import open_dataset
 from clipbench.errors import ClipbenchError
 from tests.conftest import MODEL

@@ -9,8 +9,8 @@ import pytest
 from docarray import Document
 from jina.proto import jina_pb2, jina_pb2_grpc
 
-from client.connection import Connection
 from clipbench.access.tokens import Caller, Role, Tokens
+from clipbench.client.connection import Connection
 from clipbench.errors import ClipbenchError, InvalidRequest, JobConflict, Unauthorized, Unavailable
 from tests.flow.flow_server import FlowServer
 from tests.flow.jobs import SmallJob

@@ -1,0 +1,1 @@
+"""Networks: the architectures' towers, tokenizers, preprocessing, and what runs them."""

@@ -1,0 +1,214 @@
+"""From an image's bytes to the pixels that a tower sees, exactly as clip-server prepares them.
+
+The shorter side is resized to the tower's side, the centre is cropped, then the image becomes RGB,
+in this order (`clip_server.model.clip._transform_blob`). As there, EXIF rotation is not applied
+and an animation is its first frame. Only scaled decoding, which has to be asked for, changes bits.
+What cannot be used has a reason; nothing raises past `decode`.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
+from torch import Tensor
+
+from clipbench.contract import Reason
+from clipbench.registry.table import ModelInfo
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
+_MAGIC = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"RIFF",
+    b"GIF8",
+    b"BM",
+    b"II*\x00",
+    b"MM\x00*",
+)
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+Pixels = NDArray[np.uint8]
+ImageData = bytes | NDArray[np.generic]
+
+
+CPU = torch.device("cpu")
+OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+_SPARE = 3  # a fraction of a JPEG file has at least so many times the pixels of the resized side
+
+
+class Decoding(StrEnum):
+    """How much of a large JPEG file is decoded.
+
+    full: all of it, as clip-server does. scaled: half, a quarter or an eighth of its width and
+    height, as libjpeg makes them from each block's lowest frequencies, where that leaves the resize
+    3 times the pixels that it needs on a side. docs/models.md states the tolerance.
+    """
+
+    FULL = "full"
+    SCALED = "scaled"
+
+
+class Interpolation(StrEnum):
+    """How an image is resized. The models were made with bicubic."""
+
+    BICUBIC = "bicubic"
+    BILINEAR = "bilinear"
+    LANCZOS = "lanczos"
+    NEAREST = "nearest"
+
+
+_RESAMPLING = {
+    Interpolation.BICUBIC: Pillow.Resampling.BICUBIC,
+    Interpolation.BILINEAR: Pillow.Resampling.BILINEAR,
+    Interpolation.LANCZOS: Pillow.Resampling.LANCZOS,
+    Interpolation.NEAREST: Pillow.Resampling.NEAREST,
+}
+
+
+@dataclass(frozen=True)
+class RefusedImage:
+    """Why an image has no pixels."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How images become pixels for one model."""
+
+    side: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: Interpolation = Interpolation.BICUBIC
+    decoding: Decoding = Decoding.FULL
+    max_pixels: int = 100_000_000
+    max_bytes: int = 64 << 20
+
+    @classmethod
+    def of(cls, info: ModelInfo, interpolation: Interpolation | None = None) -> Preprocessing:
+        """The preprocessing that the model was made with, but for the interpolation."""
+        chosen = interpolation or Interpolation(info.interpolation)
+        return cls(info.image_size, info.mean, info.std, chosen)
+
+    def decode(self, data: ImageData) -> Pixels | RefusedImage:
+        """(side, side, 3) pixels of an encoded image or of a (h, w[, channels]) array."""
+        size = len(data) if isinstance(data, bytes) else data.nbytes
+        if size > self.max_bytes:
+            return RefusedImage(
+                Reason.IMAGE_TOO_LARGE, f"{size} bytes, the limit is {self.max_bytes}"
+            )
+        try:
+            image = _open(data) if isinstance(data, bytes) else _from_array(data)
+            if self._largest(image.size) > self.max_pixels:
+                detail = f"{image.width} x {image.height} pixels, the limit is {self.max_pixels}"
+                return RefusedImage(Reason.IMAGE_TOO_LARGE, detail)
+            return np.asarray(self._fit(image))
+        except Pillow.DecompressionBombError as error:
+            return RefusedImage(Reason.IMAGE_TOO_LARGE, str(error))
+        except UnidentifiedImageError:
+            if isinstance(data, bytes) and data.startswith(_MAGIC):
+                return RefusedImage(Reason.IMAGE_DAMAGED, "the image's header is damaged")
+            known = ", ".join(FORMATS)
+            return RefusedImage(Reason.NOT_AN_IMAGE, f"not an image in one of: {known}")
+        except _NotAnImage as error:
+            return RefusedImage(Reason.NOT_AN_IMAGE, str(error))
+        except _DAMAGE as error:
+            return RefusedImage(Reason.IMAGE_DAMAGED, str(error)[:200] or type(error).__name__)
+
+    def _largest(self, size: tuple[int, int]) -> int:
+        """The most pixels that are held at once: of the image, or resized if it is very narrow."""
+        short, long = sorted(size)
+        return max(short * long, self.side * int(self.side * long / short))
+
+    def _fit(self, image: Pillow.Image) -> Pillow.Image:
+        """torchvision's Resize and CenterCrop of a Pillow image, then RGB."""
+        side = self.side
+        width, height = image.size
+        short, long = min(width, height), max(width, height)
+        if short != side:
+            long_side = int(side * long / short)
+            size = (side, long_side) if width <= height else (long_side, side)
+            part = self._draft(image, size)
+            image = image.resize(size, _RESAMPLING[self.interpolation], part)
+        width, height = image.size
+        if (width, height) != (side, side):
+            left, top = round((width - side) / 2.0), round((height - side) / 2.0)
+            image = image.crop((left, top, left + side, top + side))
+        return image.convert("RGB")
+
+    def _draft(
+        self, image: Pillow.Image, size: tuple[int, int]
+    ) -> tuple[float, float, float, float] | None:
+        """Have as little of a JPEG file decoded as the resize to `size` allows.
+
+        Returns what the picture takes of the decoded image, whose last row and column reach past
+        it where its side is no multiple of the fraction; None is all of it. Colours stay the file's
+        (grey, CMYK): only `convert` changes them. Formats other than JPEG have nothing to draft,
+        and "nearest" would take single pixels where the fraction has means.
+        """
+        if self.decoding is Decoding.FULL or self.interpolation is Interpolation.NEAREST:
+            return None
+        drafted = image.draft(None, (_SPARE * size[0], _SPARE * size[1]))
+        return drafted and drafted[1]
+
+    def normalise(self, pixels: Sequence[Pixels], device: torch.device = CPU) -> Tensor:
+        """(n, 3, side, side) float32 in channels-last layout on the device, from n images' pixels.
+
+        The operations are ToTensor's and Normalize's, so that the result has the same bits. A GPU
+        gets 8 bits a value, from pinned memory, while this thread goes on.
+        """
+        batch = torch.from_numpy(np.stack(pixels))
+        if device.type == "cuda":
+            batch = batch.pin_memory().to(device, non_blocking=True)
+        # a tensor, since CUDA multiplies by the inverse of a number, which rounds differently
+        full = torch.tensor(255.0, device=device)
+        # a row of the image at a time: broadcasting over three channels only is slow
+        mean = torch.tensor(self.mean, device=device).repeat(self.side)
+        std = torch.tensor(self.std, device=device).repeat(self.side)
+        rows = batch.view(-1, self.side * 3).to(torch.float32).div_(full).sub_(mean).div_(std)
+        return rows.view(batch.shape).permute(0, 3, 1, 2)
+
+
+def _open(data: bytes) -> Pillow.Image:
+    return Pillow.open(io.BytesIO(data), formats=FORMATS)
+
+
+class _NotAnImage(Exception):
+    """An array that has no shape of an image."""
+
+
+def _from_array(array: NDArray[np.generic]) -> Pillow.Image:
+    """An image as clip-server reads a document's tensor: colour channels last, as 8 bits."""
+    values = array.astype(np.uint8).squeeze()
+    if values.ndim == 1 and values.size == 28 * 28:
+        values = values.reshape(28, 28)
+    if values.size and values.ndim == 2:
+        return Pillow.fromarray(values).convert("L")
+    if values.size and values.ndim == 3 and values.shape[2] in (2, 3, 4):
+        return Pillow.fromarray(values).convert("RGB")
+    raise _NotAnImage(f"an array of shape {array.shape} is no image: (height, width, 3) is")

@@ -1,0 +1,73 @@
+"""What runs a forward pass. Two runtimes with the same two methods: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clipbench.networks import onednn_linear
+from clipbench.networks.token_batches import Ids
+from clipbench.networks.towers import Towers
+
+Floats = NDArray[np.float32]
+
+
+class Runtime(Protocol):
+    """A model that is ready to run.
+
+    device: where it takes pixels. bytes: what its weights occupy. side_by_side: two passes on a
+    thread each are faster than one after the other on both. causal: whether the text tower is, and
+    takes `batches.prefixes`.
+    """
+
+    device: torch.device
+    bytes: int
+    side_by_side: bool
+    causal: bool
+
+    def encode_images(self, pixels: Tensor) -> Floats:
+        """(n, 3, side, side) float32 pixels to (n, embed_dim)."""
+        ...
+
+    def encode_texts(self, *batch: Ids) -> Floats:
+        """What `batches` makes of the ids of n texts to (n, embed_dim)."""
+        ...
+
+
+class TorchRuntime:
+    """PyTorch on a CPU or a CUDA device.
+
+    packed: the image tower's products by oneDNN; where None, where that is faster.
+    """
+
+    def __init__(self, towers: Towers, device: torch.device, packed: bool | None = None) -> None:
+        tensors = [*towers.parameters(), *towers.buffers()]
+        self.bytes = sum(tensor.nbytes for tensor in tensors)
+        self._towers = towers.to(device)
+        self.device = device
+        self.side_by_side = device.type == "cpu"
+        self.causal = towers.causal
+        if device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False  # float32 is float32, in convolutions too
+        towers.images.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if packed is None:
+            packed = onednn_linear.faster_by_onednn(device, towers.images.dtype)
+        if packed and not towers.images.resnet:
+            onednn_linear.pack(towers.images)
+
+    @torch.inference_mode()
+    def encode_images(self, pixels: Tensor) -> Floats:
+        return _array(self._towers.images(pixels.to(self.device)))
+
+    @torch.inference_mode()
+    def encode_texts(self, *batch: Ids) -> Floats:
+        on_device = (torch.from_numpy(part).to(self.device) for part in batch)
+        return _array(self._towers.texts(*on_device))
+
+
+def _array(tensor: Tensor) -> Floats:
+    return tensor.float().cpu().numpy()

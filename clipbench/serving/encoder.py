@@ -1,0 +1,288 @@
+"""The encoder: models by name, images and texts in, embeddings out. It knows nothing of Jina.
+
+encoder = Encoder(EncoderSettings())
+encoded = encoder.encode_texts("ViT-mini-16-64::embedded", EncodeOptions(), ["a red apple"])
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from clipbench.contract import Reason
+from clipbench.networks.preprocess import (
+    OPENAI_MEAN,
+    OPENAI_STD,
+    Decoding,
+    ImageData,
+    Interpolation,
+    Preprocessing,
+    RefusedImage,
+)
+from clipbench.networks.runtimes import Floats
+from clipbench.networks.token_batches import parts, text_batches
+from clipbench.registry.table import ModelInfo, Registry, packaged
+from clipbench.serving import loading
+from clipbench.serving.dynamic_batcher import DynamicBatcher, Sizes
+from clipbench.serving.embedding_cache import EmbeddingCache
+from clipbench.serving.keys import image_key, model_key, text_key
+from clipbench.serving.loading import Loaded
+from clipbench.serving.model_pool import Pool
+from clipbench.serving.options import (
+    Encoded,
+    EncodeOptions,
+    EncoderSettings,
+    ModelDescription,
+    Normalisation,
+    Precision,
+    RuntimeName,
+    UserCheckpoint,
+)
+from clipbench.serving.request_rows import Rows
+from clipbench.serving.worker_pool import WorkerPool
+from clipbench.weights.sources import Sources
+
+__all__ = [
+    "EncodeOptions",
+    "Encoded",
+    "Encoder",
+    "EncoderSettings",
+    "ModelDescription",
+    "Precision",
+    "RuntimeName",
+    "UserCheckpoint",
+]
+
+Document = TypeVar("Document")
+Result = TypeVar("Result")
+Stage = Callable[[str], AbstractContextManager[object]]
+_GPU_LANES = 3  # one computes, two get ready
+_LEAST_TOKENS, _LEAST_IMAGES = 256, 16  # of a batch of several requests: smaller ones are slower
+
+
+def unmeasured(_stage: str) -> AbstractContextManager[object]:
+    """A stage that nobody measures."""
+    return nullcontext()
+
+
+class Encoder:
+    """Encodes with any model of the registry; safe between threads.
+
+    stage: entered around each stage of the work (`decode`, `tokenise`, `forward`), by its name.
+    """
+
+    def __init__(self, settings: EncoderSettings, stage: Stage = unmeasured) -> None:
+        self.settings = settings
+        self._stage = stage
+        self.registry: Registry = packaged()
+        for own in settings.checkpoints:
+            self.registry = self.registry.with_checkpoint(
+                own.name, own.path, architecture=own.architecture, activation=own.activation
+            )
+        self._device = torch.device(
+            settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        )
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        self._cache = settings.cache.expanduser()
+        self._pool: Pool[Loaded] = Pool(settings.memory_limit_bytes)
+        on_cpu = self._device.type == "cpu"
+        self._workers = WorkerPool(torch.get_num_threads() if on_cpu else _GPU_LANES, whole=on_cpu)
+        decoders = settings.decoders or (0 if on_cpu else len(os.sched_getaffinity(0)))
+        self._decoders = ThreadPoolExecutor(decoders, "decoder") if decoders else None
+        self._batcher = DynamicBatcher(self._workers)
+        self._known = EmbeddingCache(settings.embedding_cache_bytes, self._cache)
+
+    def names(self) -> tuple[str, ...]:
+        """Every name, alias and spelling that it serves."""
+        return self.registry.names()
+
+    def encode_images(
+        self, model: str, options: EncodeOptions, images: Sequence[ImageData]
+    ) -> Encoded:
+        """Embeddings of encoded images, or of (height, width, 3) uint8 arrays.
+
+        An image that cannot be used is refused with a reason; the others are encoded. Raises
+        UnknownName, CheckpointError and Unsupported.
+        """
+        loaded = self._load(model, options)
+        preprocessing = self._preprocessing(loaded, options)
+        keys = [image_key(loaded, preprocessing, options, image) for image in images]
+        rows = Rows(keys, self._known if options.cached else None)
+
+        def encode(batch: Sequence[ImageData]) -> list[Floats | RefusedImage]:
+            with self._stage("decode"):
+                side_by_side = self._decoders.map if self._decoders else map
+                decoded = list(side_by_side(preprocessing.decode, batch))
+                pixels = [image for image in decoded if not isinstance(image, RefusedImage)]
+                device = loaded.runtime.device
+                normalised = preprocessing.normalise(pixels, device) if pixels else None
+            if normalised is None:
+                return [image for image in decoded if isinstance(image, RefusedImage)]
+            with loaded.turn, self._stage("forward"):
+                embeddings = iter(loaded.runtime.encode_images(normalised))
+            return [x if isinstance(x, RefusedImage) else next(embeddings) for x in decoded]
+
+        todo = [images[position] for position in rows.todo]
+        sizes = Sizes.of(_LEAST_IMAGES, self.settings.batch_size, loaded.runtime.side_by_side)
+        key = ("images", model_key(loaded, options), preprocessing)
+        outcomes = self._run(key, encode, todo, [1] * len(todo), sizes, options)
+        for position, outcome in zip(rows.todo, outcomes, strict=True):
+            if isinstance(outcome, RefusedImage):
+                rows.refuse(position, outcome.reason, outcome.detail)
+            else:
+                rows.keep(position, outcome)
+        return rows.encoded(loaded.info.embed_dim)
+
+    def encode_texts(self, model: str, options: EncodeOptions, texts: Sequence[str]) -> Encoded:
+        """Embeddings of texts; one of white space only is refused, as is one that is not Unicode.
+
+        Texts that begin alike run together where the tower is causal, otherwise texts of similar
+        length. Raises UnknownName, CheckpointError and Unsupported.
+        """
+        loaded = self._load(model, options)
+        problems = {i: why for i, text in enumerate(texts) if (why := _text_problem(text))}
+        usable = [i for i in range(len(texts)) if i not in problems]
+        with self._stage("tokenise"):
+            tokens = loaded.tokenizer([texts[i] for i in usable], loaded.info.context_length)
+        ids = dict(zip(usable, tokens.ids, strict=True))
+        keys = [
+            problems[i] if i in problems else text_key(loaded, options, ids[i])
+            for i in range(len(texts))
+        ]
+        rows = Rows(keys, self._known if options.cached else None)
+        for position, (reason, detail) in problems.items():
+            rows.refuse(position, reason, detail)
+        todo = sorted((i for i in rows.todo if i in ids), key=lambda i: loaded.order(ids[i]))
+
+        most = self.settings.batch_tokens
+
+        def encode(texts: Sequence[list[int]]) -> list[Floats]:
+            rows: dict[int, Floats] = {}
+            for positions in text_batches(texts, loaded.order, most):
+                batch = loaded.batch([texts[i] for i in positions])
+                with loaded.turn, self._stage("forward"):
+                    rows.update(zip(positions, loaded.runtime.encode_texts(*batch), strict=True))
+            return [rows[i] for i in range(len(texts))]
+
+        weights = [len(ids[i]) for i in todo]
+        key = ("texts", model_key(loaded, options))
+        sizes = Sizes.of(_LEAST_TOKENS, most, loaded.runtime.side_by_side)
+        outcomes = self._run(key, encode, [ids[i] for i in todo], weights, sizes, options)
+        for position, embedding in zip(todo, outcomes, strict=True):
+            rows.keep(position, embedding)
+        truncated = tuple(usable[i] for i in tokens.truncated)
+        return rows.encoded(loaded.info.embed_dim, truncated)
+
+    def describe(self, model: str, options: EncodeOptions) -> ModelDescription:
+        """What makes the model's embeddings what they are; loads the model."""
+        loaded = self._load(model, options)
+        info, preprocessing = loaded.info, self._preprocessing(loaded, options)
+        return ModelDescription(
+            name=info.name,
+            architecture=info.architecture,
+            pretrained=info.pretrained,
+            checkpoint_sha256=loaded.sha256,
+            checkpoint_bytes=loaded.checkpoint_bytes,
+            activation=loaded.activation,
+            image_size=info.image_size,
+            interpolation=preprocessing.interpolation,
+            decoding=preprocessing.decoding,
+            mean=preprocessing.mean,
+            std=preprocessing.std,
+            context_length=info.context_length,
+            tokenizer=info.tokenizer,
+            embed_dim=info.embed_dim,
+            licence=info.licence,
+            logit_scale=loaded.logit_scale,
+            precision=Precision(options.precision or Precision.FLOAT32),
+            runtime=RuntimeName(options.runtime),
+            device=str(self._device),
+            device_name=_device_name(self._device),
+            runtime_difference=loaded.difference,
+        )
+
+    def loaded(self) -> dict[str, int]:
+        """Bytes of the weights of each loaded model, the least recently used first."""
+        return {str(key): size for key, size in self._pool.loaded().items()}
+
+    def close(self) -> None:
+        """Stops the threads."""
+        self._workers.close()
+        if self._decoders:
+            self._decoders.shutdown()
+        self._known.close()
+
+    def _load(self, model: str, options: EncodeOptions) -> Loaded:
+        info = self.registry.find(model)
+        activation = options.activation or info.activation
+        key = f"{info.name} {options.precision} {options.runtime} {activation}"
+        return self._pool.get(
+            key,
+            lambda make_room: loading.load(
+                info, options, self._files(info), self._cache, self._device, make_room
+            ),
+        )
+
+    def _files(self, info: ModelInfo) -> dict[str, Path]:
+        settings = self.settings
+        folders = tuple(folder.expanduser() for folder in settings.folders)
+        return Sources(self._cache, folders, settings.offline).pull(info)
+
+    def _preprocessing(self, loaded: Loaded, options: EncodeOptions) -> Preprocessing:
+        interpolation = Interpolation(options.interpolation or loaded.info.interpolation)
+        own = Preprocessing.of(loaded.info, interpolation)
+        openai = options.normalisation is Normalisation.OPENAI
+        return replace(
+            own,
+            decoding=Decoding(options.decoding or Decoding.FULL),
+            mean=OPENAI_MEAN if openai else own.mean,
+            std=OPENAI_STD if openai else own.std,
+            max_bytes=self.settings.max_image_bytes,
+            max_pixels=self.settings.max_image_pixels,
+        )
+
+    def _run(
+        self,
+        key: Hashable,
+        encode: Callable[[Sequence[Document]], Sequence[Result]],
+        documents: Sequence[Document],
+        weights: Sequence[int],
+        sizes: Sizes,
+        options: EncodeOptions,
+    ) -> list[Result]:
+        """`encode` of all documents, in their order.
+
+        A single one for which nothing waits gets all processors, others get a lane.
+        """
+        alone = len(documents) == 1 and not self._workers.working
+        if options.sharing and documents and not alone:
+            return self._batcher.run(key, encode, documents, weights, sizes)
+        size = sizes.part(self._workers.count, weights)
+        each = [[documents[i] for i in part] for part in parts(weights, size)]
+        return [result for results in self._workers.run(encode, each) for result in results]
+
+
+def _text_problem(text: str) -> tuple[Reason, str] | None:
+    if not text or text.isspace():
+        return Reason.EMPTY, "the text is empty"
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            return Reason.TEXT_NOT_UTF8, f"character {error.start} is half a surrogate pair"
+    return None
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()

@@ -1,0 +1,1 @@
+"""Weights' files: where they come from, how they are checked, and how they are read inertly."""

@@ -1,0 +1,217 @@
+"""Where weights come from: this disk, the Hugging Face hub, then their original address."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from clipbench.errors import CheckpointError
+from clipbench.registry.table import ModelFile, ModelInfo, Source, folder_name
+from clipbench.weights.digests import Digests, file_digest
+from clipbench.weights.downloads import Download, NotThere, Progress
+
+HUB = "https://huggingface.co"
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "config.json",
+    "sentencepiece.bpe.model",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+)
+_VOCABULARIES = {"tokenizer.json", "sentencepiece.bpe.model", "vocab.txt", "vocab.json"}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Gets the files of models into `cache`.
+
+    folders are looked into before any network. endpoint is the hub's address, or that of a mirror
+    (the variable HF_ENDPOINT). Offline, nothing is asked for. client makes the HTTP client.
+    """
+
+    cache: Path
+    folders: tuple[Path, ...] = ()
+    offline: bool = False
+    progress: Progress | None = None
+    endpoint: str = field(default_factory=lambda: os.environ.get("HF_ENDPOINT") or HUB)
+    revision: str = "main"
+    client: Callable[[], httpx.Client] = field(default_factory=lambda: _client)
+    pause: float = 1.0
+
+    def pull(self, info: ModelInfo) -> dict[str, Path]:
+        """The model's files by role (`towers`, `text`) and its `tokenizer` folder, if it has one.
+
+        Raises CheckpointError with what was tried.
+        """
+        found: dict[str, Path] = {}
+        for file in info.files:
+            path = find_file(info, file, (self.cache, *self.folders))
+            found[file.role] = path or self._pull_file(info, file)
+        if info.tokenizer != "clip":
+            found["tokenizer"] = self._pull_tokenizer(info)
+        return found
+
+    def _pull_file(self, info: ModelInfo, file: ModelFile) -> Path:
+        if file.path is not None:
+            raise CheckpointError(f"the weights of {info.name} are not at {file.path}")
+        if self.offline:
+            raise CheckpointError(
+                f"the weights of {info.name} are not on this disk, and this is offline mode: put "
+                f"{' or '.join(file.filenames)} into {self.cache / _folder(info, file)}"
+            )
+        tried = []
+        with self.client() as client:
+            for source in file.sources:
+                try:
+                    return self._download(source, self.cache / _folder(info, file), client)
+                except CheckpointError as error:
+                    tried.append(str(error))
+        raise CheckpointError(
+            f"no source gave the weights of {info.name}:\n" + "\n".join(f"- {t}" for t in tried)
+        )
+
+    def _download(self, source: Source, folder: Path, client: httpx.Client) -> Path:
+        path = Download(
+            self._url(source),
+            folder / source.filename,
+            Digests(source.md5, source.sha256),
+            self.progress,
+            self.pause,
+        ).run(client)
+        _note_digest(path)
+        return path
+
+    def _url(self, source: Source) -> str:
+        if source.kind == "url":
+            return source.address
+        repository = f"{self.endpoint.rstrip('/')}/{source.address}"
+        return f"{repository}/resolve/{self.revision}/{source.filename}"
+
+    def _pull_tokenizer(self, info: ModelInfo) -> Path:
+        """The folder of the tokenizer's files."""
+        name = info.tokenizer
+        folders = [
+            root / part
+            for root in (self.cache, *self.folders)
+            for part in (f"tokenizers/{folder_name(name)}", info.folder)
+        ]
+        for folder in folders:
+            if any((folder / file).is_file() for file in _VOCABULARIES):
+                return folder
+        if self.offline:
+            raise CheckpointError(
+                f"the tokenizer of {info.name} is not on this disk, and this is offline mode: put "
+                f"the files of {name} into {folders[0]}"
+            )
+        with self.client() as client:
+            for filename in _TOKENIZER_FILES:
+                url = self._url(Source("hub", name, filename))
+                try:
+                    Download(url, folders[0] / filename, pause=self.pause).run(client)
+                except NotThere:
+                    continue
+        if not any((folders[0] / file).is_file() for file in _VOCABULARIES):
+            raise CheckpointError(f"the hub has no tokenizer in {name}")
+        return folders[0]
+
+
+@dataclass(frozen=True)
+class Verified:
+    """One file of a model against what is known of it. `problem` is None if nothing is wrong.
+
+    checked: the digests that it was compared with; empty when none is known.
+    """
+
+    role: str
+    path: Path | None
+    problem: str | None
+    checked: tuple[str, ...] = ()
+
+
+def pull(
+    info: ModelInfo,
+    cache: Path,
+    *,
+    folders: Sequence[Path] = (),
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Path]:
+    """The model's files, fetched if they are not on this disk; see `Sources`."""
+    return Sources(cache.expanduser(), tuple(folders), offline, progress).pull(info)
+
+
+def verify(info: ModelInfo, cache: Path, *, folders: Sequence[Path] = ()) -> list[Verified]:
+    """Hashes the model's files on this disk again and compares."""
+    verified = []
+    for file in info.files:
+        path = find_file(info, file, (cache.expanduser(), *folders))
+        if path is None:
+            names = " or ".join(file.filenames)
+            verified.append(Verified(file.role, None, f"not on this disk: {names}"))
+            continue
+        registered, noted = _known_digests(file, path)
+        checked = [name for digests in (*registered, noted) for name in digests.names]
+        problem = problem_of(file, path)
+        verified.append(Verified(file.role, path, problem, tuple(dict.fromkeys(checked))))
+    return verified
+
+
+def problem_of(file: ModelFile, path: Path) -> str | None:
+    """What is wrong with a file of that name, None if nothing is known to be.
+
+    It must be what one of the sources of its name publishes, and what it was when it was pulled.
+    """
+    registered, noted = _known_digests(file, path)
+    problems = [digests.problem(path) for digests in registered]
+    if problems and all(problems):
+        return problems[0]
+    return noted.problem(path)
+
+
+def _known_digests(file: ModelFile, path: Path) -> tuple[list[Digests], Digests]:
+    registered = [
+        Digests(source.md5, source.sha256)
+        for source in file.sources
+        if source.filename == path.name and (source.md5 or source.sha256)
+    ]
+    note = path.with_name(path.name + ".sha256")
+    noted = Digests(sha256=note.read_text().split()[0]) if note.is_file() else Digests()
+    return registered, noted
+
+
+def find_file(info: ModelInfo, file: ModelFile, folders: Sequence[Path]) -> Path | None:
+    """The file on this disk: in a folder of the model's own name, or in the folder itself.
+
+    The folder itself is how clip-server keeps its files: only names that tell the model count.
+    """
+    if file.path is not None:
+        return file.path if file.path.is_file() else None
+    own = [folder / _folder(info, file) / name for name in file.filenames for folder in folders]
+    telling = [source.filename for source in file.sources if source.kind == "url"]
+    flat = [folder / name for name in telling for folder in folders]
+    return next((path for path in (*own, *flat) if path.is_file()), None)
+
+
+def _folder(info: ModelInfo, file: ModelFile) -> str:
+    """The file's folder: M-CLIP shares its image tower with the model that it comes from."""
+    if info.image_model and file.role == "towers":
+        return folder_name(info.image_model)
+    return info.folder
+
+
+def _note_digest(path: Path) -> None:
+    """Writes FILE.sha256 in sha256sum's form, so that `verify` finds later damage."""
+    path.with_name(path.name + ".sha256").write_text(
+        f"{file_digest(path, 'sha256')}  {path.name}\n"
+    )
+
+
+def _client() -> httpx.Client:
+    return httpx.Client(follow_redirects=True, timeout=httpx.Timeout(30.0), max_redirects=5)
