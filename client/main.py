@@ -15,34 +15,38 @@ app = typer.Typer(
 def build() -> typer.Typer:
     """The command with its subcommands."""
     from clipbench.client.commands import (
+        audit,
         compare,
+        config,
         datasets,
         demo,
+        explain,
         export,
-        interchange,
+        import_,
         jobs,
-        look,
         models,
+        plot,
         recommend,
         report,
         run,
         serve,
         stats,
+        view,
     )
 
     app.command()(demo.demo)
     app.command()(serve.serve)
-    app.command("config")(serve.show_config)
+    app.command("config")(config.show_config)
     app.command()(run.run)
     app.command()(stats.stats)
     app.command()(report.report)
     app.command()(recommend.recommend)
     app.command()(compare.compare)
-    app.command()(compare.explain)
-    app.command()(look.view)
-    app.command()(look.plot)
-    app.command("import")(interchange.import_results)
-    app.command()(export.audit)
+    app.command()(explain.explain)
+    app.command()(view.view)
+    app.command()(plot.plot)
+    app.command("import")(import_.import_results)
+    app.command()(audit.audit)
     app.add_typer(models.app, name="models")
     app.add_typer(datasets.app, name="datasets")
     app.add_typer(jobs.app, name="jobs")

@@ -1,4 +1,4 @@
-"""`clipbench compare` and `clipbench explain`."""
+"""`clipbench compare`: two results, pair by pair."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from clipbench import results
 from clipbench.client.commands.common import console, reported
 from clipbench.compare import Comparison, compare_paths, judge, parse_rule
-from clipbench.report.explain import explain as in_words
 
 REGRESSED = 2  # apart from 1, which is an error
 
@@ -44,17 +42,6 @@ def compare(
         console.print(str(verdict), style="bold red" if verdict.failed else "", highlight=False)
     if any(verdict.failed for verdict in verdicts):
         sys.exit(REGRESSED)
-
-
-def explain(
-    result: Annotated[Path, typer.Argument(help="Result file.")],
-) -> None:
-    """Say in words how a result came about and what would change it.
-
-    Example: clipbench explain results/ViT-B-32.result.json
-    """
-    with reported():
-        console.print(in_words(results.load(result)), highlight=False, markup=False)
 
 
 def _print(comparison: Comparison) -> None:

@@ -1,10 +1,9 @@
-"""`clipbench export kubernetes`, `clipbench export sbom` and `clipbench audit`."""
+"""`clipbench export`: results and deployments for other tools."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
@@ -13,19 +12,40 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from clipbench.client.commands import interchange
-from clipbench.client.commands.common import console, errors, reported
+from clipbench import results
+from clipbench.client.commands.common import RESULTS, Results, console, reported
 from clipbench.client.serving import FLOW
-from clipbench.errors import DataError
+from clipbench.errors import DataError, InvalidRequest
 from clipbench.export import kubernetes, sbom
 from clipbench.export.network import GRPC_PORT, HTTP_PORT
+from clipbench.results import interchange
 
 app = typer.Typer(help="Results and deployments for other tools.", no_args_is_help=True)
 
 _NOTICE = "# Written by `clipbench export kubernetes`; change it with an overlay.\n"
 _LOCK = FLOW.parent / "requirements.lock"
 
-app.command("clip-benchmark")(interchange.export_results)
+
+@app.command("clip-benchmark")
+def export_results(
+    out: Annotated[Path, typer.Argument(help="CSV file, or folder for one JSON a result.")],
+    folder: Results = RESULTS,
+) -> None:
+    """Write results the way clip_benchmark writes its own.
+
+    Example: clipbench export clip-benchmark benchmark.csv --results results
+    """
+    with reported():
+        found = results.load_all(folder)
+        if not found:
+            raise InvalidRequest(f"no result file in {folder}")
+        if out.suffix == ".csv":
+            results.write_atomically(out, interchange.write_csv(found).encode())
+        else:
+            for result in found:
+                name = results.file_name(result).replace(results.RESULT_SUFFIX, ".json")
+                results.write_atomically(out / name, interchange.write_json(result).encode())
+    console.print(f"{len(found)} results in {out}", highlight=False)
 
 
 @app.command("kubernetes")
@@ -68,27 +88,6 @@ def write_bill(
         listed = sbom.bill(sbom.read_lock(lock), "clipbench", metadata.version("clipbench"))
         out.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
     console.print(f"{len(listed['components'])} packages in {out}")
-
-
-def audit(
-    locks: Annotated[list[Path] | None, typer.Argument(help="Locks to look at.")] = None,
-) -> None:
-    """Check the locks without a network: hashes, doubles, known weaknesses, what is installed.
-
-    Example: clipbench audit
-    """
-    found = []
-    with reported():
-        known = sbom.advisories()
-        for lock in locks or sorted(FLOW.parent.glob("requirements*.lock")):
-            pins = sbom.read_lock(lock)
-            found += [f"{lock.name}: {text}" for text in sbom.problems(pins, known)]
-            found += [f"{lock.name}: {text}" for text in sbom.differing(pins)]
-    for text in found:
-        errors.print(text, highlight=False, soft_wrap=True)
-    if found:
-        sys.exit(1)
-    console.print("nothing found by what can be seen without a network (docs/security.md)")
 
 
 def _exported(flow: Path, namespace: str) -> list[dict[str, Any]]:

@@ -1,9 +1,9 @@
-"""`clipbench serve` and `clipbench config`."""
+"""`clipbench serve`: the Flow, kept alive until it is told to stop."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,13 +47,3 @@ def serve(
             console.print(f"metrics on {server.metrics_address}", highlight=False)
             stop.wait()
             console.print("stopping: what was accepted is finished first")
-
-
-def show_config() -> None:
-    """Print the settings in force, each with the environment variable that changes it.
-
-    Example: CLIPBENCH_DEVICE=cuda:1 clipbench config
-    """
-    with reported():
-        for name, value in asdict(config.load()).items():
-            console.print(f"{config.PREFIX}{name.upper()}={value}", highlight=False)

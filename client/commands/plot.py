@@ -1,8 +1,7 @@
-"""`clipbench view` and `clipbench plot`: results as a page and as pictures."""
+"""`clipbench plot`: results as a picture for a paper."""
 
 from __future__ import annotations
 
-import webbrowser
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +9,8 @@ from typing import Annotated
 import typer
 
 from clipbench import results
-from clipbench.client.commands.common import RESULTS, Results, console, reported
+from clipbench.client.commands.common import console, reported
 from clipbench.report import build, samples_in
-from clipbench.report.view import view as viewer
 
 
 class Kind(StrEnum):
@@ -20,31 +18,6 @@ class Kind(StrEnum):
 
     PARETO = "pareto"
     BARS = "bars"
-
-
-def view(
-    folder: Results = RESULTS,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8080,
-    root: Annotated[Path | None, typer.Option(help="Folder of the data sets.")] = None,
-    open_browser: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open it in the browser.")
-    ] = False,
-) -> None:
-    """Serve the page of a folder of results on this machine, until Ctrl-C.
-
-    Example: clipbench view --results results --open
-    """
-    with reported():
-        server = viewer(folder, port=port, root=root)
-    console.print(f"Look at {server.url} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
-    if open_browser:
-        webbrowser.open(server.url)
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        console.print("stopped")
-    finally:
-        server.server_close()
 
 
 def plot(
