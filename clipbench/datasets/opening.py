@@ -15,8 +15,9 @@ from clipbench.datasets.layouts import wds
 from clipbench.datasets.prompts import DEFAULT_TEMPLATES, check_templates
 from clipbench.datasets.registry import DatasetInfo
 from clipbench.datasets.sampling import sampled
-from clipbench.datasets.sources import Progress, Remote
+from clipbench.datasets.sources import Remote
 from clipbench.datasets.types import Contents, Task
+from clipbench.download import Progress, shown
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 
 _MARK = ".clipbench.json"
@@ -118,9 +119,9 @@ def _marked(base: str, folder: Path, offline: bool, progress: Progress | None) -
     origin = _origin(folder)
     if origin is None and not offline:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / _MARK).write_text(json.dumps({"address": sources.shown(base)}))
-    elif origin not in (None, sources.shown(base)):
-        raise InvalidRequest(f"{folder} holds files from {origin}, not from {sources.shown(base)}")
+        (folder / _MARK).write_text(json.dumps({"address": shown(base)}))
+    elif origin not in (None, shown(base)):
+        raise InvalidRequest(f"{folder} holds files from {origin}, not from {shown(base)}")
     return Remote(base, folder, offline=offline, progress=progress)
 
 
@@ -154,7 +155,7 @@ def _address_id(url: str) -> str:
 def _remote_dataset(
     id: str, files: Remote, split: str | None, templates: Sequence[str] | None
 ) -> Dataset:
-    source = sources.shown(files.base)
+    source = shown(files.base)
     return _assembled(id, wds.open_files(files, split, source), source, "wds", templates)
 
 

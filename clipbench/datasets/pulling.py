@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clipbench.datasets import opening, registry, sources
+from clipbench.datasets import opening, registry
 from clipbench.datasets.layouts import wds
 from clipbench.datasets.limits import MAX_METADATA_BYTES
-from clipbench.datasets.sources import Progress, Remote
+from clipbench.datasets.sources import Remote
+from clipbench.download import Progress, shown
 from clipbench.errors import InvalidRequest
 
 
@@ -41,6 +42,6 @@ def pull(
     assert files.cache is not None
     for name in (wds.TYPE, wds.CLASSNAMES, wds.TEMPLATES):
         files.read(name, MAX_METADATA_BYTES)
-    for number in range(wds.count_shards(files, split, sources.shown(files.base))):
+    for number in range(wds.count_shards(files, split, shown(files.base))):
         files.fetch(f"{split}/{number}.tar")
     return files.cache

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import io
-import json
-import os
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import httpx
 
-from clipbench.datasets.transfer import Patience, Stamp, Transfer, new_client
+from clipbench.download import (
+    Download,
+    Patience,
+    Progress,
+    Transfer,
+    is_whole,
+    new_client,
+    shown,
+)
 from clipbench.errors import DataError, InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
-Progress = Callable[[str, int, int | None], None]
-"""Told of a file's name, how many bytes of it are here, and how many there are."""
 
 _BUFFER = 256 * 1024
 _HUB_PAGE = re.compile(
@@ -39,12 +39,6 @@ def base_address(url: str) -> str:
         raise InvalidRequest(f"{shown(url)} is not the http(s) address of a folder")
     page = _HUB_PAGE.fullmatch(url)
     return f"{page[1]}/resolve/{page[2] or 'main'}" if page else url
-
-
-def shown(url: str) -> str:
-    """The address without a user name and password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 @dataclass(frozen=True)
@@ -62,7 +56,7 @@ class Remote:
 
     def read(self, name: str, limit: int) -> bytes | None:
         """The small file of this name, None when there is none."""
-        if self.offline and self.cache is not None and not _is_whole(self.cache / name):
+        if self.offline and self.cache is not None and not is_whole(self.cache / name):
             return None
         try:
             with self.open(name) as stream:
@@ -92,57 +86,16 @@ class Remote:
         if self.cache is None:
             raise InvalidRequest("no folder to keep the files in")
         target = self.cache / name
-        if _is_whole(target):
+        if is_whole(target):
             return target
         if self.offline:
             raise Unavailable(f"{target} is not here whole, and this is offline")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(target.name + ".partial")
-        with partial.open("a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # another process may be fetching the same file
-            if _is_whole(target):
-                partial.unlink(missing_ok=True)
-                return target
-            if not partial.exists():  # that process found it wrong and threw it away
-                return self.fetch(name)
-            self._fill(file, name, partial)
-            file.flush()
-            os.fsync(file.fileno())
-            digest = sha256(partial)
-            stamp = _load_stamp(partial)
-            if stamp.sha256 not in (None, digest):
-                partial.unlink()
-                raise DataError(f"{shown(self.base)}/{name}: its SHA-256 is not the one announced")
-            _write_json(_record(target), {"bytes": file.tell(), "sha256": digest})
-            partial.rename(target)
-            _stamp_file(partial).unlink(missing_ok=True)
-        return target
+        url = f"{self.base}/{name}"
+        named = self.progress and partial(_named, self.progress, name)
+        return Download(url, target, progress=named, patience=self.patience).run(self._client)
 
-    def _fill(self, file: BinaryIO, name: str, partial: Path) -> None:
-        """Appends to the partial file until it is whole."""
-        file.seek(0, os.SEEK_END)
-        stamp = _load_stamp(partial)
-        transfer = self._transfer(name, file.tell() if stamp.validator else 0, stamp)
-        known = Stamp()
-        try:
-            for offset, chunk in transfer:
-                if transfer.stamp != known:
-                    known = transfer.stamp
-                    _write_json(_stamp_file(partial), asdict(known))
-                if offset != file.tell():
-                    file.truncate(offset)
-                    file.seek(offset)
-                file.write(chunk)
-                if self.progress is not None:
-                    self.progress(name, transfer.offset, known.total)
-        except FileNotFoundError:
-            partial.unlink()
-            raise
-        file.truncate(transfer.offset)
-        _write_json(_stamp_file(partial), asdict(transfer.stamp))
-
-    def _transfer(self, name: str, offset: int = 0, stamp: Stamp | None = None) -> Transfer:
-        return Transfer(self._client, f"{self.base}/{name}", self.patience, offset, stamp)
+    def _transfer(self, name: str) -> Transfer:
+        return Transfer(self._client, f"{self.base}/{name}", self.patience)
 
     @cached_property
     def _client(self) -> httpx.Client:
@@ -196,44 +149,5 @@ class _Stream(io.RawIOBase):
         return b""
 
 
-def _is_whole(target: Path) -> bool:
-    try:
-        record = json.loads(_record(target).read_text())
-        return bool(target.stat().st_size == record["bytes"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def recorded_sha256(target: Path) -> str | None:
-    """The digest that a file of the cache had when it was fetched."""
-    try:
-        return str(json.loads(_record(target).read_text())["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _record(target: Path) -> Path:
-    return target.with_name(f".{target.name}.json")
-
-
-def _stamp_file(partial: Path) -> Path:
-    return partial.with_name(f".{partial.name}.json")
-
-
-def _load_stamp(partial: Path) -> Stamp:
-    try:
-        return Stamp(**json.loads(_stamp_file(partial).read_text()))
-    except (OSError, ValueError, TypeError):
-        return Stamp()
-
-
-def _write_json(path: Path, value: object) -> None:
-    new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps(value))
-    new.replace(path)
-
-
-def sha256(path: Path) -> str:
-    """The digest of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _named(progress: Progress, name: str, _file: str, done: int, total: int | None) -> None:
+    progress(name, done, total)

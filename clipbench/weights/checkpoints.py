@@ -18,9 +18,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from clipbench.download import file_digest
 from clipbench.errors import CheckpointError
 from clipbench.weights import torchscript
-from clipbench.weights.digests import file_digest
 
 _MAX_BYTES = 64 << 30
 _MAX_HEADER = 100 << 20  # safetensors' own limit

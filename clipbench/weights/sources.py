@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
-from clipbench.errors import CheckpointError
+from clipbench.download import Digests, Download, Patience, Progress, new_client, recorded_sha256
+from clipbench.errors import CheckpointError, DataError, Unavailable
 from clipbench.registry.table import ModelFile, ModelInfo, Source, folder_name
-from clipbench.weights.digests import Digests, file_digest
-from clipbench.weights.downloads import Download, NotThere, Progress
 
 HUB = "https://huggingface.co"
 _TOKENIZER_FILES = (
@@ -33,7 +32,7 @@ class Sources:
     """Gets the files of models into `cache`.
 
     folders are looked into before any network. endpoint is the hub's address, or that of a mirror
-    (the variable HF_ENDPOINT). Offline, nothing is asked for. client makes the HTTP client.
+    (the variable HF_ENDPOINT). Offline, nothing is asked for.
     """
 
     cache: Path
@@ -42,8 +41,7 @@ class Sources:
     progress: Progress | None = None
     endpoint: str = field(default_factory=lambda: os.environ.get("HF_ENDPOINT") or HUB)
     revision: str = "main"
-    client: Callable[[], httpx.Client] = field(default_factory=lambda: _client)
-    pause: float = 1.0
+    patience: Patience = field(default_factory=Patience)
 
     def pull(self, info: ModelInfo) -> dict[str, Path]:
         """The model's files by role (`towers`, `text`) and its `tokenizer` folder, if it has one.
@@ -67,26 +65,24 @@ class Sources:
                 f"{' or '.join(file.filenames)} into {self.cache / _folder(info, file)}"
             )
         tried = []
-        with self.client() as client:
+        with new_client(self.patience) as client:
             for source in file.sources:
                 try:
                     return self._download(source, self.cache / _folder(info, file), client)
-                except CheckpointError as error:
+                except (FileNotFoundError, DataError, Unavailable) as error:
                     tried.append(str(error))
         raise CheckpointError(
             f"no source gave the weights of {info.name}:\n" + "\n".join(f"- {t}" for t in tried)
         )
 
     def _download(self, source: Source, folder: Path, client: httpx.Client) -> Path:
-        path = Download(
+        return Download(
             self._url(source),
             folder / source.filename,
             Digests(source.md5, source.sha256),
             self.progress,
-            self.pause,
+            self.patience,
         ).run(client)
-        _note_digest(path)
-        return path
 
     def _url(self, source: Source) -> str:
         if source.kind == "url":
@@ -110,13 +106,15 @@ class Sources:
                 f"the tokenizer of {info.name} is not on this disk, and this is offline mode: put "
                 f"the files of {name} into {folders[0]}"
             )
-        with self.client() as client:
+        with new_client(self.patience) as client:
             for filename in _TOKENIZER_FILES:
                 url = self._url(Source("hub", name, filename))
                 try:
-                    Download(url, folders[0] / filename, pause=self.pause).run(client)
-                except NotThere:
+                    Download(url, folders[0] / filename, patience=self.patience).run(client)
+                except FileNotFoundError:
                     continue
+                except (DataError, Unavailable) as error:
+                    raise CheckpointError(f"the tokenizer of {info.name}: {error}") from error
         if not any((folders[0] / file).is_file() for file in _VOCABULARIES):
             raise CheckpointError(f"the hub has no tokenizer in {name}")
         return folders[0]
@@ -181,9 +179,7 @@ def _known_digests(file: ModelFile, path: Path) -> tuple[list[Digests], Digests]
         for source in file.sources
         if source.filename == path.name and (source.md5 or source.sha256)
     ]
-    note = path.with_name(path.name + ".sha256")
-    noted = Digests(sha256=note.read_text().split()[0]) if note.is_file() else Digests()
-    return registered, noted
+    return registered, Digests(sha256=recorded_sha256(path))
 
 
 def find_file(info: ModelInfo, file: ModelFile, folders: Sequence[Path]) -> Path | None:
@@ -204,14 +200,3 @@ def _folder(info: ModelInfo, file: ModelFile) -> str:
     if info.image_model and file.role == "towers":
         return folder_name(info.image_model)
     return info.folder
-
-
-def _note_digest(path: Path) -> None:
-    """Writes FILE.sha256 in sha256sum's form, so that `verify` finds later damage."""
-    path.with_name(path.name + ".sha256").write_text(
-        f"{file_digest(path, 'sha256')}  {path.name}\n"
-    )
-
-
-def _client() -> httpx.Client:
-    return httpx.Client(follow_redirects=True, timeout=httpx.Timeout(30.0), max_redirects=5)

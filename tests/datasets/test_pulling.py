@@ -5,7 +5,7 @@ import json
 import pytest
 
 from clipbench.datasets import Image, open_dataset, opening, pull, verify
-from clipbench.datasets.transfer import Patience
+from clipbench.download import Patience
 from clipbench.errors import DataError, InvalidRequest, Unavailable, UnknownName
 from tests.datasets import building
 from tests.datasets.serving import cut, serving, status

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from clipbench.datasets.sources import Remote, base_address, recorded_sha256, shown
-from clipbench.datasets.transfer import Patience
+from clipbench.datasets.sources import Remote, base_address
+from clipbench.download import Patience, recorded_sha256, shown
 from clipbench.errors import DataError, InvalidRequest, Unavailable
 from tests.datasets.serving import cut, serving, stall, status
 
@@ -185,7 +185,7 @@ def test_a_digest_that_the_redirect_announces_is_checked(server, tmp_path):
     server.behaviours["b"] = [linked("0" * 64)]
     remote = Remote(server.url, tmp_path / "cache", HASTE)
     assert contents(remote, "a") == DATA
-    with pytest.raises(DataError, match="SHA-256"):
+    with pytest.raises(DataError, match="sha256"):
         contents(remote, "b")
 
 

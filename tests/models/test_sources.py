@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from clipbench import registry
+from clipbench.download import Patience
 from clipbench.errors import CheckpointError
 from clipbench.registry.table import ModelFile, Source
 from clipbench.weights.sources import Sources, pull, verify
-from tests.models.web import Site, serve
+from tests.download.web import Site, serve
 
+HASTE = Patience(first_pause=0, longest_pause=0)
 REPOSITORY = "/laion/CLIP-ViT-B-32-laion2B-s34B-b79K/resolve/main"
 INFO = registry.find("ViT-B-32::laion2b-s34b-b79k")
 
@@ -22,7 +24,7 @@ def site():
 
 
 def sources(site, folder, **settings):
-    return Sources(folder, endpoint=site.address, pause=0, **settings)
+    return Sources(folder, endpoint=site.address, patience=HASTE, **settings)
 
 
 def test_the_hub_is_asked_for_safetensors_first(site, tmp_path):

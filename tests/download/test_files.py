@@ -1,16 +1,18 @@
 """A download ends with the right file, or with no file and an error that says why."""
 
 import hashlib
+import shutil
 
 import httpx
 import pytest
 
-from clipbench.errors import CheckpointError
-from clipbench.weights.digests import Digests
-from clipbench.weights.downloads import Download, NotThere
-from tests.models.web import Site, serve
+from clipbench.download import Digests, Download, Patience, new_client
+from clipbench.download.transfer import MAX_BYTES
+from clipbench.errors import DataError, Unavailable
+from tests.download.web import Site, serve
 
 DATA = bytes(range(256)) * 4000  # 1 MB
+HASTE = Patience(first_pause=0, longest_pause=0, read=0.3)
 SHA256 = hashlib.sha256(DATA).hexdigest()
 
 
@@ -22,13 +24,13 @@ def site():
 
 @pytest.fixture
 def client():
-    with httpx.Client(follow_redirects=True, timeout=0.3, max_redirects=5) as made:
+    with new_client(HASTE) as made:
         yield made
 
 
 def fetch(site, client, path, digests=None, progress=None):
     digests = digests or Digests(sha256=SHA256)
-    return Download(f"{site.address}/w", path / "w", digests, progress, pause=0).run(client)
+    return Download(f"{site.address}/w", path / "w", digests, progress, HASTE).run(client)
 
 
 def test_a_file_arrives_whole_with_its_progress(site, client, tmp_path):
@@ -64,7 +66,7 @@ def test_a_server_without_ranges_starts_over(site, client, tmp_path):
 
 def test_a_file_that_changed_in_between_starts_over(site, client, tmp_path):
     (tmp_path / "w.partial").write_bytes(b"of another version")
-    (tmp_path / "w.etag").write_text('"zero"')
+    (tmp_path / ".w.partial.json").write_text('{"validator": "\\"zero\\""}')
     assert fetch(site, client, tmp_path).read_bytes() == DATA
 
 
@@ -85,23 +87,23 @@ def test_416_past_the_end_starts_over(site, client, tmp_path):
 
 def test_a_length_that_promises_too_much_is_an_error_at_last(site, client, tmp_path):
     site.faults, site.ranges = ["long"] * 20, False
-    with pytest.raises(CheckpointError, match="times in a row"):
+    with pytest.raises(Unavailable, match="times in a row"):
         fetch(site, client, tmp_path)
     assert not (tmp_path / "w").exists()
 
 
 def test_a_length_that_promises_too_little_fails_the_checksum(site, client, tmp_path):
     site.faults = ["short"] * 20
-    with pytest.raises(CheckpointError, match="sha256"):
+    with pytest.raises(DataError, match="sha256"):
         fetch(site, client, tmp_path)
     assert not (tmp_path / "w").exists()
 
 
 @pytest.mark.parametrize("digests", [Digests(md5="00" * 16), Digests(sha256="deadbeef")])
 def test_a_wrong_checksum_leaves_nothing_behind(site, client, tmp_path, digests):
-    with pytest.raises(CheckpointError, match="instead of"):
+    with pytest.raises(DataError, match="instead of"):
         fetch(site, client, tmp_path, digests)
-    assert [path.name for path in tmp_path.iterdir()] == ["w.lock"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_first_digits_of_a_checksum_are_enough(site, client, tmp_path):
@@ -110,7 +112,7 @@ def test_the_first_digits_of_a_checksum_are_enough(site, client, tmp_path):
 
 def test_the_hub_s_own_checksum_is_believed_through_its_redirect(site, client, tmp_path):
     site.headers["X-Linked-Etag"] = '"' + "0" * 64 + '"'
-    with pytest.raises(CheckpointError, match="sha256"):
+    with pytest.raises(DataError, match="sha256"):
         fetch(site, client, tmp_path)
 
 
@@ -119,20 +121,69 @@ def test_redirects_are_followed_but_not_in_a_circle(site, client, tmp_path):
     site.files["/u"] = DATA
     assert fetch(site, client, tmp_path).read_bytes() == DATA
     site.redirects = {"/w": "/v", "/v": "/w"}
-    with pytest.raises(NotThere, match="redirect"):
+    with pytest.raises(DataError, match="redirect"):
         fetch(site, client, tmp_path / "again")
 
 
 @pytest.mark.parametrize("status", ["401", "403", "404", "410"])
 def test_a_refusal_is_not_tried_again(site, client, tmp_path, status):
     site.faults = [status]
-    with pytest.raises(NotThere, match=status):
+    with pytest.raises((FileNotFoundError, DataError), match=status):
         fetch(site, client, tmp_path)
     assert len(site.requests) == 1
 
 
 def test_a_lasting_fault_ends_with_what_came_kept(site, client, tmp_path):
     site.faults = ["cut"] + ["503"] * 20
-    with pytest.raises(CheckpointError, match="503"):
+    with pytest.raises(Unavailable, match="503"):
         fetch(site, client, tmp_path)
     assert (tmp_path / "w.partial").stat().st_size == len(DATA) // 2
+
+
+def answering(handler):
+    return new_client(HASTE, httpx.MockTransport(handler))
+
+
+def test_a_step_down_from_https_to_http_is_refused_and_no_password_is_shown(tmp_path):
+    def handler(request):
+        assert request.url.scheme == "https", "the open address was asked"
+        return httpx.Response(302, headers={"Location": "http://elsewhere/w"})
+
+    with (
+        answering(handler) as client,
+        pytest.raises(DataError, match="from https to http") as refusal,
+    ):
+        Download("https://me:secret@host/w", tmp_path / "w", patience=HASTE).run(client)
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_file_beyond_the_limit_is_refused_before_it_is_read(tmp_path):
+    large = {"Content-Length": str(MAX_BYTES + 1)}
+    with (
+        answering(lambda request: httpx.Response(200, headers=large)) as client,
+        pytest.raises(DataError, match="limit"),
+    ):
+        Download("https://host/w", tmp_path / "w", patience=HASTE).run(client)
+
+
+def test_a_file_that_does_not_fit_the_disk_is_refused_before_it_is_written(tmp_path, monkeypatch):
+    full = shutil.disk_usage(tmp_path)._replace(free=10)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    length = {"Content-Length": str(len(DATA))}
+    answer = httpx.Response(200, headers=length, stream=httpx.ByteStream(DATA))
+    with (
+        answering(lambda request: answer) as client,
+        pytest.raises(DataError, match="10 are free"),
+    ):
+        Download("https://host/w", tmp_path / "w", patience=HASTE).run(client)
+
+
+def test_a_file_that_was_cut_since_it_came_is_fetched_again(site, client, tmp_path):
+    fetch(site, client, tmp_path).write_bytes(DATA[:10])
+    assert fetch(site, client, tmp_path).read_bytes() == DATA
+
+
+def test_a_file_put_there_by_hand_is_whole(site, client, tmp_path):
+    (tmp_path / "w").write_bytes(b"mine")
+    assert fetch(site, client, tmp_path).read_bytes() == b"mine"
+    assert not site.requests

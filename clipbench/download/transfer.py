@@ -1,4 +1,4 @@
-"""Gets one file over HTTP: retried, resumed where it stopped, and never taken for whole when short.
+"""The bytes of one file over HTTP: retried, resumed where they stopped, never whole when short.
 
 Transient trouble (no connection, a stall, a cut, 429 and 5xx) is tried again with growing pauses
 and becomes `Unavailable` when it lasts. What another try cannot mend is a `DataError`.
@@ -10,11 +10,13 @@ import re
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
 from clipbench.errors import DataError, Unavailable
 
+MAX_BYTES = 64 << 30  # of one file
 _MAX_REQUESTS = 1000  # for one file, however much each of them brings
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
@@ -25,11 +27,16 @@ class Patience:
     """How long to wait and how often to try again. Times are in seconds."""
 
     attempts: int = 6  # in a row that get no further into the file
+    connections: int = 3  # attempts in a row that reach nobody
     first_pause: float = 0.5  # doubled each time
     longest_pause: float = 30.0
     connect: float = 10.0
     read: float = 30.0
     redirects: int = 5
+
+    def most(self, cause: BaseException | None) -> int:
+        """Attempts in a row that may fail in this way."""
+        return self.connections if isinstance(cause, httpx.ConnectError) else self.attempts
 
     def pause(self, failures: int, asked: float | None) -> float:
         """Seconds to wait after this many failures, or as long as the server asked."""
@@ -46,16 +53,23 @@ class Stamp:
     sha256: str | None = None
 
 
-def new_client(patience: Patience) -> httpx.Client:
+def new_client(patience: Patience, transport: httpx.BaseTransport | None = None) -> httpx.Client:
     """A client with these timeouts; it follows redirects, but not from https to http."""
     timeout = httpx.Timeout(patience.read, connect=patience.connect)
     return httpx.Client(
+        transport=transport,
         timeout=timeout,
         follow_redirects=True,
         max_redirects=patience.redirects,
         headers={"User-Agent": "clipbench", "Accept-Encoding": "identity"},
         event_hooks={"response": [_refuse_downgrade]},
     )
+
+
+def shown(url: str) -> str:
+    """The address without a user name and password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 class Transfer:
@@ -79,6 +93,7 @@ class Transfer:
         self._furthest = offset
         self._client = client
         self._url = url
+        self._shown = shown(url)
         self._patience = patience
 
     def __iter__(self) -> Generator[tuple[int, bytes]]:
@@ -89,14 +104,15 @@ class Transfer:
                 yield from self._request()
             except _Again as trouble:
                 failures = 1 if self._furthest > before else failures + 1
-                if failures >= self._patience.attempts:
+                nobody = isinstance(trouble.__cause__, httpx.ConnectError)
+                if failures >= (self._patience.connections if nobody else self._patience.attempts):
                     raise Unavailable(
-                        f"{self._url}: {trouble}, {failures} times in a row"
+                        f"{self._shown}: {trouble}, {failures} times in a row"
                     ) from None
                 time.sleep(self._patience.pause(failures, trouble.after))
             else:
                 return
-        raise Unavailable(f"{self._url}: still not whole after {_MAX_REQUESTS} requests")
+        raise Unavailable(f"{self._shown}: still not whole after {_MAX_REQUESTS} requests")
 
     def _request(self) -> Generator[tuple[int, bytes]]:
         headers = {"Range": f"bytes={self.offset}-"} if self.offset else {}
@@ -112,20 +128,21 @@ class Transfer:
                     start = self.offset
                     self.offset += len(chunk)
                     self._furthest = max(self._furthest, self.offset)
+                    self._check_size(self.offset)
                     yield start, chunk
         except httpx.TooManyRedirects as error:
             raise DataError(
-                f"{self._url}: more than {self._patience.redirects} redirects"
+                f"{self._shown}: more than {self._patience.redirects} redirects"
             ) from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise DataError(f"{self._url}: {error}") from error
+            raise DataError(f"{self._shown}: {error}") from error
         except httpx.TransportError as error:
             raise _Again(_described(error)) from error
-        if self.offset != self.stamp.total:
-            short = f"{self.offset:,} bytes came of {self.stamp.total:,}"
-            if self.offset > (self.stamp.total or 0):
+        total = self.stamp.total
+        if total is not None and self.offset != total:
+            if self.offset > total:
                 self._start_over()
-            raise _Again(short)
+            raise _Again(f"{self.offset:,} bytes came of {total:,}")
 
     def _accept(self, response: httpx.Response) -> None:
         """Checks the head of a response and takes offset and stamp from it."""
@@ -133,14 +150,16 @@ class Transfer:
         if status in _TRANSIENT:
             raise _Again(f"the server answers {status}", _retry_after(response))
         if status in (404, 410):
-            raise FileNotFoundError(2, f"the server answers {status}", self._url)
+            raise FileNotFoundError(2, f"the server answers {status}", self._shown)
         if status not in (200, 206):
-            raise DataError(f"{self._url}: the server answers {status}")
+            raise DataError(f"{self._shown}: the server answers {status}")
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise DataError(f"{self._url}: the server compresses, though asked not to")
+            raise DataError(f"{self._shown}: the server compresses, though asked not to")
         found = _stamp(response)
-        if found.total is None:
-            raise DataError(f"{self._url}: the server does not say how long the file is")
+        # The end of a chunked body is marked, so that a cut is noticed without a length.
+        if found.total is None and response.headers.get("Transfer-Encoding") != "chunked":
+            raise DataError(f"{self._shown}: the server does not say how long the file is")
+        self._check_size(found.total or 0)
         if status == 200:
             self.offset = 0
             self.stamp = found
@@ -155,6 +174,10 @@ class Transfer:
         self.stamp = Stamp(
             found.validator or self.stamp.validator, found.total, found.sha256 or self.stamp.sha256
         )
+
+    def _check_size(self, size: int) -> None:
+        if size > MAX_BYTES:
+            raise DataError(f"{self._shown} has {size:,} bytes or more, the limit is {MAX_BYTES:,}")
 
     def _nothing_left(self, response: httpx.Response) -> None:
         """416: the range begins at or past the end. Fine when all is here, else begin again."""
@@ -180,7 +203,7 @@ class _Again(Exception):
 
 
 def _stamp(response: httpx.Response) -> Stamp:
-    """What a 200 or 206 says of the whole file, and the redirect that led to it.
+    """What a 200 or 206 says of the whole file, and the redirects that led to it.
 
     The Hugging Face hub gives the length and SHA-256 of a large file in the redirect's head.
     """
@@ -192,9 +215,9 @@ def _stamp(response: httpx.Response) -> Stamp:
     etag = response.headers.get("ETag")
     validator = etag if etag and not etag.startswith("W/") else None
     sha256 = None
-    for earlier in response.history:
-        size = earlier.headers.get("X-Linked-Size", "")
-        linked = earlier.headers.get("X-Linked-Etag", "").strip('"')
+    for answer in (*response.history, response):
+        size = answer.headers.get("X-Linked-Size", "")
+        linked = answer.headers.get("X-Linked-Etag", "").strip('"')
         total = int(size) if size.isdecimal() else total
         sha256 = linked if re.fullmatch("[0-9a-f]{64}", linked) else sha256
     return Stamp(validator or response.headers.get("Last-Modified"), total, sha256)
@@ -211,9 +234,14 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 def _refuse_downgrade(response: httpx.Response) -> None:
-    target = response.next_request
-    if target is not None and response.url.scheme == "https" and target.url.scheme == "http":
-        raise DataError(f"{response.url}: it redirects from https to http")
+    """A hook of the client. `next_request` is not set when redirects are followed."""
+    if response.has_redirect_location and response.url.scheme == "https":
+        try:
+            target = response.url.join(response.headers["Location"])
+        except httpx.InvalidURL:
+            return  # the client refuses it itself
+        if target.scheme == "http":
+            raise DataError(f"{shown(str(response.url))}: it redirects from https to http")
 
 
 def _described(error: httpx.TransportError) -> str:
