@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from clipbench.contract.formats import kind_of
 from clipbench.datasets.dataset import Dataset
-from clipbench.datasets.entries import image_kind
 from clipbench.datasets.layouts import wds
 from clipbench.datasets.tarstream import BLOCK
 from clipbench.datasets.types import Document, Image, Task, Text
@@ -105,7 +105,7 @@ class _Writer:
             return
         shard = self._room()
         key = f"s{self.images:07d}"
-        _add(shard, f"{key}.{image_kind(sample.image.data) or 'jpg'}", sample.image.data)
+        _add(shard, f"{key}.{kind_of(sample.image.data) or 'jpg'}", sample.image.data)
         _add(shard, f"{key}.{label[0]}", label[1])
         self.images += 1
         self.captions += len(sample.captions)

@@ -13,17 +13,6 @@ from clipbench.contract import Reason
 from clipbench.datasets.limits import MAX_CAPTIONS_BYTES, MAX_IMAGE_BYTES, MAX_LABEL_BYTES
 from clipbench.datasets.types import Document, Entry, Flaw, Gap, Image, Kind, Text, Unreadable
 
-IMAGE_SUFFIXES = ("webp", "png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff")
-"""Names of image files, in the order in which one is chosen when a sample has several."""
-
-_MAGIC = (
-    (b"\x89PNG", "png"),
-    (b"\xff\xd8", "jpg"),
-    (b"GIF8", "gif"),
-    (b"BM", "bmp"),
-    (b"II*\0", "tif"),
-    (b"MM\0*", "tif"),
-)
 _INTEGER = re.compile(rb"[+-]?[0-9]{1,18}")
 _NPY_HEADER_BYTES = 10_000
 
@@ -79,13 +68,6 @@ def _text(
     else:
         return Text(id, index, caption, entry.id)
     return Unreadable(id, entry.source, flaw.reason, flaw.detail, Kind.TEXT, index)
-
-
-def image_kind(data: bytes) -> str | None:
-    """The suffix that fits the bytes by how they begin, None when they begin like no image."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    return next((suffix for magic, suffix in _MAGIC if data.startswith(magic)), None)
 
 
 def image_too_large(size: int) -> Flaw:

@@ -12,9 +12,9 @@ from PIL import Image as Pixels
 from PIL import UnidentifiedImageError
 
 from clipbench.contract import Reason
+from clipbench.contract.formats import kind_of
 from clipbench.datasets import registry
 from clipbench.datasets.dataset import Dataset
-from clipbench.datasets.entries import image_kind
 from clipbench.datasets.fingerprint import Fingerprint
 from clipbench.datasets.types import Document, Image, Task, Unreadable
 
@@ -168,7 +168,7 @@ def _image_fault(document: Image, *, deep: bool) -> Fault | None:
             if deep:
                 image.load()
     except UnidentifiedImageError:
-        if image_kind(document.data):
+        if kind_of(document.data):
             return Fault(document.id, Reason.IMAGE_DAMAGED, "its header is cut off or damaged")
         return Fault(document.id, Reason.NOT_AN_IMAGE, "no decoder knows the bytes")
     except Pixels.DecompressionBombError as error:

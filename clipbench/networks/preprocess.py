@@ -23,18 +23,9 @@ from PIL import UnidentifiedImageError
 from torch import Tensor
 
 from clipbench.contract import Reason
+from clipbench.contract.formats import FORMATS, kind_of
 from clipbench.registry.table import ModelInfo
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
-_MAGIC = (
-    b"\xff\xd8\xff",
-    b"\x89PNG\r\n\x1a\n",
-    b"RIFF",
-    b"GIF8",
-    b"BM",
-    b"II*\x00",
-    b"MM\x00*",
-)
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -131,7 +122,7 @@ class Preprocessing:
         except Pillow.DecompressionBombError as error:
             return RefusedImage(Reason.IMAGE_TOO_LARGE, str(error))
         except UnidentifiedImageError:
-            if isinstance(data, bytes) and data.startswith(_MAGIC):
+            if isinstance(data, bytes) and kind_of(data):
                 return RefusedImage(Reason.IMAGE_DAMAGED, "the image's header is damaged")
             known = ", ".join(FORMATS)
             return RefusedImage(Reason.NOT_AN_IMAGE, f"not an image in one of: {known}")
@@ -195,7 +186,7 @@ class Preprocessing:
 
 
 def _open(data: bytes) -> Pillow.Image:
-    return Pillow.open(io.BytesIO(data), formats=FORMATS)
+    return Pillow.open(io.BytesIO(data), formats=tuple(FORMATS))
 
 
 class _NotAnImage(Exception):

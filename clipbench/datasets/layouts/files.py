@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
-from clipbench.contract import Reason
+from clipbench.contract import Reason, formats
 from clipbench.datasets import entries
 from clipbench.datasets.limits import MAX_IMAGE_BYTES
 from clipbench.datasets.types import Flaw
 
-_SUFFIXES = frozenset(f".{suffix}" for suffix in entries.IMAGE_SUFFIXES)
+_SUFFIXES = frozenset(f".{suffix}" for suffix in formats.SUFFIXES)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
-from clipbench.contract import Reason
+from clipbench.contract import Reason, formats
 from clipbench.datasets import entries, tarstream
 from clipbench.datasets.limits import MAX_CAPTIONS_BYTES, MAX_IMAGE_BYTES, MAX_LABEL_BYTES
 from clipbench.datasets.types import Entry, Flaw, Gap, Task
 
 _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]*)", re.DOTALL)
 _LIMITS = {
-    **dict.fromkeys(entries.IMAGE_SUFFIXES, MAX_IMAGE_BYTES),
+    **dict.fromkeys(formats.SUFFIXES, MAX_IMAGE_BYTES),
     "txt": MAX_CAPTIONS_BYTES,
     "cls": MAX_LABEL_BYTES,
     "npy": MAX_LABEL_BYTES,
@@ -105,13 +105,13 @@ class _Sample:
 
     def image(self) -> bytes | Flaw:
         """The image's bytes; none when they were not asked for."""
-        for suffix in entries.IMAGE_SUFFIXES:
+        for suffix in formats.SUFFIXES:
             if suffix in self.parts:
                 member = self.parts[suffix]
                 if member.size > MAX_IMAGE_BYTES:
                     return entries.image_too_large(member.size)
                 return member.data or b""
-        return _missing(f"{self.key} has no image: .{', .'.join(entries.IMAGE_SUFFIXES)}")
+        return _missing(f"{self.key} has no image: .{', .'.join(formats.SUFFIXES)}")
 
     def captions(self) -> tuple[str | Flaw, ...] | Flaw:
         member = self.parts.get("txt")
@@ -160,7 +160,7 @@ def _samples(stream: BinaryIO, source: str, images: bool) -> Iterator[_Sample | 
 
 def _wanted(name: str, size: int, images: bool) -> bool:
     suffix = match[2].lower() if (match := _NAME.fullmatch(name)) else ""
-    return size <= _LIMITS.get(suffix, -1) and (images or suffix not in entries.IMAGE_SUFFIXES)
+    return size <= _LIMITS.get(suffix, -1) and (images or suffix not in formats.SUFFIXES)
 
 
 def _missing(detail: str) -> Flaw:
