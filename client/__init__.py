@@ -17,6 +17,7 @@ os.environ.setdefault("JINA_DEFAULT_HOST", "127.0.0.1")
 os.environ.setdefault("NO_VERSION_CHECK", "1")
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 warnings.filterwarnings("ignore", message="multiprocessing start method is set")
+warnings.filterwarnings("ignore", message=r"invalid escape|.*is an invalid escape sequence")
 warnings.filterwarnings("ignore", message="Please ensure all the inputs are valid")
 
 from clipbench.client.benchmark import Options, evaluate  # noqa: E402

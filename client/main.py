@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
+
+from clipbench.client.commands.common import Commands
 
 app = typer.Typer(
     name="clipbench",
+    cls=Commands,
     help="Which CLIP model should I use? Benchmarks with numbers to trust.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
@@ -56,4 +61,6 @@ def build() -> typer.Typer:
 
 def run() -> None:
     """Entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):  # what the terminal's encoding lacks is escaped
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     build()()

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from docarray import Document
-from rich.table import Table
 
 from clipbench.client.connection import Connection
 from clipbench.contract import endpoints
@@ -18,6 +17,7 @@ from clipbench.contract.documents import answer
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import Dataset, Image, Text, prompts
 from clipbench.errors import ClipbenchError, Unauthorized, Unavailable
+from clipbench.report.grid import Column, Grid
 
 _PROBE = 16  # documents of each modality
 GIB = 1024**3
@@ -115,21 +115,23 @@ def half_width(images: int) -> float:
     return 1.96 * math.sqrt(0.25 / max(1, images))
 
 
-def plan_table(extents: Sequence[Extent], plans: Sequence[ModelPlan]) -> Table:
-    """The plan for a terminal."""
-    documents = "\n".join(_in_words(item) for item in extents)
-    table = Table("model", "time", "memory", "fetched first", title=documents, title_justify="left")
-    for plan in plans:
-        if plan.problem is not None:
-            table.add_row(plan.model, "—", "—", f"[red]left out:[/] {plan.problem}")
-            continue
-        table.add_row(
-            plan.model,
-            _duration(plan.seconds or 0.0),
-            _gigabytes(plan.memory_bytes),
-            _gigabytes(plan.fetch_bytes) if plan.fetch_bytes else "nothing",
-        )
-    return table
+def plan_table(extents: Sequence[Extent], plans: Sequence[ModelPlan]) -> Grid:
+    """The plan as a table, a line on each data set above it."""
+    columns = [Column("model"), Column("time"), Column("memory")]
+    columns += [Column("fetched first", prose=True)]
+    title = "\n".join(_in_words(item) for item in extents)
+    return Grid.of(columns, [_row(plan) for plan in plans], title=title)
+
+
+def _row(plan: ModelPlan) -> list[str]:
+    if plan.problem is not None:
+        return [plan.model, "—", "—", f"left out: {plan.problem}"]
+    return [
+        plan.model,
+        _duration(plan.seconds or 0.0),
+        _gigabytes(plan.memory_bytes),
+        _gigabytes(plan.fetch_bytes) if plan.fetch_bytes else "nothing",
+    ]
 
 
 def _in_words(item: Extent) -> str:

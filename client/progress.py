@@ -16,16 +16,19 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column
 
 from clipbench.client.benchmark import Progress as Report
+from clipbench.report.grid import printable
 
 
 @contextmanager
 def job_progress(console: Console, model: str, dataset: str) -> Iterator[Report]:
-    """A bar for each stage of one job; yields the function that `evaluate` reports to."""
+    """A line for the job and a bar for each stage; yields the function `evaluate` reports to."""
+    console.print(f"{model} on {dataset}", style="bold")
     columns = (
-        TextColumn("[bold]{task.fields[job]}[/] {task.description}"),
-        BarColumn(),
+        TextColumn("  {task.description:<9}", markup=False),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
@@ -36,8 +39,7 @@ def job_progress(console: Console, model: str, dataset: str) -> Iterator[Report]
 
         def report(stage: str, done: int, total: int | None) -> None:
             if stage not in tasks:
-                job = f"{model} · {dataset}"
-                tasks[stage] = bars.add_task(stage, total=total, job=job, rate="")
+                tasks[stage] = bars.add_task(stage, total=total, rate="")
             task = bars.tasks[tasks[stage]]
             rate = f"{task.speed:,.0f}/s" if task.speed else ""
             bars.update(tasks[stage], completed=done, total=total, rate=rate)
@@ -51,8 +53,8 @@ def job_progress(console: Console, model: str, dataset: str) -> Iterator[Report]
 def transfer_progress(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
     """One bar for a transfer; yields the function that is told of file, bytes and total."""
     columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
+        TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold")),
+        BarColumn(bar_width=20),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
@@ -61,6 +63,6 @@ def transfer_progress(console: Console) -> Iterator[Callable[[str, int, int | No
         bar = bars.add_task("looking", total=None)
 
         def report(file: str, done: int, total: int | None) -> None:
-            bars.update(bar, description=file, completed=done, total=total)
+            bars.update(bar, description=printable(file), completed=done, total=total)
 
         yield report

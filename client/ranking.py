@@ -30,7 +30,7 @@ def ranking(results: Sequence[Result], folder: Path) -> Iterator[str]:
             Entry(r.metrics[metric], r.intervals.get(metric), samples(r, metric)) for r in ordered
         ]
         tied = leaders(entries)
-        lines = [f"[bold]{data}[/], {metric}:"]
+        lines = [f"{data}, {metric}:"]
         for place, result in enumerate(ordered):
             low, high = result.intervals.get(metric, (None, None))
             interval = "" if low is None else f" [{low:.3f}, {high:.3f}]"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clipbench.client.commands.common import console, errors, reported
+from clipbench.client.commands.common import console, errors
 from clipbench.client.serving import FLOW
 from clipbench.export import sbom
 
@@ -21,14 +21,13 @@ def audit(
     Example: clipbench audit
     """
     found = []
-    with reported():
-        known = sbom.advisories()
-        for lock in locks or sorted(FLOW.parent.glob("requirements*.lock")):
-            pins = sbom.read_lock(lock)
-            found += [f"{lock.name}: {text}" for text in sbom.problems(pins, known)]
-            found += [f"{lock.name}: {text}" for text in sbom.differing(pins)]
+    known = sbom.advisories()
+    for lock in locks or sorted(FLOW.parent.glob("requirements*.lock")):
+        pins = sbom.read_lock(lock)
+        found += [f"{lock.name}: {text}" for text in sbom.problems(pins, known)]
+        found += [f"{lock.name}: {text}" for text in sbom.differing(pins)]
     for text in found:
-        errors.print(text, highlight=False, soft_wrap=True)
+        errors.print(text)
     if found:
         sys.exit(1)
     console.print("nothing found by what can be seen without a network (docs/security.md)")

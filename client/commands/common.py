@@ -1,28 +1,31 @@
-"""Options that several subcommands share, and how an error ends a command."""
+"""Options that several commands share, and how an error ends a command."""
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.text import Text
+from typer.core import TyperGroup
 
 from clipbench import config
 from clipbench.client import serving
 from clipbench.client.connection import DEFAULT_SERVER, Connection
+from clipbench.client.screen import console as console
+from clipbench.client.screen import errors as errors
 from clipbench.errors import ClipbenchError
+from clipbench.files import read_text, reason
 from clipbench.report import samples_in
+from clipbench.report.grid import printable
 from clipbench.report.terminal import tables
 from clipbench.results import Result, Statistics
-
-console = Console()
-errors = Console(stderr=True)
 
 Server = Annotated[
     str, typer.Option(envvar="CLIPBENCH_SERVER", help="Address of the Flow: grpc://HOST:PORT.")
@@ -49,11 +52,15 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for the result files.")
 
 SERVER = DEFAULT_SERVER
 RESULTS = Path("results")
+TRACEBACK = "CLIPBENCH_TRACEBACK"
+_TOKEN_BYTES = 64 * 1024
 
 
 def connect(server: str, token_file: Path | None, certificate: Path | None) -> Connection:
     """A connection with the token of the file, if one is named."""
-    token = token_file.read_text(encoding="utf-8").strip() if token_file else None
+    token = None
+    if token_file is not None:
+        token = read_text(token_file, what="token file", limit=_TOKEN_BYTES).strip()
     return Connection(server, token, certificate=certificate)
 
 
@@ -81,17 +88,45 @@ def at_server(
 def print_tables(
     folder: Path, finished: Sequence[Result], statistics: Sequence[Statistics] = ()
 ) -> None:
-    """What was measured, as tables; the records in the folder tell which differences are real."""
+    """Print what was measured; the records in the folder tell which differences are real."""
     for table in tables(finished, statistics, samples_in(folder)):
         console.print(table)
         console.print()
 
 
+def fail(title: str, message: str) -> None:
+    """Print what went wrong to standard error."""
+    errors.print(Text.assemble((printable(title), "bold red"), f": {printable(message)}"))
+
+
 @contextmanager
 def reported() -> Iterator[None]:
-    """An error that clipbench raises on purpose ends the command with its text and status 1."""
+    """End a command that fails with one message and status 1; every command runs in this.
+
+    A mistake in the words of the command line is Typer's to report, with status 2.
+    """
     try:
         yield
+    except (BrokenPipeError, typer.Exit, typer.Abort):
+        raise
     except ClipbenchError as error:
-        errors.print(f"[bold red]{error.code}[/]: {error}", soft_wrap=True, highlight=False)
+        fail(error.code, str(error))
         sys.exit(1)
+    except OSError as error:
+        fail("file", reason(error))
+        sys.exit(1)
+    except Exception as error:
+        if hasattr(error, "exit_code") or os.environ.get(TRACEBACK):  # Typer's usage errors
+            raise
+        fail("unexpected", f"{type(error).__name__}: {error}")
+        errors.print(f"This is a fault of clipbench; {TRACEBACK}=1 shows where it is.")
+        sys.exit(1)
+
+
+class Commands(TyperGroup):
+    """The command line: whatever a command raises ends in `reported`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed."""
+        with reported():
+            return super().invoke(ctx)

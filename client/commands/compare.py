@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from clipbench.client.commands.common import console, reported
+from clipbench.client.commands.common import console
 from clipbench.compare import Comparison, compare_paths, judge, parse_rule
+from clipbench.report.grid import Column, Grid
 
 REGRESSED = 2  # apart from 1, which is an error
 
@@ -33,42 +33,29 @@ def compare(
 
     Example: clipbench compare results/base results/tuned --max-drop recall@5=0.5
     """
-    with reported():
-        comparisons = compare_paths(before, after, metric)
-        verdicts = judge(comparisons, [parse_rule(rule) for rule in max_drop or []], strict=strict)
+    comparisons = compare_paths(before, after, metric)
+    verdicts = judge(comparisons, [parse_rule(rule) for rule in max_drop or []], strict=strict)
     for comparison in comparisons:
         _print(comparison)
     for verdict in verdicts:
-        console.print(str(verdict), style="bold red" if verdict.failed else "", highlight=False)
+        console.paragraph(str(verdict), "bold red" if verdict.failed else "")
     if any(verdict.failed for verdict in verdicts):
         sys.exit(REGRESSED)
 
 
 def _print(comparison: Comparison) -> None:
     data = comparison.after.dataset
-    table = Table(
-        "measure",
-        "before",
-        "after",
-        "difference",
-        "95 % interval",
-        "real",
-        title=f"{comparison.before.model.name} → {comparison.after.model.name} on {data.id}",
-        title_justify="left",
-    )
+    titles = ("before", "after", "difference", "95 % interval", "real")
+    columns = [Column("measure"), *(Column(title, number=True) for title in titles)]
+    rows = []
     for change in comparison.changes:
         interval = "unknown"
         if change.interval is not None:
             low, high = change.interval
             interval = f"[{low:+.4f}, {high:+.4f}]" + ("" if change.paired else " unpaired")
-        table.add_row(
-            change.metric,
-            f"{change.before:.4f}",
-            f"{change.after:.4f}",
-            f"{change.difference:+.4f}",
-            interval,
-            "yes" if change.real else "no",
-        )
-    console.print(table)
+        values = (f"{change.before:.4f}", f"{change.after:.4f}", f"{change.difference:+.4f}")
+        rows.append([change.metric, *values, interval, "yes" if change.real else "no"])
+    title = f"{comparison.before.model.name} → {comparison.after.model.name} on {data.id}"
+    console.print(Grid.of(columns, rows, title=title))
     for note in comparison.notes:
-        console.print(f"! {note}", highlight=False)
+        console.paragraph(f"! {note}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from clipbench import config
-from clipbench.client.commands.common import console, reported
+from clipbench.client.commands.common import console
 
 
 def show_config() -> None:
@@ -13,6 +13,5 @@ def show_config() -> None:
 
     Example: CLIPBENCH_DEVICE=cuda:1 clipbench config
     """
-    with reported():
-        for name, value in asdict(config.load()).items():
-            console.print(f"{config.PREFIX}{name.upper()}={value}", highlight=False)
+    for name, value in asdict(config.load()).items():
+        console.print(f"{config.PREFIX}{name.upper()}={value}")

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from clipbench import datasets
 from clipbench.client.commands.common import console, reported
 from clipbench.client.progress import transfer_progress
+from clipbench.report.grid import Column, Grid
 
 app = typer.Typer(help="Data sets: list, fetch, check, convert.", no_args_is_help=True)
 
@@ -27,15 +27,22 @@ def list_datasets() -> None:
 
     Example: clipbench datasets list
     """
-    table = Table("id", "name", "task", "splits (images · captions)", "classes")
+    columns = [
+        Column("id"),
+        Column("splits (images·captions)", prose=True),
+        Column("classes", number=True),
+        Column("task", optional=True),
+        Column("name", optional=True),
+    ]
+    rows = []
     for info in datasets.all_datasets():
         splits = ", ".join(
             f"{name} ({_number(split.images)}"
-            + (f" · {_number(split.captions)})" if split.captions else ")")
+            + (f"·{_number(split.captions)})" if split.captions else ")")
             for name, split in info.splits.items()
         )
-        table.add_row(info.id, info.name, info.task, splits, str(info.classes or ""))
-    console.print(table)
+        rows.append([info.id, splits, str(info.classes or ""), info.task, info.name])
+    console.print(Grid.of(columns, rows))
 
 
 @app.command("info")

@@ -11,7 +11,7 @@ import typer
 
 from clipbench import config, results
 from clipbench.client.benchmark import Options
-from clipbench.client.commands.common import RESULTS, Out, console, errors, print_tables, reported
+from clipbench.client.commands.common import RESULTS, Out, console, errors, print_tables
 from clipbench.client.commands.report import write_page
 from clipbench.client.commands.run import run_all
 from clipbench.client.commands.stats import measure_fresh
@@ -32,7 +32,7 @@ def demo(
 
     Example: clipbench demo --out results
     """
-    with reported(), tempfile.TemporaryDirectory() as state:
+    with tempfile.TemporaryDirectory() as state:
         settings = free_ports(replace(config.load(), state=state))
         console.print("Starting the Flow: gateway, encoder, two evaluators, profiler …")
         with Server(settings) as server, Connection(server.address) as connection:
@@ -47,12 +47,12 @@ def demo(
             finished, failed = run_all(list(MODELS), datasets, connection, Options(folder=out))
     print_tables(out, finished, statistics)
     page = write_page(out)
-    console.print(
+    console.paragraph(
         "The embedded models have seen these labels and captions in training (not the images): "
         "the scores show that the chain works, they are not zero-shot scores."
     )
-    console.print(f"Result files: [bold]{out.resolve()}[/]")
-    console.print(f"Page:         [bold]{page.resolve()}[/] (opens without a network)")
+    console.print(f"Result files: {out.resolve()}", style="bold")
+    console.print(f"Page:         {page.resolve()} (opens without a network)", style="bold")
     if failed:
-        errors.print(f"[bold red]{failed} jobs failed[/]")
+        errors.print(f"{failed} jobs failed", style="bold red")
         sys.exit(1)

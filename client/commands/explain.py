@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from clipbench import results
-from clipbench.client.commands.common import console, reported
+from clipbench.client.commands.common import console
 from clipbench.report.explain import explain as in_words
 
 
@@ -19,5 +19,4 @@ def explain(
 
     Example: clipbench explain results/ViT-B-32.result.json
     """
-    with reported():
-        console.print(in_words(results.load(result)), highlight=False, markup=False)
+    console.paragraph(in_words(results.load(result)))

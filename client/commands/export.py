@@ -13,7 +13,7 @@ import typer
 import yaml
 
 from clipbench import results
-from clipbench.client.commands.common import RESULTS, Results, console, reported
+from clipbench.client.commands.common import RESULTS, Results, console
 from clipbench.client.serving import FLOW
 from clipbench.errors import DataError, InvalidRequest
 from clipbench.export import kubernetes, sbom
@@ -35,17 +35,16 @@ def export_results(
 
     Example: clipbench export clip-benchmark benchmark.csv --results results
     """
-    with reported():
-        found = results.load_all(folder)
-        if not found:
-            raise InvalidRequest(f"no result file in {folder}")
-        if out.suffix == ".csv":
-            results.write_atomically(out, interchange.write_csv(found).encode())
-        else:
-            for result in found:
-                name = results.file_name(result).replace(results.RESULT_SUFFIX, ".json")
-                results.write_atomically(out / name, interchange.write_json(result).encode())
-    console.print(f"{len(found)} results in {out}", highlight=False)
+    found = results.load_all(folder)
+    if not found:
+        raise InvalidRequest(f"no result file in {folder}")
+    if out.suffix == ".csv":
+        results.write_atomically(out, interchange.write_csv(found).encode())
+    else:
+        for result in found:
+            name = results.file_name(result).replace(results.RESULT_SUFFIX, ".json")
+            results.write_atomically(out / name, interchange.write_json(result).encode())
+    console.print(f"{len(found)} results in {out}")
 
 
 @app.command("kubernetes")
@@ -65,13 +64,12 @@ def write_kubernetes(
     Example: clipbench export kubernetes deploy/kubernetes/base --encoder-replicas 4
     """
     choices = kubernetes.Choices(namespace, encoder_replicas, gpus, weights, monitor)
-    with reported():
-        files = kubernetes.base(_exported(flow, namespace), choices)
-        out.mkdir(parents=True, exist_ok=True)
-        for name, objects in files.items():
-            (out / name).write_text(_NOTICE + _yaml(objects), encoding="utf-8")
-        listed = kubernetes.kustomization(list(files), choices)
-        (out / "kustomization.yaml").write_text(_NOTICE + _yaml([listed]), encoding="utf-8")
+    files = kubernetes.base(_exported(flow, namespace), choices)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, objects in files.items():
+        (out / name).write_text(_NOTICE + _yaml(objects), encoding="utf-8")
+    listed = kubernetes.kustomization(list(files), choices)
+    (out / "kustomization.yaml").write_text(_NOTICE + _yaml([listed]), encoding="utf-8")
     console.print(f"{len(files)} files in {out}; docs/distributed.md says what comes next")
 
 
@@ -84,9 +82,8 @@ def write_bill(
 
     Example: clipbench export sbom clipbench.cdx.json
     """
-    with reported():
-        listed = sbom.bill(sbom.read_lock(lock), "clipbench", metadata.version("clipbench"))
-        out.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+    listed = sbom.bill(sbom.read_lock(lock), "clipbench", metadata.version("clipbench"))
+    out.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
     console.print(f"{len(listed['components'])} packages in {out}")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from clipbench import results
-from clipbench.client.commands.common import RESULTS, Out, console, reported
+from clipbench.client.commands.common import RESULTS, Out, console
 from clipbench.results import interchange
 
 
@@ -21,6 +21,5 @@ def import_results(
 
     Example: clipbench import benchmark.csv --out results
     """
-    with reported():
-        paths = [results.write(result, out) for result in interchange.read(source, split=split)]
-    console.print(f"{len(paths)} results in {out}", highlight=False)
+    paths = [results.write(result, out) for result in interchange.read(source, split=split)]
+    console.print(f"{len(paths)} results in {out}")

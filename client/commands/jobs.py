@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from clipbench.client.commands.common import (
     SERVER,
@@ -16,10 +15,10 @@ from clipbench.client.commands.common import (
     TokenFile,
     connect,
     console,
-    reported,
 )
 from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Task, job_endpoint
+from clipbench.report.grid import Column, Grid
 
 app = typer.Typer(help="Jobs that the server holds.", no_args_is_help=True)
 
@@ -37,28 +36,24 @@ def list_jobs(
 
     Example: clipbench jobs list --server grpc://127.0.0.1:51000
     """
-    with reported(), connect(server, token_file, certificate) as connection:
+    with connect(server, token_file, certificate) as connection:
         found = connection.request(endpoints.JOBS, (), {"all_owners": everybody})
         states = [json.loads(document.text) for document in found]
-    table = Table()
-    # whole, however narrow the terminal: the id is what `jobs delete` takes
-    widest = max((len(state["job"]) for state in states), default=0)
-    table.add_column("job", no_wrap=True, min_width=widest)
-    for column in ("task", "state", "model", "data set", "images", "texts", "refused", "updated"):
-        table.add_column(column)
-    for state in states:
-        table.add_row(
-            state["job"],
-            state["task"],
-            state["state"],
-            state["model"],
-            f"{state['dataset']} · {state['split']}",
-            f"{state['images']:,}",
-            f"{state['texts']:,}",
-            f"{sum(state['refused'].values()):,}",
-            datetime.fromtimestamp(state["updated"], UTC).strftime("%Y-%m-%d %H:%M:%S"),
-        )
-    console.print(table)
+    titles = ("job", "task", "state", "model", "data set", "split")
+    counts = ("images", "texts", "refused")
+    columns = [Column(title) for title in titles]
+    columns += [Column(title, number=True) for title in counts]
+    columns += [Column("updated (UTC)")]
+    console.print(Grid.of(columns, [_row(state) for state in states]))
+    if not states:
+        console.print("No jobs.")
+
+
+def _row(state: dict[str, Any]) -> list[str]:
+    names = [state[key] for key in ("job", "task", "state", "model", "dataset", "split")]
+    counts = [state["images"], state["texts"], sum(state["refused"].values())]
+    updated = datetime.fromtimestamp(state["updated"], UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return [*names, *(f"{count:,}" for count in counts), updated]
 
 
 @app.command("delete")
@@ -73,6 +68,6 @@ def delete_job(
 
     Example: clipbench jobs delete retrieval run-0123
     """
-    with reported(), connect(server, token_file, certificate) as connection:
+    with connect(server, token_file, certificate) as connection:
         connection.request(job_endpoint(task, "delete"), (), {"job": job})
         console.print(f"deleted {job}")

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
 from clipbench import config, registry
-from clipbench.client.commands.common import console, reported
+from clipbench.client.commands.common import console
 from clipbench.client.progress import transfer_progress
 from clipbench.registry.table import ModelInfo
+from clipbench.report.grid import Column, Grid, printable
 from clipbench.weights import sources
 
 app = typer.Typer(help="Models of the registry and their weights.", no_args_is_help=True)
@@ -27,20 +28,17 @@ def list_models() -> None:
 
     Example: clipbench models list
     """
-    table = Table("model", "architecture", "activation", "image", "dim", "tokenizer", "MB", "here")
-    for info in registry.all_models():
-        here = all(sources.find_file(info, file, (_cache(None),)) for file in info.files)
-        table.add_row(
-            info.name,
-            info.architecture,
-            info.activation,
-            str(info.image_size),
-            str(info.embed_dim),
-            info.tokenizer,
-            str(info.published_mb or ""),
-            "yes" if here else "",
-        )
-    console.print(table)
+    columns = [
+        Column("model"),
+        Column("image", number=True),
+        Column("dim", number=True),
+        Column("MB", number=True),
+        Column("here"),
+        Column("activation", optional=True),
+        Column("architecture", optional=True),
+        Column("tokenizer", optional=True),
+    ]
+    console.print(Grid.of(columns, [_row(info) for info in registry.all_models()]))
 
 
 @app.command("info")
@@ -49,10 +47,9 @@ def show_model(name: Name) -> None:
 
     Example: clipbench models info ViT-B-32::laion2b-s34b-b79k
     """
-    with reported():
-        info = registry.find(name)
+    info = registry.find(name)
     for label, value in _facts(info):
-        console.print(f"[bold]{label:<22}[/]{value}", highlight=False, soft_wrap=True)
+        console.print(Text.assemble((f"{label:<22}", "bold"), printable(value)))
 
 
 @app.command("pull")
@@ -65,12 +62,12 @@ def pull_model(
 
     Example: clipbench models pull ViT-B-32::openai
     """
-    with reported(), transfer_progress(console) as progress:
+    with transfer_progress(console) as progress:
         found = sources.pull(
             registry.find(name), _cache(weights), offline=offline, progress=progress
         )
     for role, path in found.items():
-        console.print(f"{role}: {path}", highlight=False, soft_wrap=True)
+        console.print(f"{role}: {path}")
 
 
 @app.command("verify")
@@ -79,13 +76,26 @@ def verify_model(name: Name, weights: Weights = None) -> None:
 
     Example: clipbench models verify ViT-B-32::openai
     """
-    with reported():
-        files = sources.verify(registry.find(name), _cache(weights))
+    files = sources.verify(registry.find(name), _cache(weights))
     for file in files:
         state = file.problem or f"ok ({', '.join(file.checked) or 'no digest is known'})"
-        console.print(f"{file.role}: {file.path or '-'}: {state}", highlight=False, soft_wrap=True)
+        console.print(f"{file.role}: {file.path or '-'}: {state}")
     if any(file.problem for file in files):
         sys.exit(1)
+
+
+def _row(info: ModelInfo) -> list[str]:
+    here = all(sources.find_file(info, file, (_cache(None),)) for file in info.files)
+    return [
+        info.name,
+        str(info.image_size),
+        str(info.embed_dim),
+        str(info.published_mb or ""),
+        "yes" if here else "",
+        info.activation,
+        info.architecture,
+        info.tokenizer,
+    ]
 
 
 def _cache(weights: Path | None) -> Path:

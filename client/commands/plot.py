@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from clipbench import results
-from clipbench.client.commands.common import console, reported
+from clipbench.client.commands.common import console
 from clipbench.report import build, samples_in
 
 
@@ -41,13 +41,12 @@ def plot(
     """
     from clipbench.report.plot import bars, pareto
 
-    with reported():
-        found = results.load_all(folder) if folder else ()
-        statistics = results.load_all_statistics(folder) if folder else ()
-        samples = {"samples": samples_in(folder)} if folder else {}
-        made = build(found, statistics, unmeasured=True, **samples)
-        if kind is Kind.PARETO:
-            pareto(made, quality, cost, out)
-        else:
-            bars(made, quality, out)
-    console.print(f"wrote {out}", highlight=False)
+    found = results.load_all(folder) if folder else ()
+    statistics = results.load_all_statistics(folder) if folder else ()
+    samples = {"samples": samples_in(folder)} if folder else {}
+    made = build(found, statistics, unmeasured=True, **samples)
+    if kind is Kind.PARETO:
+        pareto(made, quality, cost, out)
+    else:
+        bars(made, quality, out)
+    console.print(f"wrote {out}")

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from clipbench import results
-from clipbench.client.commands.common import console, reported
+from clipbench.client.commands.common import console
 from clipbench.recommend import COSTS, Candidate, Constraints, Recommendation
 from clipbench.recommend import recommend as choose
+from clipbench.report.grid import Column, Grid
 from clipbench.results import Task
 
 
@@ -38,37 +38,34 @@ def recommend(
 
     Example: clipbench recommend --task retrieval --max-vram 2GB --min-image-qps 100
     """
-    with reported():
-        answer = choose(
-            task,
-            Constraints.of(
-                max_vram=max_vram,
-                max_ram=max_ram,
-                max_disk=max_disk,
-                min_image_qps=min_image_qps,
-                min_text_qps=min_text_qps,
-            ),
-            results.load_all(folder) if folder else None,
-            like,
-            statistics=results.load_all_statistics(folder) if folder else (),
-            scale=scale,
-        )
+    answer = choose(
+        task,
+        Constraints.of(
+            max_vram=max_vram,
+            max_ram=max_ram,
+            max_disk=max_disk,
+            min_image_qps=min_image_qps,
+            min_text_qps=min_text_qps,
+        ),
+        results.load_all(folder) if folder else None,
+        like,
+        statistics=results.load_all_statistics(folder) if folder else (),
+        scale=scale,
+    )
     _print(answer)
     if answer.pick is None:
         sys.exit(1)
 
 
 def _print(answer: Recommendation) -> None:
-    console.print(answer.reason, style="bold", highlight=False, markup=False)
-    table = Table("model", answer.field.quality, *(cost.title for cost in COSTS), title="The front")
-    for candidate in answer.front:
-        table.add_row(*_row(candidate))
-    console.print(table)
+    console.paragraph(answer.reason, "bold")
+    titles = (answer.field.quality, *(cost.title for cost in COSTS))
+    columns = [Column("model"), *(Column(title, number=True) for title in titles)]
+    console.print(Grid.of(columns, [_row(item) for item in answer.front], title="The front"))
     for runner in answer.runners_up:
-        line = f"• {runner.candidate.model}: {runner.costs}"
-        console.print(line, highlight=False, markup=False)
+        console.paragraph(f"• {runner.candidate.model}: {runner.costs}")
     for line in (*answer.warnings, *answer.notes):
-        console.print(f"! {line}", highlight=False, markup=False)
+        console.paragraph(f"! {line}")
 
 
 def _row(candidate: Candidate) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from clipbench import results
-from clipbench.client.commands.common import RESULTS, Results, console, reported
+from clipbench.client.commands.common import RESULTS, Results, console
 from clipbench.report import EXTENSIONS, Format, build, render, samples_in
 from clipbench.report.html import render_html
 from clipbench.report.mistakes import collect
@@ -47,24 +47,23 @@ def report(
 
     Example: clipbench report --results results --out report.html
     """
-    with reported():
-        chosen = str(form) if form else (_format_of(out) if out else None)
-        found = () if published else results.load_all(folder)
-        statistics = () if published else results.load_all_statistics(folder)
-        made = build(found, statistics, unmeasured=all_models, samples=samples_in(folder))
-        if chosen is None:
-            for table in made.tables:
-                console.print(terminal_table(table))
-            return
-        if chosen == Choice.HTML:
-            text = render_html(made, mistakes=collect(found, folder, look=looking()))
-        else:
-            text = render(made, Format(chosen))
-        if out is None:
-            print(text)
-            return
-        results.write_atomically(out, text.encode())
-        console.print(f"wrote {out}", highlight=False)
+    chosen = str(form) if form else (_format_of(out) if out else None)
+    found = () if published else results.load_all(folder)
+    statistics = () if published else results.load_all_statistics(folder)
+    made = build(found, statistics, unmeasured=all_models, samples=samples_in(folder))
+    if chosen is None:
+        for table in made.tables:
+            console.print(terminal_table(table))
+        return
+    if chosen == Choice.HTML:
+        text = render_html(made, mistakes=collect(found, folder, look=looking()))
+    else:
+        text = render(made, Format(chosen))
+    if out is None:
+        print(text)
+        return
+    results.write_atomically(out, text.encode())
+    console.print(f"wrote {out}")
 
 
 def write_page(folder: Path) -> Path:

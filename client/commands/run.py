@@ -17,8 +17,8 @@ from clipbench.client.commands.common import (
     at_server,
     console,
     errors,
+    fail,
     print_tables,
-    reported,
 )
 from clipbench.client.connection import Connection
 from clipbench.client.groups import expand
@@ -94,22 +94,19 @@ def run(
         folder=out,
         resume=resume,
     )
-    with reported():
-        datasets = [
-            open_dataset(
-                spec, split=split, sample=sample, seed=seed, templates=template, layout=layout
-            )
-            for spec in data or ["emoji", "fashion_mnist"]
-        ]
-        with at_server(server, token_file, certificate, out) as connection:
-            names, left_out = _plan(models, datasets, connection, options)
-            finished, failed = run_all(names, datasets, connection, options)
+    datasets = [
+        open_dataset(spec, split=split, sample=sample, seed=seed, templates=template, layout=layout)
+        for spec in data or ["emoji", "fashion_mnist"]
+    ]
+    with at_server(server, token_file, certificate, out) as connection:
+        names, left_out = _plan(models, datasets, connection, options)
+        finished, failed = run_all(names, datasets, connection, options)
     print_tables(out, finished)
     for paragraph in ranking(finished, out):
-        console.print(paragraph, highlight=False)
-    console.print(f"Result files are in [bold]{out}[/].")
+        console.print(paragraph)
+    console.print(f"Result files are in {out}", style="bold")
     if failed or left_out:
-        errors.print(f"[bold red]{failed} jobs failed, {left_out} models were left out[/]")
+        errors.print(f"{failed} jobs failed, {left_out} models were left out", style="bold red")
         sys.exit(1)
 
 
@@ -151,7 +148,7 @@ def run_all(
                 finished.append(result)
             except ClipbenchError as error:
                 failed += 1
-                errors.print(f"[bold red]{model} on {dataset.id}[/]: {error}", highlight=False)
+                fail(f"{model} on {dataset.id}", str(error))
             except KeyboardInterrupt:
                 errors.print("Interrupted. The same command with --resume goes on from here.")
                 sys.exit(INTERRUPTED)

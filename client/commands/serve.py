@@ -43,7 +43,7 @@ def serve(
         settings = replace(config.load(), **{k: v for k, v in named.items() if v is not None})
         settings = free_ports(settings) if any_port else settings
         with until_signalled() as stop, Server(settings, flow) as server:
-            console.print(f"[bold green]ready[/] on {server.address}")
+            console.print(f"ready on {server.address}", style="bold green")
             console.print(f"metrics on {server.metrics_address}", highlight=False)
             stop.wait()
             console.print("stopping: what was accepted is finished first")

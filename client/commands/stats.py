@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from clipbench import config, results
-from clipbench.client.commands.common import RESULTS, Out, console, print_tables, reported
+from clipbench.client.commands.common import RESULTS, Out, console, print_tables
 from clipbench.client.connection import Connection
 from clipbench.client.serving import Server, free_ports
 from clipbench.client.statistics import describe_fresh, measure
@@ -34,16 +34,15 @@ def stats(
     Example: clipbench stats --models ViT-B-32::openai,ViT-L-14::openai
     """
     measured = []
-    with reported():
-        for model in [name.strip() for name in models.split(",") if name.strip()]:
-            options = ModelOptions(model, precision, runtime, forced=force)
-            with tempfile.TemporaryDirectory() as state, console.status(f"measuring {model}"):
-                settings = free_ports(replace(config.load(), state=state))
-                with Server(settings) as server, Connection(server.address) as connection:
-                    if runtime == "onnx":
-                        _export(server, connection, options)
-                    measured.append(measure_fresh(connection, options, seconds))
-            results.write_statistics(measured[-1], out)
+    for model in [name.strip() for name in models.split(",") if name.strip()]:
+        options = ModelOptions(model, precision, runtime, forced=force)
+        with tempfile.TemporaryDirectory() as state, console.status(f"measuring {model}"):
+            settings = free_ports(replace(config.load(), state=state))
+            with Server(settings) as server, Connection(server.address) as connection:
+                if runtime == "onnx":
+                    _export(server, connection, options)
+                measured.append(measure_fresh(connection, options, seconds))
+        results.write_statistics(measured[-1], out)
     print_tables(out, [], measured)
 
 

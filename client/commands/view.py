@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clipbench.client.commands.common import RESULTS, Results, console, reported
+from clipbench.client.commands.common import RESULTS, Results, console
 from clipbench.report.view import view as viewer
 
 
@@ -24,9 +24,8 @@ def view(
 
     Example: clipbench view --results results --open
     """
-    with reported():
-        server = viewer(folder, port=port, root=root)
-    console.print(f"Look at {server.url} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
+    server = viewer(folder, port=port, root=root)
+    console.print(f"Look at {server.url} (Ctrl-C ends it)")
     if open_browser:
         webbrowser.open(server.url)
     try:

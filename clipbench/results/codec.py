@@ -89,10 +89,11 @@ def _scalar(hint: type, data: object, where: str, file: str) -> Any:
             return hint(data)
         raise _error(file, where, f"expected one of {', '.join(hint)}, found {data!r}")
     number = isinstance(data, int | float) and not isinstance(data, bool)
-    if hint is int and number and data == int(data):  # type: ignore[call-overload]
+    finite = number and math.isfinite(data)  # type: ignore[arg-type]
+    if hint is int and finite and data == int(data):  # type: ignore[call-overload]
         return int(data)  # type: ignore[call-overload]
     if hint is float and number:
-        if not math.isfinite(data):  # type: ignore[arg-type]
+        if not finite:
             raise _error(file, where, f"expected a finite number, found {data!r}")
         return float(data)  # type: ignore[arg-type]
     if hint in (str, bool) and isinstance(data, hint):

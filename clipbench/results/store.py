@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from clipbench.errors import DataError
+from clipbench.files import read_json
 from clipbench.results.codec import decode, encode
 from clipbench.results.statistics import STATISTICS_FORMAT, Statistics
 from clipbench.results.types import FORMAT, Result
@@ -134,12 +135,7 @@ def _files(folder: Path, suffix: str) -> list[Path]:
 
 
 def _parse(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}: not JSON: {error}") from error
+    return read_json(path, error=DataError)
 
 
 def _typed(cls: type[T], expected: str, data: object, file: str) -> T:
