@@ -3,7 +3,8 @@
     ClipbenchError
     ├── InvalidRequest      a parameter, tag or file is not what the contract asks for
     │   ├── UnknownName     a model, data set, job or endpoint that does not exist
-    │   └── TooLarge        a stated limit is exceeded
+    │   ├── TooLarge        a stated limit is exceeded
+    │   └── DocumentRefused a request of `/encode` or `/rank` holds a document of no use
     ├── JobConflict         the job exists with other settings, or belongs to someone else
     ├── CheckpointError     weights are missing, damaged or not what the registry states
     ├── DataError           a data set is missing, short or damaged
@@ -17,7 +18,7 @@ Every message says what was expected and what to do next.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class ClipbenchError(Exception):
@@ -57,6 +58,19 @@ class TooLarge(InvalidRequest):
     """A stated limit is exceeded."""
 
     code = "too_large"
+
+
+class DocumentRefused(InvalidRequest):
+    """A request of `/`, `/encode` or `/rank` holds documents that cannot be encoded.
+
+    The message names each; `reasons` are theirs, in the same order.
+    """
+
+    code = "document_refused"
+
+    def __init__(self, message: str, reasons: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.reasons = tuple(reasons)
 
 
 class JobConflict(ClipbenchError):

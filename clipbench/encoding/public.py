@@ -1,8 +1,9 @@
 """`/`, `/encode` and `/rank` as clip-server 0.8.3 behaves, on documents in place.
 
 Deviations, all listed in docs/contract.md: a `uri` that is not a data URI is refused, since the
-server opens nothing that a client names; a document that cannot be encoded comes back without an
-embedding and with the tag `refused`, and the rest of the batch is encoded.
+server opens nothing that a client names. A request that holds a refused document is an error that
+says which and why; with the parameter `on_refused: "tag"` such a document comes back without an
+embedding and with the tag `refused`, and the rest of the request is encoded.
 """
 
 from __future__ import annotations
@@ -21,19 +22,29 @@ from clipbench.contract import Reason
 from clipbench.contract.documents import Refused
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import optional_text
-from clipbench.errors import InvalidRequest, TooLarge
+from clipbench.errors import DocumentRefused, InvalidRequest, TooLarge
 from clipbench.serving.encoder import Encoded, EncodeOptions, Encoder
 
 _LONGEST_PATHS = 256  # characters of access_paths: `@r,r,r…` names each document again
+_NAMED = 10  # refused documents that an error names
 _LOGIT_SCALE = 100.0  # exp(4.60517), what clip-server multiplies the cosine by
 
 
 @dataclass
 class _Part:
-    """The documents of one modality and their content."""
+    """The documents of one modality, their places in the request and their content."""
 
+    places: list[str] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
     contents: list[Any] = field(default_factory=list)
+
+    def append(self, place: str, document: Document, content: Any) -> None:
+        self.places.append(place)
+        self.documents.append(document)
+        self.contents.append(content)
+
+
+_Refusal = tuple[str, Reason, str]  # place in the request, reason, detail
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,10 @@ def encode(
     parameters: Mapping[str, Any],
     limits: Limits,
 ) -> Counts:
-    """Set the embedding of every text and image on the access paths (`@r` unless named)."""
+    """Set the embedding of every text and image on the access paths (`@r` unless named).
+
+    A document that only holds others may stand on a path beside them.
+    """
     paths = parameters.get("access_paths", parameters.get("traversal_paths", "@r"))
     if not isinstance(paths, str) or len(paths) > _LONGEST_PATHS:
         raise InvalidRequest(
@@ -62,7 +76,20 @@ def encode(
         selected = documents[paths]
     except (ValueError, TypeError, IndexError, KeyError, NotImplementedError) as error:
         raise InvalidRequest(f"access_paths {paths!r}: {error}") from error
-    return encode_documents(encoder, model, selected, parameters, limits)
+    if paths == "@r":
+        places = {f"document {i}": document for i, document in enumerate(selected)}
+    else:
+        places = {
+            f"document {i} of {paths!r}": document
+            for i, document in enumerate(selected)
+            if _has_content(document) or not (document.chunks or document.matches)
+        }
+    return encode_documents(encoder, model, places, parameters, limits)
+
+
+def is_probe(documents: DocumentArray) -> bool:
+    """Whether a request to `/` asks for nothing: clip_client's `profile` sends an empty text."""
+    return not any(map(_has_content, documents[...]))
 
 
 def options_of(encoder: Encoder, model: str, parameters: Mapping[str, Any]) -> EncodeOptions:
@@ -88,39 +115,78 @@ def options_of(encoder: Encoder, model: str, parameters: Mapping[str, Any]) -> E
 def encode_documents(
     encoder: Encoder,
     model: str,
-    documents: DocumentArray,
+    places: Mapping[str, Document],
     parameters: Mapping[str, Any],
     limits: Limits,
 ) -> Counts:
-    """Encode the documents in place; those without text and image are left as they are."""
-    if len(documents) > limits.documents_per_request:
+    """Encode the documents in place.
+
+    places: the documents by where they stand in the request, which an error names. Raises
+    DocumentRefused when one is refused, unless `on_refused` is "tag"; InvalidRequest, TooLarge,
+    and what the encoder raises.
+    """
+    if len(places) > limits.documents_per_request:
         raise TooLarge(
-            f"{len(documents)} documents in a request; the limit is {limits.documents_per_request}"
+            f"{len(places)} documents in a request; the limit is {limits.documents_per_request}"
         )
-    images, texts, refused = _Part(), _Part(), []
-    for document in documents:
+    tagging = _is_tagging(parameters)
+    images, texts, refused = _Part(), _Part(), list[_Refusal]()
+    for place, document in places.items():
         try:
-            _sort(document, images, texts, limits)
+            _sort(place, document, images, texts, limits)
         except Refused as error:
-            refused.append(_mark(document, error.reason, error.detail))
+            refused.append((place, error.reason, error.detail))
     options = options_of(encoder, model, parameters)
     refused += _embed(images, lambda part: encoder.encode_images(model, options, part))
     refused += _embed(texts, lambda part: encoder.encode_texts(model, options, part))
+    reasons = tuple(reason for _, reason, _ in refused)
+    if refused and not tagging:
+        raise DocumentRefused(_told(places, refused), reasons)
+    for place, reason, detail in refused:
+        places[place].tags["refused"] = {"reason": str(reason), "detail": detail}
     for document in texts.documents:
         document.mime_type = "text"
     if parameters.get("drop_image_content", False) is True:
         for document in images.documents:
             document.pop("blob", "tensor")
-    return Counts(len(images.documents), len(texts.documents), tuple(refused))
+    return Counts(len(images.documents), len(texts.documents), reasons)
 
 
-def _sort(document: Document, images: _Part, texts: _Part, limits: Limits) -> None:
+def _is_tagging(parameters: Mapping[str, Any]) -> bool:
+    chosen = parameters.get("on_refused", "error")
+    if chosen not in ("error", "tag"):
+        raise InvalidRequest(f"on_refused must be 'error' or 'tag', not {chosen!r:.200}")
+    return bool(chosen == "tag")
+
+
+def _told(places: Mapping[str, Document], refused: Sequence[_Refusal]) -> str:
+    """Each refused document by place, id and reason, and what became of the others."""
+    order = {place: number for number, place in enumerate(places)}
+    named = [
+        f"{place} (id {places[place].id!r:.200}): {reason}: {detail}"
+        for place, reason, detail in sorted(refused, key=lambda refusal: order[refusal[0]])
+    ]
+    if len(named) > _NAMED:
+        named[_NAMED:] = [f"and {len(named) - _NAMED} more"]
+    others = len(places) - len(refused)
+    return (
+        f"{len(refused)} of the {len(places)} documents of the request refused: "
+        f"{'; '.join(named)}. The {others} others are not answered: send them alone, or send the "
+        'parameter on_refused: "tag" for their embeddings and a tag `refused` on the rest'
+    )
+
+
+def _has_content(document: Document) -> bool:
+    return bool(document.text or document.blob or document.uri) or document.tensor is not None
+
+
+def _sort(place: str, document: Document, images: _Part, texts: _Part, limits: Limits) -> None:
+    """Append a document to the part of its modality. Raises Refused."""
     content: Any
     if document.text:
         if len(document.text.encode(errors="replace")) > limits.text_bytes:
             raise Refused(Reason.TEXT_TOO_LARGE, f"the limit is {limits.text_bytes} bytes")
-        texts.documents.append(document)
-        texts.contents.append(document.text)
+        texts.append(place, document, document.text)
         return
     if document.tensor is not None:
         content = np.asarray(document.tensor)
@@ -129,29 +195,20 @@ def _sort(document: Document, images: _Part, texts: _Part, limits: Limits) -> No
     elif document.uri:
         content = _data_uri(document.uri)
     else:
-        return
+        raise Refused(Reason.EMPTY, "it has neither text nor image")
     size = content.nbytes if isinstance(content, np.ndarray) else len(content)
     if size > limits.image_bytes:
         raise Refused(Reason.IMAGE_TOO_LARGE, f"{size} bytes; the limit is {limits.image_bytes}")
-    images.documents.append(document)
-    images.contents.append(content)
+    images.append(place, document, content)
 
 
-def _embed(part: _Part, encode_part: Callable[[list[Any]], Encoded]) -> list[Reason]:
+def _embed(part: _Part, encode_part: Callable[[list[Any]], Encoded]) -> list[_Refusal]:
     if not part.documents:
         return []
     encoded = encode_part(part.contents)
     for row, position in enumerate(encoded.accepted):
         part.documents[position].embedding = encoded.embeddings[row]
-    return [
-        _mark(part.documents[position], reason, detail)
-        for position, reason, detail in encoded.refused
-    ]
-
-
-def _mark(document: Document, reason: Reason, detail: str) -> Reason:
-    document.tags["refused"] = {"reason": str(reason), "detail": detail}
-    return reason
+    return [(part.places[position], reason, detail) for position, reason, detail in encoded.refused]
 
 
 def _data_uri(uri: str) -> bytes:
@@ -179,7 +236,10 @@ def rank(
     """Sort the matches of each document by similarity, with softmax and cosine as scores."""
     # as in clip-server, drop_image_content drops nothing here: who ranks images wants them back
     kept = {**parameters, "drop_image_content": False}
-    counts = encode_documents(encoder, model, documents["@r,m"], kept, limits)
+    places = {f"document {i}": document for i, document in enumerate(documents)}
+    for i, document in enumerate(documents):
+        places |= {f"match {j} of document {i}": match for j, match in enumerate(document.matches)}
+    counts = encode_documents(encoder, model, places, kept, limits)
     for query in documents:
         _rank_matches(query)
     return counts

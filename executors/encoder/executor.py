@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from docarray import Document, DocumentArray
@@ -13,6 +13,7 @@ from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Kind
 from clipbench.contract.parameters import ModelOptions
 from clipbench.encoding.start import light_imports
+from clipbench.errors import DocumentRefused
 from clipbench.lifetime import begin_process
 
 with light_imports():
@@ -42,31 +43,58 @@ class CLIPEncoder(Executor):
     def _bind_models(self) -> None:
         """Give each model a method of its own: Jina does not tell a method the endpoint."""
         methods = {}
+        own = type(self)
+        doors = (
+            (endpoints.encode_endpoint, own._encode_with),
+            (endpoints.rank_endpoint, own._rank_with),
+        )
         for number, name in enumerate(self.encoder.names()):
-            method = functools.partialmethod(type(self)._encode_with, model=name)
-            bound = method.__get__(None, type(self))
-            bound.__annotations__, bound.__name__ = {}, f"encode_with_{number}"
-            setattr(type(self), bound.__name__, bound)
-            methods[endpoints.encode_endpoint(name)] = bound.__name__
+            for endpoint, door in doors:
+                bound = functools.partialmethod(door, model=name).__get__(None, own)
+                bound.__annotations__, bound.__name__ = {}, f"{door.__name__}_{number}"
+                setattr(own, bound.__name__, bound)
+                methods[endpoint(name)] = bound.__name__
         self._add_requests(methods)
 
-    @requests(on=[endpoints.HOME, endpoints.ENCODE])
+    @requests(on=endpoints.HOME)
+    def home(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        if public.is_probe(docs):
+            return docs
+        return self._encode_with(docs, parameters, model=self.settings.model)
+
+    @requests(on=endpoints.ENCODE)
     def encode(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
         return self._encode_with(docs, parameters, model=self.settings.model)
 
     def _encode_with(
         self, docs: DocumentArray, parameters: dict[str, Any], model: str = "", **_: Any
     ) -> DocumentArray:
-        with self.metrics.request(endpoints.ENCODE):
-            counts = public.encode(self.encoder, model, docs, parameters, self.limits)
-        self._count(model, counts)
-        return docs
+        return self._public(endpoints.ENCODE, public.encode, model, docs, parameters)
 
     @requests(on=endpoints.RANK)
     def rank(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        with self.metrics.request(endpoints.RANK):
-            model = self.settings.model
-            counts = public.rank(self.encoder, model, docs, parameters, self.limits)
+        return self._rank_with(docs, parameters, model=self.settings.model)
+
+    def _rank_with(
+        self, docs: DocumentArray, parameters: dict[str, Any], model: str = "", **_: Any
+    ) -> DocumentArray:
+        return self._public(endpoints.RANK, public.rank, model, docs, parameters)
+
+    def _public(
+        self,
+        endpoint: str,
+        answer: Callable[..., public.Counts],
+        model: str,
+        docs: DocumentArray,
+        parameters: dict[str, Any],
+    ) -> DocumentArray:
+        try:
+            with self.metrics.request(endpoint):
+                counts = answer(self.encoder, model, docs, parameters, self.limits)
+        except DocumentRefused as error:
+            for reason in error.reasons:
+                self.metrics.refused(reason)
+            raise
         self._count(model, counts)
         return docs
 

@@ -17,7 +17,7 @@ from jina.types.request.data import DataRequest
 from clipbench.access.rate_limit import RateLimit
 from clipbench.access.tokens import Role, role_for
 from clipbench.config import Settings
-from clipbench.contract.endpoints import ENCODE, FIXED
+from clipbench.contract.endpoints import ENCODE, FIXED, RANK
 from clipbench.errors import (
     ClipbenchError,
     InvalidRequest,
@@ -184,16 +184,19 @@ def _parameters(request: DataRequest) -> dict[str, Any]:
 
 
 def _unknown(endpoint: str, known: frozenset[str]) -> UnknownName:
-    prefix = f"{ENCODE}/"
-    if endpoint.startswith(prefix):
-        models = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
-        return UnknownName("model", endpoint.removeprefix(prefix), models)
+    for prefix in (f"{ENCODE}/", f"{RANK}/"):
+        if endpoint.startswith(prefix):
+            models = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
+            return UnknownName("model", endpoint.removeprefix(prefix), models)
     return UnknownName("endpoint", endpoint, [name for name in known if name in FIXED])
 
 
 def _series(endpoint: str) -> str:
     """One series for all models' endpoints."""
-    return "/encode" if endpoint.startswith("/encode/") else endpoint
+    for public in (ENCODE, RANK):
+        if endpoint.startswith(f"{public}/"):
+            return public
+    return endpoint
 
 
 def _refused(request: DataRequest, error: ClipbenchError) -> DataRequest:

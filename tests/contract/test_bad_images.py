@@ -10,7 +10,7 @@ from docarray import Document, DocumentArray
 
 from clipbench.contract.documents import image_document, text_document
 from tests.flow import pictures
-from tests.flow.jobs import reasons
+from tests.flow.jobs import TAG, reasons
 
 
 def among_good_ones(data: bytes) -> list[Document]:
@@ -103,7 +103,7 @@ def test_encode_marks_an_unusable_image_and_encodes_the_others(connection, kind)
     documents = DocumentArray(
         [Document(blob=pictures.png(6)), Document(blob=make()), Document(text="a text")]
     )
-    answer = connection.request("/encode", documents)
+    answer = connection.request("/encode", documents, TAG)
     assert [document.embedding is None for document in answer] == [False, True, False]
     assert answer[1].tags["refused"]["reason"] == reason
     assert answer[1].id == documents[1].id
@@ -113,7 +113,7 @@ def test_encode_marks_an_unusable_image_and_encodes_the_others(connection, kind)
     "uri", ["/etc/hostname", "file:///etc/hostname", "http://127.0.0.1/a.png", "clip.png"]
 )
 def test_encode_opens_no_path_and_no_address(connection, uri):
-    answer = connection.request("/encode", [Document(uri=uri), Document(text="a text")])
+    answer = connection.request("/encode", [Document(uri=uri), Document(text="a text")], TAG)
     assert answer[0].embedding is None
     assert answer[0].tags["refused"]["reason"] == "uri_not_allowed"
     assert answer[1].embedding is not None
@@ -127,6 +127,6 @@ def test_encode_takes_data_uris(connection):
         Document(uri="data:image/png;base64,$$$"),
         Document(uri="data:image/png;base64,AAAA"),
     ]
-    answer = connection.request("/encode", documents)
+    answer = connection.request("/encode", documents, TAG)
     np.testing.assert_allclose(answer[0].embedding, answer[1].embedding, atol=1e-5)
     assert [answer[i].tags["refused"]["reason"] for i in (2, 3)] == ["not_an_image"] * 2

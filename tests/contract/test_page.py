@@ -41,7 +41,7 @@ def names(text):
 def test_every_endpoint_has_its_role():
     listed = rows("Endpoints")
     del listed["endpoint"]
-    assert set(listed) == endpoints.FIXED | {"/encode/<model>"}
+    assert set(listed) == endpoints.FIXED | {"/encode/<model>", "/rank/<model>"}
     for endpoint, (role, *_) in listed.items():
         assert role == role_for(endpoint).name.lower()
 

@@ -16,6 +16,8 @@ from tests.conftest import MODEL
 
 CLASSES = ("cat", "dog", "cow", "hen", "ant", "bee")
 TEMPLATE = "a photo of a {c}"
+TAG = {"on_refused": "tag"}
+"""A parameter of `/encode` and `/rank`: outcomes by document."""
 
 
 class SmallJob:

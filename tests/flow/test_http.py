@@ -78,11 +78,20 @@ def test_an_unknown_model_is_an_error_that_names_near_ones(client):
 
 def test_plain_json_is_enough(flow):
     image = "data:image/png;base64," + base64.b64encode(png(1)).decode()
-    answer = post(flow, "/encode", [{"text": "a cat"}, {"uri": image}, {"uri": "/etc/passwd"}])
+    documents = [{"text": "a cat"}, {"uri": image}, {"uri": "/etc/passwd"}]
+    answer = post(flow, "/encode", documents, parameters={"on_refused": "tag"})
     text, picture, path = answer.json()["data"]
     assert len(text["embedding"]) == len(picture["embedding"])
     assert path["embedding"] is None
     assert path["tags"]["refused"]["reason"] == "uri_not_allowed"
+
+
+def test_a_request_that_holds_a_refused_document_is_an_error_with_its_reason(flow):
+    answer = post(flow, "/encode", [{"text": "a cat"}, {"id": "p", "uri": "/etc/passwd"}]).json()
+    status = answer["header"]["status"]
+    assert status["exception"]["name"] == "DocumentRefused"
+    assert "document 1 (id 'p'): uri_not_allowed" in status["exception"]["args"][0]
+    assert not answer["data"]
 
 
 @pytest.mark.parametrize("endpoint", ["/index", "/search", "/nothing"])

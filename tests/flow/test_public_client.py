@@ -213,7 +213,7 @@ def test_a_match_that_cannot_be_encoded_comes_last(client):
         text="a dog",
         matches=[Document(blob=b"no image"), Document(blob=png(1)), Document(blob=png(2))],
     )
-    (answer,) = client.rank([query])
+    (answer,) = client.rank([query], parameters={"on_refused": "tag"})
     assert answer.matches[2].tags["refused"]["reason"] == "not_an_image"
     assert "clip_score" not in answer.matches[2].scores
 
@@ -237,17 +237,3 @@ def test_a_message_over_the_limit_fails_and_the_flow_answers(client):
     with pytest.raises(Exception, match=r"(?i)larger than max|resource.exhausted"):
         client.encode(huge, batch_size=8)
     assert client.encode(["a cat"]).shape[0] == 1
-
-
-def test_one_bad_image_leaves_the_others_of_its_batch(client):
-    documents = DocumentArray([Document(blob=png(1)), Document(blob=b"no"), Document(text="a")])
-    refused = []
-    client.encode(
-        documents,
-        on_done=lambda response: refused.extend(
-            document.tags["refused"]["reason"]
-            for document in response.docs
-            if "refused" in document.tags
-        ),
-    )
-    assert refused == ["not_an_image"]

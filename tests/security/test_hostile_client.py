@@ -14,7 +14,7 @@ from jina.proto import jina_pb2, jina_pb2_grpc
 from clipbench.contract.documents import class_document, prompt_document
 from clipbench.errors import ClipbenchError, InvalidRequest, TooLarge, Unavailable
 from tests.conftest import MODEL
-from tests.flow.jobs import SmallJob, reasons
+from tests.flow.jobs import TAG, SmallJob, reasons
 from tests.flow.pictures import bomb, png
 
 ESCAPES = [
@@ -73,7 +73,7 @@ def test_no_path_and_no_url_is_opened(as_, guarded, retrieval, listener, tmp_pat
             ("/", Document(uri=uri)),
             ("/rank", Document(text="a", matches=[Document(uri=uri)])),
         ):
-            answer = as_("encode").request(endpoint, [sent])
+            answer = as_("encode").request(endpoint, [sent], TAG)
             document = answer[0].matches[0] if endpoint == "/rank" else answer[0]
             assert document.embedding is None
             assert document.tags["refused"]["reason"] == "uri_not_allowed"
@@ -144,7 +144,7 @@ def test_an_image_has_a_largest_size_in_bytes_and_in_pixels(as_, retrieval):
     ]
     refused = {"bomb": "image_too_large", "large": "image_too_large"}
     assert reasons(retrieval.send("images", sent)) == refused
-    answer = as_("encode").request("/encode", [Document(blob=bomb()), Document(text="a")])
+    answer = as_("encode").request("/encode", [Document(blob=bomb()), Document(text="a")], TAG)
     assert answer[0].tags["refused"]["reason"] == "image_too_large"
     assert answer[1].embedding is not None
 
@@ -157,7 +157,7 @@ def test_a_text_and_an_id_have_a_largest_size(as_, retrieval):
     ]
     found = list(reasons(retrieval.send("texts", sent)).values())
     assert found == ["text_too_large", "id_invalid", "id_invalid"]
-    answer = as_("encode").request("/encode", [Document(text="x" * 2001)])
+    answer = as_("encode").request("/encode", [Document(text="x" * 2001)], TAG)
     assert answer[0].tags["refused"]["reason"] == "text_too_large"
 
 
