@@ -28,8 +28,11 @@ def needs(encoder: Encoder, model: str) -> dict[str, Any]:
     known = sum(size or 0 for size in sizes) if here else (info.published_mb or 0) * MIB
     memory = known * (2 if info.pretrained in _HALF_PRECISION else 1)
     limit = encoder.settings.memory_limit_bytes
+    own = next((file.path for file in info.files if file.path), None)
     problem = None
-    if not here and encoder.settings.offline:
+    if not here and own is not None:
+        problem = sources.absence(own)
+    elif not here and encoder.settings.offline:
         problem = "its weights are not on this disk, and the server is offline"
     elif not here and not _reachable(info):
         problem = "its weights are not on this disk, and no source of them can be reached"

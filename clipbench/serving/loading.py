@@ -106,7 +106,7 @@ def load(
     _check(options, precision, device)
     for file in info.files:
         if problem := sources.problem_of(file, paths[file.role]):
-            raise CheckpointError(f"{paths[file.role]}: {problem}; delete it and pull it again")
+            raise CheckpointError(f"{paths[file.role]}: {problem}")
     read = {role: checkpoints.read(path) for role, path in paths.items() if role != "tokenizer"}
     activation = Activation(options.activation or info.activation)
     request = _Request(info, activation, precision, read, device, options.forced)

@@ -24,6 +24,7 @@ _TOKENIZER_FILES = (
     "vocab.json",
     "merges.txt",
 )
+_SUFFIXES = {".safetensors", ".pt", ".pth", ".bin", ".ckpt"}
 _VOCABULARIES = {"tokenizer.json", "sentencepiece.bpe.model", "vocab.txt", "vocab.json"}
 
 
@@ -58,7 +59,7 @@ class Sources:
 
     def _pull_file(self, info: ModelInfo, file: ModelFile) -> Path:
         if file.path is not None:
-            raise CheckpointError(f"the weights of {info.name} are not at {file.path}")
+            raise CheckpointError(f"the weights of {info.name}: {absence(file.path)}")
         if self.offline:
             raise CheckpointError(
                 f"the weights of {info.name} are not on this disk, and this is offline mode: put "
@@ -168,9 +169,25 @@ def problem_of(file: ModelFile, path: Path) -> str | None:
     """
     registered, noted = _known_digests(file, path)
     problems = [digests.problem(path) for digests in registered]
-    if problems and all(problems):
-        return problems[0]
-    return noted.problem(path)
+    problem = problems[0] if problems and all(problems) else noted.problem(path)
+    return problem and problem + (advice(path) or "; it is not the file that was published")
+
+
+def absence(path: Path) -> str | None:
+    """Why no weights can be read at the path, None if there is a file."""
+    if path.is_dir():
+        inside = sorted(p.name for p in path.iterdir() if p.suffix in _SUFFIXES)
+        named = f": name the file in it, such as {path / inside[0]}" if inside else ""
+        return f"{path} is a folder, not a file of weights{named}"
+    if not path.is_file():
+        broken = " (the link leads nowhere)" if path.is_symlink() else ""
+        return f"there is no file at {path}{broken}"
+    return None
+
+
+def advice(path: Path) -> str:
+    """What to do about a damaged file: only one that was pulled can be had again."""
+    return "; delete it and pull it again" if recorded_sha256(path) else ""
 
 
 def _known_digests(file: ModelFile, path: Path) -> tuple[list[Digests], Digests]:

@@ -1,10 +1,14 @@
 """Weights are read from every format, and nothing that a file holds is run."""
 
+import argparse
+import collections
 import os
 import pickle
 import struct
 import zipfile
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -174,8 +178,8 @@ def test_a_compressed_archive_is_refused_before_it_grows(path):
     ("data", "told"),
     [
         (b"<!DOCTYPE html><html>", "web page"),
-        (b"version https://git-lfs", "neither"),
-        (b"", "neither"),
+        (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
+        (b"", "empty"),
         (b"\0" * 100, "neither"),
         (struct.pack("<Q", 1 << 60) + b"{" + b" " * 50, "neither"),
         (struct.pack("<Q", 30) + b"{" + b"x" * 50, "cannot be read"),
@@ -194,6 +198,67 @@ def test_a_file_without_a_state_dict_is_refused(path, content):
         read(path)
 
 
-def test_a_missing_file_says_what_to_do(path):
-    with pytest.raises(CheckpointError, match="pull"):
+def test_what_is_not_a_file_is_named_with_its_path(path):
+    with pytest.raises(CheckpointError, match=f"no file at {path}"):
+        read(path)
+    path.mkdir()
+    as_zip(path / "epoch.pt")
+    with pytest.raises(CheckpointError, match=rf"{path} is a folder.*{path / 'epoch.pt'}"):
+        read(path)
+    (path.parent / "link").symlink_to(path / "gone")
+    with pytest.raises(CheckpointError, match="leads nowhere"):
+        read(path.parent / "link")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"args": argparse.Namespace(lr=1.0, out=Path("/x"))},
+        {"best": np.float64(0.5), "epoch": np.int64(3), "scores": np.arange(3.0)},
+        {"history": collections.defaultdict(list, a=[1]), "names": {"a", "b"}},
+        {"optimizer": {"state": {0: {"exp_avg": torch.ones(2)}}}, "args": argparse.Namespace()},
+    ],
+)
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_settings_beside_the_tensors_stay_inert_and_the_tensors_are_read(path, beside, protocol):
+    torch.save({"state_dict": STATE} | beside, path, pickle_protocol=protocol)
+    same(read(path).state)
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model"])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "model.", "module._orig_mod."])
+def test_what_trainers_wrap_around_a_state_dict_is_taken_off(path, key, prefix):
+    torch.save({key: {prefix + name: tensor for name, tensor in STATE.items()}, "epoch": 1}, path)
+    same(read(path).state)
+
+
+@pytest.mark.parametrize("content", [torch.nn.Linear(2, 2), {"model": torch.nn.Linear(2, 2)}])
+def test_a_whole_pickled_model_says_how_to_save_its_weights(path, content):
+    torch.save(content, path)
+    with pytest.raises(
+        CheckpointError, match=r"torch\.nn\.modules\.linear\.Linear.*state_dict"
+    ) as e:
+        read(path)
+    assert str(path) in str(e.value)
+
+
+def test_an_old_file_with_more_than_tensors_says_how_to_save_it_again(path):
+    torch.save(
+        {"state_dict": STATE, "args": argparse.Namespace(lr=1)},
+        path,
+        _use_new_zipfile_serialization=False,
+    )
+    with pytest.raises(CheckpointError, match=r"argparse\.Namespace.*torch\.save") as e:
+        read(path)
+    assert str(path) in str(e.value)
+
+
+def test_nobody_is_told_to_delete_a_file_of_his_own(path):
+    as_zip(path)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(CheckpointError, match="damaged or cut short") as own:
+        read(path)
+    assert "delete it" not in str(own.value)
+    path.with_name(f".{path.name}.json").write_text('{"bytes": 300, "sha256": "00"}')  # as pulled
+    with pytest.raises(CheckpointError, match="delete it and pull it again"):
         read(path)
