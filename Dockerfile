@@ -3,7 +3,9 @@
 #   encoder  the same and torch, ONNX Runtime, CUDA
 # The packages' layers depend on a lock alone, so that a change of code rebuilds none of them, and the
 # encoder's stand on the slim ones, so that a host keeps those once.
-FROM python:3.11-slim-bookworm AS base
+# PYTHON_VERSION (3.11, 3.12 or 3.13) picks the base and the locks: docker build --build-arg PYTHON_VERSION=3.13
+ARG PYTHON_VERSION=3.12
+FROM python:${PYTHON_VERSION}-slim-bookworm AS base
 # 10001: a number that Kubernetes and volumes can name; the folders are where volumes are mounted
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin clipbench \
  && install -d -o clipbench -g clipbench /data/state /data/weights /results
@@ -25,17 +27,23 @@ HEALTHCHECK --interval=10s --timeout=20s --start-period=300s --retries=6 \
     CMD ["python", "deploy/container/healthy.py"]
 CMD ["clipbench", "--help"]
 
-FROM base AS slim-packages
-COPY requirements-slim.lock /locks/
-RUN python3 -m venv /opt/venv \
- && pip install --quiet --no-deps -r /locks/requirements-slim.lock
-
-FROM slim-packages AS slim
-COPY pyproject.toml README.md flow.yml ./
+FROM base AS source
+COPY pyproject.toml README.md LICENSE flow.yml ./
+COPY requirements requirements
 COPY deploy/container deploy/container
 COPY executors executors
 COPY client client
 COPY clipbench clipbench
+
+FROM base AS slim-packages
+ARG PYTHON_VERSION
+COPY requirements/py${PYTHON_VERSION}/client.lock /locks/
+RUN python3 -c 'import sys; assert "%d.%d" % sys.version_info[:2] == "'${PYTHON_VERSION}'", sys.version' \
+ && python3 -m venv /opt/venv \
+ && pip install --quiet --no-deps -r /locks/client.lock
+
+FROM slim-packages AS slim
+COPY --from=source /app /app
 RUN pip install --quiet --no-deps --no-build-isolation --editable . \
  && python -m compileall -q .
 ARG CLIPBENCH_COMMIT=unknown
@@ -43,15 +51,12 @@ ENV CLIPBENCH_COMMIT=$CLIPBENCH_COMMIT
 USER clipbench
 
 FROM slim-packages AS encoder-packages
-COPY requirements.lock /locks/
-RUN pip install --quiet --no-deps -r /locks/requirements.lock
+ARG PYTHON_VERSION
+COPY requirements/py${PYTHON_VERSION}/server.lock /locks/
+RUN pip install --quiet --no-deps -r /locks/server.lock
 
 FROM encoder-packages AS encoder
-COPY pyproject.toml README.md flow.yml ./
-COPY deploy/container deploy/container
-COPY executors executors
-COPY client client
-COPY clipbench clipbench
+COPY --from=source /app /app
 RUN pip install --quiet --no-deps --no-build-isolation --editable . \
  && python -m compileall -q .
 ARG CLIPBENCH_COMMIT=unknown

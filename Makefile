@@ -1,7 +1,7 @@
-# Two commands do everything: `make demo` and `make test`. Each sets up .venv first.
+# Two commands do everything: `make demo` and `make test`. Each sets up .venv first, with the newest Python of
+# 3.13, 3.12 and 3.11 that runs here. `make demo PYTHON=python3.12` takes another, and makes .venv anew for it.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
@@ -10,23 +10,33 @@ export JINA_HIDE_SURVEY := 1
 export JINA_MP_START_METHOD := spawn
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo bench test test-containers check docs lock clean
+.PHONY: help setup setup-dev demo bench test test-quick test-containers check docs wheel lock clean
+
+ifneq (,$(filter-out help lock clean,$(MAKECMDGOALS)))
+INTERPRETER := $(shell PYTHON='$(PYTHON)' .ci/python $(VENV))
+ifeq (,$(INTERPRETER))
+$(error no Python to set up $(VENV) with)
+endif
+VERSION := $(shell $(INTERPRETER) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+endif
+LOCKS := requirements/py$(VERSION)
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
-setup: $(VENV)/.runtime ## virtual environment with everything the service needs
-setup-dev: $(VENV)/.dev ## the same with the tools of the tests
+setup: $(VENV)/.runtime-$(VERSION) ## virtual environment with everything the service needs
+setup-dev: $(VENV)/.dev-$(VERSION) ## the same with the tools of the tests
 
-$(VENV)/.runtime: requirements.lock pyproject.toml
-	@echo "Installing into $(VENV): a few minutes, about 6 GB with PyTorch for CUDA"
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) -r requirements.lock
+$(VENV)/.runtime-$(VERSION): $(LOCKS)/server.lock pyproject.toml
+	@echo "Installing into $(VENV) with Python $(VERSION): a few minutes, about 6 GB with PyTorch for CUDA"
+	$(BIN)/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' 2>/dev/null \
+		|| $(INTERPRETER) -m venv --clear $(VENV)
+	$(PIP) -r $(LOCKS)/server.lock
 	$(PIP) --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock requirements-parity.lock
-	$(PIP) -r requirements-dev.lock
+$(VENV)/.dev-$(VERSION): $(VENV)/.runtime-$(VERSION) $(LOCKS)/dev.lock requirements/parity.lock
+	$(PIP) -r $(LOCKS)/dev.lock
 	$(BIN)/python tests/parity/environment.py
 	touch $@
 
@@ -36,8 +46,12 @@ demo: setup ## benchmark the embedded models on the embedded data and write the 
 bench: setup-dev ## speed and memory against peers, each with its bar
 	$(BIN)/python -m benchmarks
 
+CORE := tests/metrics tests/contract tests/results tests/flow
 test: setup-dev ## the whole suite but for what needs a container engine
 	$(BIN)/python -m pytest -m "not container" -n 2 --dist loadfile --max-worker-restart 0
+
+test-quick: setup-dev ## the core on one more Python: metrics, contract, results, the Flow
+	$(BIN)/python -m pytest -m "not container and not slow" -n 2 --dist loadfile --max-worker-restart 0 $(CORE)
 
 test-containers: setup-dev ## what needs a Docker engine
 	$(BIN)/python -m pytest -m container
@@ -47,21 +61,27 @@ check: setup-dev ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+wheel: setup ## the package, in dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
 docs: setup-dev ## the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --python-version 3.11 \
-	--generate-hashes --override requirements-override.txt
-PEER := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --python-version 3.11 \
-	--generate-hashes --no-annotate
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --generate-hashes
+LOCK := $(COMPILE) --override requirements/override.txt --constraint requirements/constraints.txt
+# the peers' packages have no wheels for a newer Python than 3.11
+PEER := $(COMPILE) --python-version 3.11 --no-annotate
 # PyTorch and what it brings come from our environment: a copy would be 5 GB of the same
 SHARED := $(addprefix --no-emit-package ,$(shell sed -nE \
-	's/^(torch|triton|sympy|mpmath|networkx|cuda-[a-z-]*|nvidia-[a-z0-9-]*)==.*/\1/p' requirements.lock))
+	's/^(torch|torchvision|triton|sympy|mpmath|networkx|cuda-[a-z-]*|nvidia-[a-z0-9-]*)==.*/\1/p' requirements/py3.11/server.lock))
 lock: ## resolve the locks anew (needs uv); each takes the versions of the one before
-	$(LOCK) requirements.in -o requirements.lock
-	$(LOCK) requirements-slim.in -c requirements.lock -o requirements-slim.lock
-	$(LOCK) requirements-dev.in -c requirements.lock -o requirements-dev.lock
-	cd benchmarks/peers && $(PEER) stock.in -o stock.lock && $(PEER) $(SHARED) infinity.in -o infinity.lock
+	for version in 3.11 3.12 3.13; do \
+		folder=requirements/py$$version; mkdir -p $$folder; \
+		$(LOCK) --python-version $$version pyproject.toml --extra server -o $$folder/server.lock; \
+		$(LOCK) --python-version $$version pyproject.toml -c $$folder/server.lock -o $$folder/client.lock; \
+		$(LOCK) --python-version $$version --group dev -c $$folder/server.lock -o $$folder/dev.lock; \
+	done
+	cd benchmarks/peers && $(PEER) $(SHARED) stock.in -o stock.lock && $(PEER) $(SHARED) infinity.in -o infinity.lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .parity results state site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .parity build dist results state site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,8 +2,9 @@
 
 They lie in `.bench/` at the root of the repository and share PyTorch with the environment that
 runs this (5 GB that a copy would not make different). Everything else is what their own
-requirements resolve to, as locked in `peers/`: clip-server 0.8.3 then has protobuf 3.20, which is
-pure Python on Python 3.11, and infinity-emb has numpy 1.26 and transformers 4.
+requirements resolve to on Python 3.11, as locked in `peers/`: clip-server 0.8.3 has jina 3.27,
+grpcio 1.57 without wheels for a newer Python, and protobuf 3.20, which is pure Python there;
+infinity-emb has numpy 1.26 and transformers 4.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".bench"
 ARCHITECTURE = "ViT-B-32"  # of every comparison with a peer
 LOCKS = Path(__file__).parent / "peers"
+PYTHON = (3, 11)  # of the locks
 
 
 def stock() -> Path:
@@ -37,6 +39,8 @@ def _python(peer: str) -> Path:
     python = target / "bin" / "python"
     if list(target.glob("lib/*/site-packages/zz_shared.pth")):
         return python
+    if sys.version_info[:2] != PYTHON:
+        sys.exit("the peers' locks are for Python 3.11: make bench PYTHON=3.11 VENV=.venv-3.11")
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / ".gitignore").write_text("*\n")
     subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", target], check=True)

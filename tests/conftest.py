@@ -16,13 +16,6 @@ os.environ.setdefault("NO_VERSION_CHECK", "1")
 MODEL = "ViT-nano-16-64::embedded"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Slow tests that passed on this very tree are skipped."""
-    from tests.remembered import register
-
-    register(config)
-
-
 @pytest.fixture(scope="session")
 def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """A running Flow without tokens; see tests/flow/flow_server.py."""

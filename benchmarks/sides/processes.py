@@ -22,7 +22,7 @@ from clipbench.client.serving import FLOW
 
 READY_SECONDS = 600.0  # a busy machine takes minutes to import PyTorch in five processes
 HERE = Path(__file__).parent
-CLIPBENCH = (sys.executable, "-W", "ignore", "-c", "from client.main import run; run()")
+CLIPBENCH = (sys.executable, "-W", "ignore", "-c", "from clipbench.client.main import run; run()")
 
 
 class Side:

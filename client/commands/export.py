@@ -23,7 +23,6 @@ from clipbench.results import interchange
 app = typer.Typer(help="Results and deployments for other tools.", no_args_is_help=True)
 
 _NOTICE = "# Written by `clipbench export kubernetes`; change it with an overlay.\n"
-_LOCK = FLOW.parent / "requirements.lock"
 
 
 @app.command("clip-benchmark")
@@ -76,7 +75,7 @@ def write_kubernetes(
 @app.command("sbom")
 def write_bill(
     out: Annotated[Path, typer.Argument(help="File to write.")],
-    lock: Annotated[Path, typer.Option(help="The lock to list.")] = _LOCK,
+    lock: Annotated[Path, typer.Option(help="The lock to list.")] = sbom.SERVER_LOCK,
 ) -> None:
     """Write a CycloneDX bill of materials of the lock.
 

@@ -1,1 +1,1 @@
-"""What others build on: a kustomize base for Kubernetes, a bill of materials, an audit of it."""
+"""What others build on: a kustomize base for Kubernetes, a bill of materials, an audit."""

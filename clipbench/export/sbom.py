@@ -1,4 +1,4 @@
-"""A bill of materials from the lock, CycloneDX 1.5 as JSON, and an audit without a network.
+"""A bill of materials from the lock, CycloneDX 1.5 as JSON, without a network.
 
 The lock is the truth: every package of the service with its version and the SHA-256 of each file
 that may be installed. Licences are read from the packages that are installed, where they are.
@@ -7,19 +7,21 @@ that may be installed. Licences are read from the packages that are installed, w
 from __future__ import annotations
 
 import re
-import tomllib
+import sys
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
-
+import clipbench
 from clipbench.errors import DataError
 
+# carried by the package, so that an installed one has it too
+SERVER_LOCK = Path(clipbench.__file__).with_name("requirements") / (
+    f"py{sys.version_info[0]}.{sys.version_info[1]}/server.lock"
+)
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*\])?==([^ ;\\]+)(?: ;.*)?\s*\\?")
 _HASH = re.compile(r"\s*--hash=sha256:([0-9a-f]{64})")
 
@@ -38,24 +40,13 @@ class Pin:
         return f"pkg:pypi/{re.sub(r'[-_.]+', '-', self.name).lower()}@{self.version}"
 
 
-@dataclass(frozen=True)
-class Advisory:
-    """A weakness that was known when the table was last read by a person."""
-
-    package: str
-    affected: str
-    id: str
-    summary: str
-    why_not_affected: str = ""
-
-
 def read_lock(path: Path) -> tuple[Pin, ...]:
     """Raises DataError for a line that is not a package with a version and hashes."""
     pins: list[Pin] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        if found := _HASH.match(line):
+        if pins and (found := _HASH.match(line)):
             last = pins.pop()
             pins.append(Pin(last.name, last.version, (*last.hashes, found[1])))
         elif found := _PIN.fullmatch(line):
@@ -63,43 +54,6 @@ def read_lock(path: Path) -> tuple[Pin, ...]:
         else:
             raise DataError(f"{path.name}, line {number}: neither NAME==VERSION nor a hash")
     return tuple(pins)
-
-
-def advisories() -> tuple[Advisory, ...]:
-    """The table beside this file."""
-    text = resources.files("clipbench.export").joinpath("advisories.toml").read_text("utf-8")
-    return tuple(Advisory(**entry) for entry in tomllib.loads(text)["advisory"])
-
-
-def problems(pins: Sequence[Pin], known: Iterable[Advisory]) -> list[str]:
-    """What is wrong with a lock: one sentence each."""
-    found = [f"{pin.name} has no hash" for pin in pins if not pin.hashes]
-    versions: dict[str, Version] = {}
-    for pin in pins:
-        name = pin.purl.split("@")[0].removeprefix("pkg:pypi/")
-        if name in versions:
-            found.append(f"{pin.name} is pinned twice")
-        versions[name] = Version(pin.version)
-    for advisory in known:
-        version = versions.get(advisory.package)
-        if version is None or advisory.why_not_affected:
-            continue
-        if version in SpecifierSet(advisory.affected, prereleases=True):
-            found.append(f"{advisory.package} {version}: {advisory.id}, {advisory.summary}")
-    return found
-
-
-def differing(pins: Iterable[Pin]) -> list[str]:
-    """Packages of the lock that this environment has in another version; the absent are no news."""
-    found = []
-    for pin in pins:
-        try:
-            installed = metadata.version(pin.name)
-        except metadata.PackageNotFoundError:
-            continue
-        if Version(installed) != Version(pin.version):
-            found.append(f"{pin.name} {installed} is installed, the lock says {pin.version}")
-    return found
 
 
 def bill(pins: Sequence[Pin], name: str, version: str) -> dict[str, Any]:
@@ -146,7 +100,7 @@ def _licence(name: str) -> str:
         about = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return ""
-    stated = next((about[key] for key in ("License-Expression", "License") if about[key]), "")
+    stated = about.get("License-Expression") or about.get("License") or ""
     if stated and len(stated) < 100 and "\n" not in stated:
         return stated
     classifiers = about.get_all("Classifier") or []

@@ -87,7 +87,8 @@ def test_for_other_machines_the_gateway_wants_tls_and_a_token() -> None:
 def test_images_are_pinned_and_run_as_a_user_without_rights() -> None:
     text = (ROOT / "Dockerfile").read_text()
     [base] = {m for m in re.findall(r"^FROM (\S+)", text, re.MULTILINE) if ":" in m}
-    assert base == "python:3.11-slim-bookworm"
+    assert base == "python:${PYTHON_VERSION}-slim-bookworm"
+    assert re.search(r"^ARG PYTHON_VERSION=3\.1[123]$", text, re.MULTILINE)
     for target in ("slim", "encoder"):
         stage = re.search(
             rf"^FROM \S+ AS {target}$(.*?)(?=^FROM|\Z)", text, re.MULTILINE | re.DOTALL

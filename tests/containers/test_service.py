@@ -18,7 +18,7 @@ from .stack import FLOW, ROOT, SERVICES, Stack
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1800)]
 MODEL = "ViT-mini-16-64::embedded"
-CLIPBENCH = [sys.executable, "-c", "from client.main import run; run()"]
+CLIPBENCH = [sys.executable, "-c", "from clipbench.client.main import run; run()"]
 
 
 def start_run(stack: Stack, out: Path, *arguments: str) -> subprocess.Popen[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -18,9 +17,10 @@ import yaml
 from PIL import Image
 
 from ..containers.stack import free_ports
+from ..programs import needed
 from .dashboard import DASHBOARD, ROOT, ask, queries, without_data
 
-CLIPBENCH = [sys.executable, "-c", "from client.main import run; run()"]
+CLIPBENCH = [sys.executable, "-c", "from clipbench.client.main import run; run()"]
 TYPES = Path(__file__).with_name("dashboard_types.ts")
 TYPESCRIPT = "5.9.3"
 COMPILER = {
@@ -32,15 +32,6 @@ COMPILER = {
     "target": "es2022",
     "types": [],
 }
-
-
-def needed(program: str, package: str) -> str:
-    """The program's path; without it the test is skipped, on CI it fails."""
-    found = shutil.which(program)
-    if not found and not os.environ.get("CI"):
-        pytest.skip(f"{program} is in Debian's package {package}")
-    assert found, f"the host that runs CI has Debian's package {package}"
-    return found
 
 
 def grafana_version() -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+
+from ..programs import needed
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
@@ -17,11 +17,7 @@ SCENARIOS = Path(__file__).with_name("rules.test.yml")
 
 @pytest.fixture(scope="module")
 def promtool() -> str:
-    found = shutil.which("promtool")
-    if not found and not os.environ.get("CI"):
-        pytest.skip("promtool is in Debian's package prometheus")
-    assert found, "the host that runs CI has Debian's package prometheus"
-    return found
+    return needed("promtool", "prometheus")
 
 
 def test_prometheus_accepts_the_configuration_and_the_rules(promtool: str) -> None:

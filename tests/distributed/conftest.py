@@ -11,10 +11,7 @@ from tests.distributed import postgres
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[postgres.Cluster]:
-    programs = postgres.binaries()
-    if programs is None:
-        pytest.skip("needs PostgreSQL's initdb: apt-get install postgresql")
-    with postgres.running(programs) as started:
+    with postgres.running(postgres.binaries()) as started:
         yield started
 
 

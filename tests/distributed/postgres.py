@@ -12,18 +12,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.programs import needed
+
 USER = "postgres"  # the server refuses to run as root
 
 
-def binaries() -> Path | None:
-    """The folder of `initdb` and `pg_ctl`, the newest version's; None when not installed."""
-    found = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: path.parts[-3].zfill(3)
+def binaries() -> Path:
+    """The folder of `initdb` and `pg_ctl`, the newest version's; skips the test without one."""
+    folders = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parts[-2].zfill(3)
     )
-    if found:
-        return found[-1].parent
-    on_path = shutil.which("initdb")
-    return Path(on_path).parent if on_path else None
+    path = os.pathsep.join(map(str, reversed(folders)))
+    return Path(needed("initdb", "postgresql", path)).resolve().parent
 
 
 class Cluster:

@@ -8,8 +8,8 @@ import pytest
 
 from tests.docs.pages import ROOT
 
-nbformat = pytest.importorskip("nbformat", reason="pip install -r requirements-dev.lock")
-pytest.importorskip("ipykernel", reason="pip install -r requirements-dev.lock")
+nbformat = pytest.importorskip("nbformat", reason="make setup-dev")
+pytest.importorskip("ipykernel", reason="make setup-dev")
 
 NOTEBOOK = ROOT / "docs/notebook/choose_a_model.ipynb"
 

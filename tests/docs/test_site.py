@@ -11,7 +11,7 @@ import pytest
 
 from tests.docs.pages import PAGES, ROOT
 
-pytest.importorskip("mkdocs", reason="pip install -r requirements-dev.lock")
+pytest.importorskip("mkdocs", reason="make setup-dev")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from typing import Any
 from clipbench import results
 from tests.flow.flow_server import ROOT
 
-COMMAND = [sys.executable, "-c", "from client.main import run; run()"]
+COMMAND = [sys.executable, "-c", "from clipbench.client.main import run; run()"]
 
 
 def clipbench(*arguments: str) -> subprocess.Popen[str]:

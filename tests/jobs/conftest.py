@@ -12,10 +12,7 @@ from tests.distributed import postgres
 @pytest.fixture(scope="session")
 def cluster():
     """A PostgreSQL server from Debian's binaries."""
-    programs = postgres.binaries()
-    if programs is None:
-        pytest.skip("needs PostgreSQL's initdb: apt-get install postgresql")
-    with postgres.running(programs) as started:
+    with postgres.running(postgres.binaries()) as started:
         yield started
 
 

@@ -1,10 +1,9 @@
 """A headless Chromium for the tests, with a profile of its own."""
 
-import shutil
 import tempfile
 from contextlib import contextmanager
 
-import pytest
+from ..programs import needed
 
 FLAGS = (
     "--headless",
@@ -20,23 +19,6 @@ FLAGS = (
 PHONE = {"width": 390, "height": 844, "pixelRatio": 2}
 
 
-def why_not():
-    """Why no browser test can run here; empty when they can."""
-    if not (shutil.which("chromium") and shutil.which("chromedriver")):
-        return "no chromium: apt-get install chromium chromium-driver"
-    try:
-        import selenium  # noqa: F401
-    except ImportError:
-        return "no selenium: pip install -r requirements-dev.lock"
-    return ""
-
-
-needs_browser = [
-    pytest.mark.browser,
-    pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is one"),
-]
-
-
 @contextmanager
 def browser(*, dark=False, phone=False):
     """A driver; `dark` sets the preference, `phone` a small touch screen."""
@@ -44,14 +26,15 @@ def browser(*, dark=False, phone=False):
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
+    options.binary_location = needed("chromium", "chromium chromium-driver")
+    driver_path = needed("chromedriver", "chromium chromium-driver")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         for flag in (*FLAGS, f"--user-data-dir={profile}", "--window-size=1280,900"):
             options.add_argument(flag)
         if phone:
             options.add_experimental_option("mobileEmulation", {"deviceMetrics": PHONE})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+        driver = webdriver.Chrome(options=options, service=Service(driver_path))
         try:
             scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
             driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})

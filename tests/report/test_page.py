@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from . import everything, pages
-from .chromium import browser, needs_browser, open_page
+from .chromium import browser, open_page
 
-pytestmark = needs_browser
+pytestmark = pytest.mark.browser
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 HOSTILE = "<img src=x onerror=window.hacked=1>"
 

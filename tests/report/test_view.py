@@ -7,7 +7,7 @@ from clipbench.errors import DataError
 from clipbench.report.view import view
 
 from . import pages
-from .chromium import browser, needs_browser
+from .chromium import browser
 
 
 @pytest.fixture
@@ -68,8 +68,7 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
         view(tmp_path / "nowhere")
 
 
-@needs_browser[0]
-@needs_browser[1]
+@pytest.mark.browser
 def test_the_served_page_works_in_a_browser(server):
     from selenium.webdriver.support.ui import WebDriverWait
 
