@@ -19,6 +19,7 @@ from clipbench.contract.parameters import JobSpec
 from clipbench.errors import InvalidRequest, TooLarge
 from clipbench.jobs.evaluator import Evaluator, Row, score_columns
 from clipbench.jobs.job import Job
+from clipbench.jobs.repeats import FirstOf, Outcome, Outcomes, StoredEmbeddings
 from clipbench.jobs.store import JobStore
 from clipbench.metrics.classification import classify
 from clipbench.metrics.multilabel import targets_of
@@ -125,7 +126,10 @@ class ClassificationEvaluator(Evaluator):
             return dict(job.result)
         if not self.store.count(job, Kind.IMAGE):
             raise InvalidRequest(f"job {job_id!r} has no counted image: there is nothing to score")
-        measured = self._multilabel(job) if job.spec.multilabel else self._single_label(job)
+        changed: list[Row] = []
+        measured = (
+            self._multilabel(job) if job.spec.multilabel else self._single_label(job, changed)
+        )
         documents, data = self.account(job)
         result = {
             **measured,
@@ -134,16 +138,23 @@ class ClassificationEvaluator(Evaluator):
             "model": dict(job.model),
             "class_names": list(job.class_names),
         }
-        self.store.finish(job, result, {})
+        self.store.finish(job, result, {Kind.IMAGE: changed})
         return result
 
-    def _single_label(self, job: Job) -> Row:
+    def _single_label(self, job: Job, changed: list[Row]) -> Row:
+        """The scores; `changed` gets the images whose outcome is that of an earlier, equal one."""
         labels, ranks, predicted, near_ties = [], [], [], 0
-        for row in self.store.documents(job, Kind.IMAGE, "labels", "rank", "best", "near_tie"):
-            labels.append(json.loads(row.labels)[0])
-            ranks.append(row.rank)
-            predicted.append(json.loads(row.best)[0])
-            near_ties += row.near_tie
+        outcomes = Outcomes(frozenset(self.store.repeated_contents(job, Kind.IMAGE)))
+        columns = ("id", "digest", "labels", "rank", "best", "near_tie")
+        for row in self.store.documents(job, Kind.IMAGE, *columns):
+            label, measured = json.loads(row.labels)[0], Outcome.of(row)
+            outcome = outcomes.settled(row.digest, label, measured)
+            if outcome != measured:
+                changed.append({"id": row.id, **outcome.columns()})
+            labels.append(label)
+            ranks.append(outcome.rank)
+            predicted.append(outcome.best[0])
+            near_ties += outcome.near_tie
         label, rank = np.array(labels, np.int64), np.array(ranks, np.int64)
         scores = classification_scores(rank, label, job.spec.classes)
         return score_columns(scores) | {
@@ -153,12 +164,17 @@ class ClassificationEvaluator(Evaluator):
         }
 
     def _multilabel(self, job: Job) -> Row:
-        labels, images = [], []
-        for row in self.store.documents(job, Kind.IMAGE, "labels", "embedding"):
+        labels: list[tuple[int, ...]] = []
+        first: dict[str, str] = {}
+        seen = FirstOf(self.store, job, Kind.IMAGE)
+        for row in self.store.documents(job, Kind.IMAGE, "id", "digest", "labels"):
             labels.append(tuple(json.loads(row.labels)))
-            images.append(np.frombuffer(row.embedding, dtype="<f4"))
+            if (same := seen.repeats(row.digest, row.id)) is not None:
+                first[row.id] = same
+        stored = StoredEmbeddings.of(self.store, job, Kind.IMAGE, len(labels), first)
+        images = np.concatenate([block for _, block in stored.blocks(4096)])
         targets = targets_of(labels, job.spec.classes)
-        scores = multilabel_scores(np.stack(images), self._class_vectors(job), targets)
+        scores = multilabel_scores(images, self._class_vectors(job), targets)
         return score_columns(scores) | {"near_ties": 0, "per_class": [], "confused": []}
 
     def _prompt_account(self, job: Job) -> Row:

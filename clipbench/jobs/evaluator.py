@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -222,18 +222,6 @@ def score_columns(scores: Scores) -> Row:
         "counts": {name: list(count) for name, count in scores.counts.items()},
         "intervals": {name: [i.low, i.high] for name, i in scores.intervals.items()},
     }
-
-
-def embedding_blocks(rows: Iterator[Any], size: int) -> Iterator[tuple[int, Float32Array]]:
-    """(first row, (size, d) float32) blocks from rows with an `embedding`."""
-    start, held = 0, []
-    for row in rows:
-        held.append(np.frombuffer(row.embedding, dtype="<f4"))
-        if len(held) == size:
-            yield start, np.stack(held)
-            start, held = start + len(held), []
-    if held:
-        yield start, np.stack(held)
 
 
 def _duplicates(contents: Counter[str]) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,31 +11,14 @@ from clipbench.contract import Reason, Refusal
 from clipbench.contract.batches import EncodedBatch
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.errors import InvalidRequest
-from clipbench.jobs.evaluator import Evaluator, Row, embedding_blocks, score_columns
+from clipbench.jobs.evaluator import Evaluator, Row, score_columns
 from clipbench.jobs.job import Job
+from clipbench.jobs.repeats import FirstOf, StoredEmbeddings
 from clipbench.jobs.shards import Shares
-from clipbench.jobs.store import JobStore
 from clipbench.metrics.embeddings import Rows
 from clipbench.metrics.retrieval import Counts, RetrievalRanks, count_above, positives, ranks
 from clipbench.metrics.scores import retrieval_scores
 from clipbench.metrics.vectors import Float32Array, IntArray
-
-
-@dataclass(frozen=True)
-class StoredEmbeddings:
-    """The embeddings of one kind, read from the database in blocks. `skipped` ids stay out."""
-
-    store: JobStore
-    job: Job
-    kind: Kind
-    rows: int
-    dim: int
-    skipped: frozenset[str] = frozenset()
-
-    def blocks(self, size: int) -> Iterator[tuple[int, Float32Array]]:
-        """(first row, (up to size, d) float32) in the order of position and id."""
-        rows = self.store.documents(self.job, self.kind, "id", "embedding")
-        return embedding_blocks((row for row in rows if row.id not in self.skipped), size)
 
 
 @dataclass(frozen=True)
@@ -105,24 +88,36 @@ class RetrievalEvaluator(Evaluator):
             job,
             result,
             {
-                Kind.IMAGE: list(zip(corpus.images, ranks.image_to_text.tolist(), strict=True)),
-                Kind.TEXT: list(zip(corpus.texts, ranks.text_to_image.tolist(), strict=True)),
+                Kind.IMAGE: _rank_column(corpus.images, ranks.image_to_text),
+                Kind.TEXT: _rank_column(corpus.texts, ranks.text_to_image),
             },
         )
         return result
 
     def _corpus(self, job: Job) -> Corpus:
-        images = [row.id for row in self.store.documents(job, Kind.IMAGE, "id")]
-        texts, image_of_text, late = self._pair(job, images)
-        if not texts:
+        images: list[str] = []
+        first: dict[str, str] = {}
+        seen = FirstOf(self.store, job, Kind.IMAGE)
+        for row in self.store.documents(job, Kind.IMAGE, "id", "digest"):
+            images.append(row.id)
+            if (same := seen.repeats(row.digest, row.id)) is not None:
+                first[row.id] = same
+        texts = self._pair(job, images)
+        if not texts.ids:
             raise InvalidRequest(
                 f"job {job.spec.job!r} has no text whose image was counted: there is nothing to "
                 "score"
             )
-        skipped = frozenset(refusal.id for _, _, refusal in late)
-        image_rows = self._embeddings(job, Kind.IMAGE, len(images))
-        text_rows = self._embeddings(job, Kind.TEXT, len(texts), skipped)
-        return Corpus(images, texts, image_of_text, late, image_rows, text_rows)
+        skipped = frozenset(refusal.id for _, _, refusal in texts.late)
+        of = StoredEmbeddings.of
+        return Corpus(
+            images,
+            texts.ids,
+            np.array(texts.image, np.int64),
+            texts.late,
+            of(self.store, job, Kind.IMAGE, len(images), first),
+            of(self.store, job, Kind.TEXT, len(texts.ids), texts.first, skipped),
+        )
 
     def _ranks(self, job: Job, corpus: Corpus) -> RetrievalRanks:
         known = positives(corpus.image_rows, corpus.text_rows, corpus.image_of_text)
@@ -140,22 +135,20 @@ class RetrievalEvaluator(Evaluator):
         rows = share, corpus.text_rows, corpus.image_of_text
         return count_above(*rows, known, image_index=np.arange(first, end))
 
-    def _pair(
-        self, job: Job, images: Sequence[str]
-    ) -> tuple[list[str], IntArray, list[tuple[Kind, int, Refusal]]]:
+    def _pair(self, job: Job, images: Sequence[str]) -> _Texts:
         """The texts whose image is counted, the row of that image, and the other texts refused."""
         row_of_image = {id_: row for row, id_ in enumerate(images)}
         refused_images = {
             row.id: row.reason for row in self.store.refusals(job) if row.kind == Kind.IMAGE
         }
-        texts: list[str] = []
-        image_of_text: list[int] = []
-        late: list[tuple[Kind, int, Refusal]] = []
-        for row in self.store.documents(job, Kind.TEXT, "id", "position", "image_id"):
+        texts, seen = _Texts(), FirstOf(self.store, job, Kind.TEXT)
+        for row in self.store.documents(job, Kind.TEXT, "id", "position", "digest", "image_id"):
             image = row_of_image.get(row.image_id)
             if image is not None:
-                texts.append(row.id)
-                image_of_text.append(image)
+                texts.ids.append(row.id)
+                texts.image.append(image)
+                if (same := seen.repeats(row.digest, row.id)) is not None:
+                    texts.first[row.id] = same
                 continue
             reason = refused_images.get(row.image_id)
             refusal = (
@@ -165,11 +158,19 @@ class RetrievalEvaluator(Evaluator):
                     row.id, Reason.IMAGE_REFUSED, f"image {row.image_id!r} was refused: {reason}"
                 )
             )
-            late.append((Kind.TEXT, row.position, refusal))
-        return texts, np.array(image_of_text, np.int64), late
+            texts.late.append((Kind.TEXT, row.position, refusal))
+        return texts
 
-    def _embeddings(
-        self, job: Job, kind: Kind, rows: int, skipped: frozenset[str] = frozenset()
-    ) -> StoredEmbeddings:
-        first = next(iter(self.store.documents(job, kind, "embedding")))
-        return StoredEmbeddings(self.store, job, kind, rows, len(first.embedding) // 4, skipped)
+
+@dataclass
+class _Texts:
+    """The counted texts in order, the row of each one's image, their repetitions, the refused."""
+
+    ids: list[str] = field(default_factory=list)
+    image: list[int] = field(default_factory=list)
+    first: dict[str, str] = field(default_factory=dict)
+    late: list[tuple[Kind, int, Refusal]] = field(default_factory=list)
+
+
+def _rank_column(ids: Sequence[str], ranks: IntArray) -> list[Row]:
+    return [{"id": id_, "rank": rank} for id_, rank in zip(ids, ranks.tolist(), strict=True)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +104,27 @@ class JobStore(JobTable):
         with self.engine.connect() as connection:
             return list(connection.execute(query.having(func.count() > 1)).scalars())
 
+    def repeated_contents(self, job: Job, kind: Kind) -> list[str]:
+        """Digests of the contents that several counted documents of one kind have."""
+        table = tables.documents
+        query = select(table.c.digest).where(table.c.job == job.key, table.c.kind == kind)
+        query = query.group_by(table.c.digest).having(func.count() > 1)
+        with self.engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
+    def embeddings(self, job: Job, kind: Kind, ids: Collection[str]) -> dict[str, bytes]:
+        """The stored embeddings of some documents by id."""
+        table, wanted, found = tables.documents, sorted(ids), {}
+        with self.engine.connect() as connection:
+            for start in range(0, len(wanted), 500):
+                query = select(table.c.id, table.c.embedding).where(
+                    table.c.job == job.key,
+                    table.c.kind == kind,
+                    table.c.id.in_(wanted[start : start + 500]),
+                )
+                found.update({row.id: row.embedding for row in connection.execute(query)})
+        return found
+
     def prompt_count(self, job: Job) -> int:
         """How many prompts have come."""
         with self.engine.connect() as connection:
@@ -148,35 +169,43 @@ class JobStore(JobTable):
             )
 
     def finish(
-        self, job: Job, result: Mapping[str, Any], ranks: Mapping[Kind, Sequence[tuple[str, int]]]
+        self,
+        job: Job,
+        result: Mapping[str, Any],
+        changes: Mapping[Kind, Sequence[Mapping[str, Any]]],
     ) -> None:
-        """Keep the result, and the rank of each document by id.
+        """Keep the result, and what it says of each document: its `id` and columns to set.
 
-        Nothing is kept when documents came since `job` was read: the next to ask computes anew.
+        All changes of one kind set the same columns. Nothing is kept when documents came since
+        `job` was read: the next to ask computes anew.
         """
-        table = tables.documents
         with self.engine.begin() as connection:
             if self._own(connection, job) != job.updated:
                 return
-            for kind, pairs in ranks.items():
-                statement = (
-                    table.update()
-                    .where(
-                        table.c.job == job.key,
-                        table.c.kind == kind,
-                        table.c.id == bindparam("document_id"),
-                    )
-                    .values(rank=bindparam("new_rank"))
-                )
-                if pairs:
-                    connection.execute(
-                        statement, [{"document_id": id_, "new_rank": rank} for id_, rank in pairs]
-                    )
+            for kind, rows in changes.items():
+                self._change(connection, job, kind, rows)
             connection.execute(
                 tables.jobs.update()
                 .where(tables.jobs.c.key == job.key)
                 .values(result=json.dumps(dict(result)), updated=time.time())
             )
+
+    def _change(
+        self, connection: Connection, job: Job, kind: Kind, rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        if not rows:
+            return
+        table = tables.documents
+        columns = [name for name in rows[0] if name != "id"]
+        statement = (
+            table.update()
+            .where(
+                table.c.job == job.key, table.c.kind == kind, table.c.id == bindparam("changed_id")
+            )
+            .values({name: bindparam(f"changed_{name}") for name in columns})
+        )
+        named = [{f"changed_{name}": value for name, value in row.items()} for row in rows]
+        connection.execute(statement, named)
 
     def _stored(
         self, connection: Connection, job: Job, kind: Kind, ids: Sequence[str]
