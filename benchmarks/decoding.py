@@ -24,7 +24,8 @@ from benchmarks.sides.processes import clipbench_server, processor_seconds
 from clipbench.client.benchmark import Options, evaluate
 from clipbench.client.connection import Connection
 from clipbench.datasets import open_dataset
-from clipbench.networks.preprocess import OPENAI_MEAN, OPENAI_STD, Decoding, Preprocessing
+from clipbench.encode_settings import Decoding, EncodeSettings
+from clipbench.networks.preprocess import OPENAI_MEAN, OPENAI_STD, Preprocessing
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 
 MODEL = "ViT-mini-16-64::embedded"
@@ -49,7 +50,9 @@ def run_job(
             file.write(b"\0")  # a JPEG may be followed by anything
     dataset = open_dataset(folder)
     started, before = time.perf_counter(), processor_seconds(os.getpid(), server)
-    result = evaluate(model, dataset, server=connection, options=Options(decoding=decoding))
+    result = evaluate(
+        model, dataset, server=connection, options=Options(EncodeSettings(decoding=decoding))
+    )
     sample = Sample(time.perf_counter() - started, processor_seconds(os.getpid(), server) - before)
     if result.documents.refused or result.model.decoding != decoding:
         raise RuntimeError(f"{result.documents.refused} refused, decoded {result.model.decoding}")
@@ -107,7 +110,9 @@ def smallest_cosine(photos: Sequence[bytes], model: str) -> float:
     """Of the embeddings of one photo, decoded both ways."""
     encoder = Encoder(EncoderSettings(offline=True))
     full, scaled = (
-        encoder.encode_images(model, EncodeOptions(decoding=decoding), photos).embeddings
+        encoder.encode_images(
+            model, EncodeOptions(EncodeSettings(decoding=decoding)), photos
+        ).embeddings
         for decoding in Decoding
     )
     encoder.close()

@@ -29,6 +29,7 @@ from clipbench.client.benchmark import Options, evaluate
 from clipbench.client.connection import Connection
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import open_dataset
+from clipbench.encode_settings import EncodeSettings, Precision, RuntimeName
 from clipbench.errors import Unsupported
 from clipbench.networks.precision_check import has_vnni
 
@@ -50,9 +51,14 @@ class Way:
     def __str__(self) -> str:
         return f"{self.precision} on {self.runtime}"
 
+    @property
+    def settings(self) -> EncodeSettings:
+        """The encoder's settings."""
+        return EncodeSettings(Precision(self.precision), RuntimeName(self.runtime))
+
     def options(self, model: str) -> ModelOptions:
         """What a job asks for."""
-        return ModelOptions(model, self.precision, self.runtime, forced=self.forced)
+        return ModelOptions(model, self.settings, self.forced)
 
 
 BASE = Way("float32", "torch")
@@ -103,7 +109,7 @@ def rates(
 
 def scores(way: Way, connection: Connection, sample: int) -> dict[str, float]:
     """The score on each of the embedded data sets, of at most so many images."""
-    options = Options(precision=way.precision, runtime=way.runtime, forced=way.forced)
+    options = Options(way.settings, way.forced)
     found = {}
     for data, metric in SCORES.items():
         dataset = open_dataset(data, sample=sample, seed=0)

@@ -76,7 +76,7 @@ def model_of(description: Mapping[str, Any]) -> results.Model:
     """What a result says of the model, from the encoder's description."""
     columns: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
-        for name, value in description.items()
+        for name, value in {**description, **description["settings"]}.items()
         if name in results.Model.__dataclass_fields__
     }
     return results.Model(**columns)
@@ -85,8 +85,8 @@ def model_of(description: Mapping[str, Any]) -> results.Model:
 def run_of(description: Mapping[str, Any], batch_size: int, server: str) -> results.Run:
     """How and where the model ran, from the encoder's description."""
     return results.Run(
-        precision=description["precision"],
-        runtime=description["runtime"],
+        precision=description["settings"]["precision"],
+        runtime=description["settings"]["runtime"],
         runtime_difference=description["runtime_difference"],
         device=description["device"],
         device_name=description["device_name"],

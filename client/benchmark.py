@@ -23,6 +23,7 @@ from clipbench.contract import documents as contract
 from clipbench.contract.endpoints import Task, job_endpoint
 from clipbench.contract.parameters import JobSpec, ModelOptions
 from clipbench.datasets import Dataset, Unreadable, open_dataset
+from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import DataError
 
 Progress = Callable[[str, int, int | None], None]
@@ -33,12 +34,7 @@ Progress = Callable[[str, int, int | None], None]
 class Options:
     """How a job is run; the defaults are the published settings."""
 
-    precision: str = "float32"
-    runtime: str = "torch"
-    activation: str | None = None
-    interpolation: str | None = None
-    decoding: str = "full"
-    normalisation: str | None = None
+    settings: EncodeSettings = field(default_factory=EncodeSettings)
     forced: bool = False
     cutoffs: tuple[int, ...] = (1, 5, 10)
     in_flight: int = IN_FLIGHT
@@ -47,16 +43,7 @@ class Options:
 
     def of_model(self, model: str) -> ModelOptions:
         """The part that the encoder needs."""
-        return ModelOptions(
-            model,
-            self.precision,
-            self.runtime,
-            self.activation,
-            self.interpolation,
-            self.decoding,
-            self.normalisation,
-            self.forced,
-        )
+        return ModelOptions(model, self.settings, self.forced)
 
 
 @dataclass

@@ -79,7 +79,11 @@ def plan_model(
         if needs["problem"]:
             return ModelPlan(options.model, problem=needs["problem"])
         described = answer(connection.request(endpoints.DESCRIBE, (), options.parameters()))
-        as_job = {"activation": described["activation"], "drop_image_content": True}
+        as_job = {
+            **described["settings"],
+            "forced": options.forced,
+            "drop_image_content": True,
+        }
         seconds = sum(_estimate(connection, options.model, item, as_job) for item in extents)
     except (Unavailable, Unauthorized):
         raise

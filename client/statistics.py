@@ -98,9 +98,7 @@ def describe_fresh(connection: Connection, options: ModelOptions) -> dict[str, A
 
 def _parameters(options: ModelOptions, description: dict[str, Any]) -> dict[str, Any]:
     """What makes /encode run the model as a job does, and so as it was described and loaded."""
-    as_described = {"activation": description["activation"], "normalisation": "own"}
-    named = {name: value for name, value in options.parameters().items() if name != "model"}
-    return as_described | named
+    return {**description["settings"], "forced": options.forced}
 
 
 def _take(source: Any) -> list[Any]:

@@ -20,18 +20,21 @@ from clipbench.client.commands.common import (
     fail,
     print_tables,
 )
+from clipbench.client.commands.settings import takes_settings
 from clipbench.client.connection import Connection
 from clipbench.client.groups import expand
 from clipbench.client.plan import extent, plan_model, plan_table
 from clipbench.client.progress import job_progress
 from clipbench.client.ranking import ranking
 from clipbench.datasets import Dataset, open_dataset
+from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import ClipbenchError, Unsupported
 from clipbench.results import Result
 
 INTERRUPTED = 130  # as a shell reports Ctrl-C
 
 
+@takes_settings
 def run(
     models: Annotated[
         str,
@@ -45,22 +48,8 @@ def run(
     ] = None,
     server: MaybeServer = None,
     out: Out = RESULTS,
-    precision: Annotated[str, typer.Option(help="float32, float16, bfloat16 or int8.")] = "float32",
-    runtime: Annotated[str, typer.Option(help="torch or onnx.")] = "torch",
-    activation: Annotated[
-        str | None, typer.Option(help="gelu or quickgelu; the checkpoint's own unless named.")
-    ] = None,
-    interpolation: Annotated[str | None, typer.Option(help="bicubic, unless named.")] = None,
-    decoding: Annotated[
-        str,
-        typer.Option(
-            help="full, or scaled: large JPEG files at a fraction of their size, which is quicker "
-            "and compares with no published figure."
-        ),
-    ] = "full",
-    normalisation: Annotated[
-        str | None, typer.Option(help="own or openai: mean and deviation of the pixels.")
-    ] = None,
+    *,
+    settings: EncodeSettings,
     force: Annotated[
         bool, typer.Option("--force", help="Accept a precision slower than float32 here.")
     ] = False,
@@ -83,17 +72,7 @@ def run(
 
     Example: clipbench run --models ViT-B-32::openai --data vtab/cifar100 --data flickr8k
     """
-    options = Options(
-        precision,
-        runtime,
-        activation,
-        interpolation,
-        decoding,
-        normalisation,
-        force,
-        folder=out,
-        resume=resume,
-    )
+    options = Options(settings, force, folder=out, resume=resume)
     datasets = [
         open_dataset(spec, split=split, sample=sample, seed=seed, templates=template, layout=layout)
         for spec in data or ["emoji", "fashion_mnist"]

@@ -10,20 +10,23 @@ import typer
 
 from clipbench import config, results
 from clipbench.client.commands.common import RESULTS, Out, console, print_tables
+from clipbench.client.commands.settings import takes_settings
 from clipbench.client.connection import Connection
 from clipbench.client.serving import Server, free_ports
 from clipbench.client.statistics import describe_fresh, measure
 from clipbench.contract import endpoints
 from clipbench.contract.parameters import ModelOptions
+from clipbench.encode_settings import EncodeSettings, RuntimeName
 
 
+@takes_settings
 def stats(
     models: Annotated[str, typer.Option(help="Names, separated by commas.")] = (
         "ViT-mini-16-64::embedded,ViT-nano-16-64::embedded"
     ),
     out: Out = RESULTS,
-    precision: Annotated[str, typer.Option(help="float32, float16, bfloat16 or int8.")] = "float32",
-    runtime: Annotated[str, typer.Option(help="torch or onnx.")] = "torch",
+    *,
+    settings: EncodeSettings,
     force: Annotated[
         bool, typer.Option("--force", help="Accept a precision slower than float32 here.")
     ] = False,
@@ -35,11 +38,11 @@ def stats(
     """
     measured = []
     for model in [name.strip() for name in models.split(",") if name.strip()]:
-        options = ModelOptions(model, precision, runtime, forced=force)
+        options = ModelOptions(model, settings, force)
         with tempfile.TemporaryDirectory() as state, console.status(f"measuring {model}"):
-            settings = free_ports(replace(config.load(), state=state))
-            with Server(settings) as server, Connection(server.address) as connection:
-                if runtime == "onnx":
+            alone = free_ports(replace(config.load(), state=state))
+            with Server(alone) as server, Connection(server.address) as connection:
+                if settings.runtime is RuntimeName.ONNX:
                     _export(server, connection, options)
                 measured.append(measure_fresh(connection, options, seconds))
         results.write_statistics(measured[-1], out)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from clipbench.contract.endpoints import Task
+from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import InvalidRequest
 
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -27,12 +28,6 @@ def text_parameter(parameters: Mapping[str, Any], name: str, default: str | None
     if len(value) > _LONGEST_TEXT:
         raise InvalidRequest(f"parameter {name!r} has at most {_LONGEST_TEXT} characters")
     return value
-
-
-def optional_text(parameters: Mapping[str, Any], name: str) -> str | None:
-    """A string parameter that may be absent or null."""
-    value = parameters.get(name)
-    return None if value is None else text_parameter(parameters, name)
 
 
 def count_parameter(parameters: Mapping[str, Any], name: str, default: int | None = None) -> int:
@@ -60,34 +55,24 @@ def job_id(parameters: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which model encodes, and how. None means the model's published setting."""
+    """Which model encodes, and how. forced: even in a precision slower than float32 there."""
 
     model: str
-    precision: str = "float32"
-    runtime: str = "torch"
-    activation: str | None = None
-    interpolation: str | None = None
-    decoding: str = "full"
-    normalisation: str | None = None
+    settings: EncodeSettings = field(default_factory=EncodeSettings)
     forced: bool = False
 
     @classmethod
     def read(cls, parameters: Mapping[str, Any]) -> ModelOptions:
-        """Raises InvalidRequest when the model is not named."""
+        """Raises InvalidRequest when the model is not named, or a setting does not exist."""
         return cls(
             model=text_parameter(parameters, "model"),
-            precision=text_parameter(parameters, "precision", "float32"),
-            runtime=text_parameter(parameters, "runtime", "torch"),
-            activation=optional_text(parameters, "activation"),
-            interpolation=optional_text(parameters, "interpolation"),
-            decoding=text_parameter(parameters, "decoding", "full"),
-            normalisation=optional_text(parameters, "normalisation"),
+            settings=EncodeSettings.read(parameters),
             forced=parameters.get("forced") is True,
         )
 
     def parameters(self) -> dict[str, Any]:
-        """The same as a request's parameters; what is None stays out."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """The same as a request's parameters; settings that are None stay out."""
+        return {"model": self.model, **self.settings.named(), "forced": self.forced}
 
 
 @dataclass(frozen=True)

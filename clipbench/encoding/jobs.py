@@ -27,15 +27,7 @@ from clipbench.serving.encoder import Encoded, EncodeOptions, Encoder
 
 def encode_options(options: ModelOptions) -> EncodeOptions:
     """The contract's options as the encoder's."""
-    return EncodeOptions(
-        precision=options.precision,
-        runtime=options.runtime,
-        activation=options.activation,
-        interpolation=options.interpolation,
-        decoding=options.decoding,
-        normalisation=options.normalisation,
-        forced=options.forced,
-    )
+    return EncodeOptions(options.settings, forced=options.forced)
 
 
 def describe(encoder: Encoder, options: ModelOptions) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -21,9 +21,10 @@ from docarray import Document, DocumentArray
 from clipbench.contract import Reason
 from clipbench.contract.documents import Refused
 from clipbench.contract.limits import Limits
-from clipbench.contract.parameters import optional_text
+from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import DocumentRefused, InvalidRequest, TooLarge
 from clipbench.serving.encoder import Encoded, EncodeOptions, Encoder
+from clipbench.serving.options import stock_settings
 
 _LONGEST_PATHS = 256  # characters of access_paths: `@r,r,r…` names each document again
 _NAMED = 10  # refused documents that an error names
@@ -99,14 +100,10 @@ def options_of(encoder: Encoder, model: str, parameters: Mapping[str, Any]) -> E
     checkpoint as it was trained, which differs for OpenAI's weights (QuickGELU). Raises
     InvalidRequest for a name that does not exist.
     """
-    stock = EncodeOptions.stock(encoder.registry.find(model))
-    return replace(
-        stock,
-        precision=optional_text(parameters, "precision"),
-        runtime=optional_text(parameters, "runtime") or stock.runtime,
+    stock = stock_settings(encoder.registry.find(model))
+    return EncodeOptions(
+        EncodeSettings.read(parameters, stock),
         forced=parameters.get("forced") is True,
-        activation=optional_text(parameters, "activation") or stock.activation,
-        normalisation=optional_text(parameters, "normalisation") or stock.normalisation,
         cached=False,  # who measures the speed of /encode measures the model
         sharing=True,
     )

@@ -1,9 +1,9 @@
 """From an image's bytes to the pixels that a tower sees, exactly as clip-server prepares them.
 
 The shorter side is resized to the tower's side, the centre is cropped, then the image becomes RGB,
-in this order (`clip_server.model.clip._transform_blob`). As there, EXIF rotation is not applied
-and an animation is its first frame. Only scaled decoding, which has to be asked for, changes bits.
-What cannot be used has a reason; nothing raises past `decode`.
+in this order (`clip_server.model.clip._transform_blob`) unless `convert` says before the resize. As
+there, EXIF rotation is not applied and an animation is its first frame. Only settings that have to
+be asked for change bits. What cannot be used has a reason; nothing raises past `decode`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from clipbench.contract import Reason
 from clipbench.contract.formats import FORMATS, kind_of
+from clipbench.encode_settings import Convert, Decoding, Interpolation
 from clipbench.registry.table import ModelInfo
 
 _DAMAGE = (
@@ -51,27 +51,6 @@ OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 _SPARE = 3  # a fraction of a JPEG file has at least so many times the pixels of the resized side
 
 
-class Decoding(StrEnum):
-    """How much of a large JPEG file is decoded.
-
-    full: all of it, as clip-server does. scaled: half, a quarter or an eighth of its width and
-    height, as libjpeg makes them from each block's lowest frequencies, where that leaves the resize
-    3 times the pixels that it needs on a side. docs/models.md states the tolerance.
-    """
-
-    FULL = "full"
-    SCALED = "scaled"
-
-
-class Interpolation(StrEnum):
-    """How an image is resized. The models were made with bicubic."""
-
-    BICUBIC = "bicubic"
-    BILINEAR = "bilinear"
-    LANCZOS = "lanczos"
-    NEAREST = "nearest"
-
-
 _RESAMPLING = {
     Interpolation.BICUBIC: Pillow.Resampling.BICUBIC,
     Interpolation.BILINEAR: Pillow.Resampling.BILINEAR,
@@ -97,13 +76,14 @@ class Preprocessing:
     std: tuple[float, float, float]
     interpolation: Interpolation = Interpolation.BICUBIC
     decoding: Decoding = Decoding.FULL
+    convert: Convert = Convert.AFTER
     max_pixels: int = 100_000_000
     max_bytes: int = 64 << 20
 
     @classmethod
     def of(cls, info: ModelInfo, interpolation: Interpolation | None = None) -> Preprocessing:
         """The preprocessing that the model was made with, but for the interpolation."""
-        chosen = interpolation or Interpolation(info.interpolation)
+        chosen = interpolation or info.interpolation
         return cls(info.image_size, info.mean, info.std, chosen)
 
     def decode(self, data: ImageData) -> Pixels | RefusedImage:
@@ -137,7 +117,7 @@ class Preprocessing:
         return max(short * long, self.side * int(self.side * long / short))
 
     def _fit(self, image: Pillow.Image) -> Pillow.Image:
-        """torchvision's Resize and CenterCrop of a Pillow image, then RGB."""
+        """torchvision's Resize and CenterCrop of a Pillow image, in RGB after or before them."""
         side = self.side
         width, height = image.size
         short, long = min(width, height), max(width, height)
@@ -145,6 +125,8 @@ class Preprocessing:
             long_side = int(side * long / short)
             size = (side, long_side) if width <= height else (long_side, side)
             part = self._draft(image, size)
+            if self.convert is Convert.BEFORE:
+                image = image.convert("RGB")
             image = image.resize(size, _RESAMPLING[self.interpolation], part)
         width, height = image.size
         if (width, height) != (side, side):

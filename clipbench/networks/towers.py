@@ -18,11 +18,12 @@ from torch.nn import functional as F  # noqa: N812
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
+from clipbench.encode_settings import Activation
 from clipbench.errors import CheckpointError
 from clipbench.networks.architectures import config_of_architecture
 from clipbench.networks.blocks import Prefixes, ToAll, ToEarlier, run_blocks
 from clipbench.networks.text_towers import build_cnclip_text, build_hf_text, build_mclip_text
-from clipbench.registry.table import Activation, ModelInfo
+from clipbench.registry.table import ModelInfo
 
 State = Mapping[str, Tensor]
 # Buffers that older versions of the libraries saved and that are computed here.

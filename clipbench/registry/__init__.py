@@ -4,7 +4,6 @@ Importing this needs no torch.
 """
 
 from clipbench.registry.table import (
-    Activation,
     ModelFile,
     ModelInfo,
     Registry,
@@ -15,7 +14,6 @@ from clipbench.registry.table import (
 )
 
 __all__ = [
-    "Activation",
     "ModelFile",
     "ModelInfo",
     "Registry",

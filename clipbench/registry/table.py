@@ -12,25 +12,18 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from clipbench.embedded import WEIGHTS
+from clipbench.encode_settings import Activation, EncodeSettings, Interpolation
 from clipbench.errors import InvalidRequest, UnknownName
 from clipbench.networks.architectures import config_of_architecture, read_config
 
 Family = Literal["openclip", "mclip", "cnclip"]
 Role = Literal["towers", "text"]
-
-
-class Activation(StrEnum):
-    """The non-linearity of the transformers: `x * Φ(x)`, or `x * sigmoid(1.702 x)`."""
-
-    GELU = "gelu"
-    QUICKGELU = "quickgelu"
 
 
 @dataclass(frozen=True)
@@ -82,7 +75,12 @@ class ModelInfo:
     text_architecture: str | None = None  # M-CLIP and CN-CLIP
     image_model: str | None = None  # M-CLIP: whose image tower it uses
     config: Mapping[str, Any] | None = field(default=None, hash=False)  # open_clip's form
-    interpolation: str = "bicubic"
+    interpolation: Interpolation = Interpolation.BICUBIC
+
+    @property
+    def settings(self) -> EncodeSettings:
+        """How it is encoded unless a request says otherwise: as it was trained."""
+        return EncodeSettings(activation=self.activation, interpolation=self.interpolation)
 
     @property
     def published(self) -> bool:

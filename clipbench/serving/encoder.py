@@ -18,12 +18,16 @@ from typing import TypeVar
 import torch
 
 from clipbench.contract import Reason
+from clipbench.encode_settings import (
+    Convert,
+    Decoding,
+    EncodeSettings,
+    Normalisation,
+)
 from clipbench.networks.preprocess import (
     OPENAI_MEAN,
     OPENAI_STD,
-    Decoding,
     ImageData,
-    Interpolation,
     Preprocessing,
     RefusedImage,
 )
@@ -41,9 +45,6 @@ from clipbench.serving.options import (
     EncodeOptions,
     EncoderSettings,
     ModelDescription,
-    Normalisation,
-    Precision,
-    RuntimeName,
     UserCheckpoint,
 )
 from clipbench.serving.request_rows import Rows
@@ -56,8 +57,6 @@ __all__ = [
     "Encoder",
     "EncoderSettings",
     "ModelDescription",
-    "Precision",
-    "RuntimeName",
     "UserCheckpoint",
 ]
 
@@ -114,7 +113,7 @@ class Encoder:
         UnknownName, CheckpointError and Unsupported.
         """
         loaded = self._load(model, options)
-        preprocessing = self._preprocessing(loaded, options)
+        preprocessing = self._preprocessing(loaded, options.settings)
         keys = [image_key(loaded, preprocessing, options, image) for image in images]
         rows = Rows(keys, self._known if options.cached else None)
 
@@ -185,17 +184,15 @@ class Encoder:
     def describe(self, model: str, options: EncodeOptions) -> ModelDescription:
         """What makes the model's embeddings what they are; loads the model."""
         loaded = self._load(model, options)
-        info, preprocessing = loaded.info, self._preprocessing(loaded, options)
+        info, preprocessing = loaded.info, self._preprocessing(loaded, options.settings)
         return ModelDescription(
             name=info.name,
             architecture=info.architecture,
             pretrained=info.pretrained,
             checkpoint_sha256=loaded.sha256,
             checkpoint_bytes=loaded.checkpoint_bytes,
-            activation=loaded.activation,
+            settings=options.settings.over(info.settings),
             image_size=info.image_size,
-            interpolation=preprocessing.interpolation,
-            decoding=preprocessing.decoding,
             mean=preprocessing.mean,
             std=preprocessing.std,
             context_length=info.context_length,
@@ -203,8 +200,6 @@ class Encoder:
             embed_dim=info.embed_dim,
             licence=info.licence,
             logit_scale=loaded.logit_scale,
-            precision=Precision(options.precision or Precision.FLOAT32),
-            runtime=RuntimeName(options.runtime),
             device=str(self._device),
             device_name=_device_name(self._device),
             runtime_difference=loaded.difference,
@@ -223,8 +218,9 @@ class Encoder:
 
     def _load(self, model: str, options: EncodeOptions) -> Loaded:
         info = self.registry.find(model)
-        activation = options.activation or info.activation
-        key = f"{info.name} {options.precision} {options.runtime} {activation}"
+        settings = options.settings
+        activation = settings.activation or info.activation
+        key = f"{info.name} {settings.precision} {settings.runtime} {activation}"
         return self._pool.get(
             key,
             lambda make_room: loading.load(
@@ -237,13 +233,13 @@ class Encoder:
         folders = tuple(folder.expanduser() for folder in settings.folders)
         return Sources(self._cache, folders, settings.offline).pull(info)
 
-    def _preprocessing(self, loaded: Loaded, options: EncodeOptions) -> Preprocessing:
-        interpolation = Interpolation(options.interpolation or loaded.info.interpolation)
-        own = Preprocessing.of(loaded.info, interpolation)
-        openai = options.normalisation is Normalisation.OPENAI
+    def _preprocessing(self, loaded: Loaded, settings: EncodeSettings) -> Preprocessing:
+        own = Preprocessing.of(loaded.info, settings.interpolation)
+        openai = settings.normalisation is Normalisation.OPENAI
         return replace(
             own,
-            decoding=Decoding(options.decoding or Decoding.FULL),
+            decoding=settings.decoding or Decoding.FULL,
+            convert=settings.convert or Convert.AFTER,
             mean=OPENAI_MEAN if openai else own.mean,
             std=OPENAI_STD if openai else own.std,
             max_bytes=self.settings.max_image_bytes,

@@ -31,4 +31,4 @@ def text_key(loaded: Loaded, options: EncodeOptions, ids: Sequence[int]) -> Hash
 
 def model_key(loaded: Loaded, options: EncodeOptions) -> Hashable:
     """Of weights and of how they run."""
-    return (loaded.sha256, loaded.activation, options.precision, options.runtime)
+    return (loaded.sha256, options.settings.over(loaded.info.settings))

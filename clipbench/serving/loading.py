@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from clipbench.encode_settings import Activation, EncodeSettings, Precision, RuntimeName
 from clipbench.errors import CheckpointError, Unsupported
 from clipbench.networks import towers
 from clipbench.networks.architectures import TEXT_CONFIGS
@@ -17,8 +18,8 @@ from clipbench.networks.precision_check import require_faster
 from clipbench.networks.runtimes import Runtime, TorchRuntime
 from clipbench.networks.token_batches import Ids, Rows, pad, prefixes
 from clipbench.networks.tokenizers import HuggingFaceTokenizer, Tokenizer, clip_tokenizer
-from clipbench.registry.table import Activation, ModelInfo
-from clipbench.serving.options import EncodeOptions, Precision, RuntimeName
+from clipbench.registry.table import ModelInfo
+from clipbench.serving.options import EncodeOptions
 from clipbench.weights import checkpoints, sources
 from clipbench.weights.checkpoints import Checkpoint
 
@@ -36,7 +37,6 @@ class Loaded:
     """A model that is ready. `turn` is entered for each forward pass."""
 
     info: ModelInfo
-    activation: Activation
     runtime: Runtime
     tokenizer: Tokenizer
     sha256: str  # of the file, or of both files joined by '+'
@@ -102,23 +102,23 @@ def load(
     cache: where exported graphs are kept. make_room is called with the bytes that the weights will
     occupy, before they do. Raises CheckpointError and Unsupported.
     """
-    precision = Precision(options.precision or Precision.FLOAT32)
-    _check(options, precision, device)
+    settings = options.settings
+    precision = settings.precision or Precision.FLOAT32
+    _check(settings, precision, options.forced, device)
     for file in info.files:
         if problem := sources.problem_of(file, paths[file.role]):
             raise CheckpointError(f"{paths[file.role]}: {problem}")
     read = {role: checkpoints.read(path) for role, path in paths.items() if role != "tokenizer"}
-    activation = Activation(options.activation or info.activation)
+    activation = settings.activation or info.activation
     request = _Request(info, activation, precision, read, device, options.forced)
     runtime: Runtime
-    if options.runtime is RuntimeName.ONNX:
+    if settings.runtime is RuntimeName.ONNX:
         runtime, difference = _onnx(request, cache, make_room)
     else:
         make_room(request.bytes(_TORCH[precision]))
         runtime, difference = TorchRuntime(request.build(_TORCH[precision]), device), None
     return Loaded(
         info=info,
-        activation=activation,
         runtime=runtime,
         tokenizer=_tokenizer(info, paths),
         sha256=request.digest,
@@ -128,14 +128,16 @@ def load(
     )
 
 
-def _check(options: EncodeOptions, precision: Precision, device: torch.device) -> None:
+def _check(
+    settings: EncodeSettings, precision: Precision, forced: bool, device: torch.device
+) -> None:
     """Raises Unsupported for what this runtime or this machine cannot do, or only slowly."""
-    possible = _ONNX if options.runtime is RuntimeName.ONNX else tuple(_TORCH)
+    possible = _ONNX if settings.runtime is RuntimeName.ONNX else tuple(_TORCH)
     if precision not in possible:
         raise Unsupported(
-            f"the {options.runtime} runtime has no {precision}; it has {', '.join(possible)}"
+            f"the {settings.runtime} runtime has no {precision}; it has {', '.join(possible)}"
         )
-    if precision in _TORCH and not options.forced:
+    if precision in _TORCH and not forced:
         require_faster(precision, _TORCH[precision], device)
 
 

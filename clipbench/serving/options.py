@@ -3,94 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipbench.contract import Reason
-from clipbench.errors import InvalidRequest
-from clipbench.networks.preprocess import Decoding, Interpolation
-from clipbench.registry.table import Activation, ModelInfo
-
-Choice = TypeVar("Choice", bound=StrEnum)
-
-
-class Precision(StrEnum):
-    """The numbers that a forward pass computes with. Embeddings are float32 whatever it is."""
-
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"
-    BFLOAT16 = "bfloat16"
-    INT8 = "int8"
-
-
-class Normalisation(StrEnum):
-    """Mean and deviation of the pixels: what the checkpoint was trained with, or OpenAI's.
-
-    They differ for ViT-L-14::laion2b-s32b-b82k only; clip-server 0.8.3 uses OpenAI's for all.
-    """
-
-    OWN = "own"
-    OPENAI = "openai"
-
-
-class RuntimeName(StrEnum):
-    """What runs the forward pass."""
-
-    TORCH = "torch"
-    ONNX = "onnx"
+from clipbench.encode_settings import Activation, Convert, EncodeSettings, Normalisation
+from clipbench.registry.table import ModelInfo
 
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """How to encode. None is the model's own setting, for precision float32, for decoding full.
+    """How to encode a request: the settings, and what may not change an embedding by more than its
+    low-order bits.
 
     forced: accept a precision that this machine runs slower than float32.
     cached: embeddings may come from the cache; measurements of speed turn it off.
-    sharing: how a request is parted, and so the last bits, may depend on what else is asked.
-    Names may be given as strings. Raises InvalidRequest for one that does not exist.
+    sharing: allow batching with other requests; low-order bits may then vary.
     """
 
-    precision: Precision | str | None = None
-    runtime: RuntimeName | str = RuntimeName.TORCH
-    activation: Activation | str | None = None
-    interpolation: Interpolation | str | None = None
-    decoding: Decoding | str | None = None
-    normalisation: Normalisation | str | None = None
+    settings: EncodeSettings = field(default_factory=EncodeSettings)
     forced: bool = False
     cached: bool = True
     sharing: bool = False
 
-    def __post_init__(self) -> None:
-        self._choose("precision", Precision, Precision.FLOAT32)
-        self._choose("runtime", RuntimeName, RuntimeName.TORCH)
-        self._choose("activation", Activation, None)
-        self._choose("interpolation", Interpolation, None)
-        self._choose("decoding", Decoding, Decoding.FULL)
-        self._choose("normalisation", Normalisation, Normalisation.OWN)
 
-    def _choose(self, name: str, choices: type[Choice], default: Choice | None) -> None:
-        value = getattr(self, name)
-        try:
-            chosen = default if value is None else choices(value)
-        except ValueError:
-            known = ", ".join(choices)
-            raise InvalidRequest(f"{name} {value!r} is not one of {known}") from None
-        object.__setattr__(self, name, chosen)
-
-    @classmethod
-    def published(cls, info: ModelInfo) -> EncodeOptions:
-        """The options that the published rows of a model ran with."""
-        return cls(activation=info.published_activation)
-
-    @classmethod
-    def stock(cls, info: ModelInfo) -> EncodeOptions:
-        """The options that clip-server 0.8.3 runs a model with, on a CPU."""
-        return cls(activation=info.stock_activation, normalisation=Normalisation.OPENAI)
+def stock_settings(info: ModelInfo) -> EncodeSettings:
+    """The settings that clip-server 0.8.3 runs a model with, on a CPU."""
+    return EncodeSettings(
+        activation=info.stock_activation,
+        normalisation=Normalisation.OPENAI,
+        convert=Convert.AFTER,
+    )
 
 
 @dataclass(frozen=True)
@@ -155,10 +102,8 @@ class ModelDescription:
     pretrained: str
     checkpoint_sha256: str
     checkpoint_bytes: int
-    activation: Activation
+    settings: EncodeSettings  # as they ran: none is left to the model
     image_size: int
-    interpolation: Interpolation
-    decoding: Decoding
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     context_length: int
@@ -166,8 +111,6 @@ class ModelDescription:
     embed_dim: int
     licence: str | None
     logit_scale: float
-    precision: Precision
-    runtime: RuntimeName
     device: str
     device_name: str
     runtime_difference: float | None = None  # of an exported graph from torch, relative

@@ -10,6 +10,7 @@ from clipbench.client import main
 from clipbench.client.load import IN_FLIGHT, SINGLES
 from clipbench.client.statistics import describe_fresh, encoder_process, measure
 from clipbench.contract.parameters import ModelOptions
+from clipbench.encode_settings import EncodeSettings
 from tests.conftest import MODEL
 from tests.flow.flow_server import PORTS
 
@@ -22,7 +23,7 @@ def loaded_before(connection):
 
 @pytest.fixture(scope="module")
 def measured(connection, loaded_before):
-    options = ModelOptions(MODEL, activation="quickgelu")
+    options = ModelOptions(MODEL, EncodeSettings(activation="quickgelu"))
     return measure(connection, options, describe_fresh(connection, options), seconds=0.2)
 
 

@@ -14,8 +14,7 @@ from clipbench.contract.batches import BatchOutcome
 from clipbench.contract.documents import image_document, text_document
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import JobSpec, ModelOptions
-from clipbench.networks.preprocess import Decoding, Interpolation
-from clipbench.serving.options import Activation, Normalisation, Precision, RuntimeName
+from clipbench.encode_settings import setting_choices
 from tests.flow.flow_server import ROOT
 from tests.flow.jobs import SmallJob
 from tests.flow.pictures import png
@@ -91,20 +90,11 @@ def test_every_error_of_the_server_has_its_code():
 def test_every_parameter_is_listed():
     listed = set(rows("Parameters")) - {"parameter"}
     job = {field.name for field in fields(JobSpec)} - {"task", "options"}
-    assert listed == job | {field.name for field in fields(ModelOptions)}
+    model = {field.name for field in fields(ModelOptions)} - {"settings"}
+    assert listed == job | model | set(setting_choices())
 
 
-@pytest.mark.parametrize(
-    ("parameter", "values"),
-    [
-        ("precision", Precision),
-        ("runtime", RuntimeName),
-        ("activation", Activation),
-        ("interpolation", Interpolation),
-        ("decoding", Decoding),
-        ("normalisation", Normalisation),
-    ],
-)
+@pytest.mark.parametrize(("parameter", "values"), setting_choices().items())
 def test_every_value_of_a_choice_is_listed(parameter, values):
     assert set(names(rows("Parameters")[parameter][1])) == {str(value) for value in values}
 

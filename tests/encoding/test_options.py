@@ -9,13 +9,12 @@ from docarray import Document, DocumentArray
 
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import ModelOptions
+from clipbench.encode_settings import Activation, Normalisation, Precision, RuntimeName
 from clipbench.encoding.jobs import encode_options
 from clipbench.encoding.public import encode, options_of, rank
 from clipbench.errors import InvalidRequest, Unsupported
 from clipbench.networks import precision_check
-from clipbench.registry.table import Activation
 from clipbench.serving.encoder import Encoder, EncoderSettings
-from clipbench.serving.options import Normalisation, Precision, RuntimeName
 from tests.conftest import MODEL
 
 
@@ -28,21 +27,21 @@ def encoder(tmp_path):
 
 def test_encode_runs_what_clip_server_runs(encoder):
     options = options_of(encoder, "ViT-B-32::openai", {})
-    assert options.activation is Activation.GELU
-    assert options.normalisation is Normalisation.OPENAI
+    assert options.settings.activation is Activation.GELU
+    assert options.settings.normalisation is Normalisation.OPENAI
 
 
 def test_a_job_runs_the_checkpoint_as_it_was_trained():
     options = encode_options(ModelOptions("ViT-B-32::openai"))
-    assert options.activation is None
-    assert options.normalisation is Normalisation.OWN
+    assert options.settings.activation is None
+    assert options.settings.normalisation is Normalisation.OWN
 
 
 def test_a_parameter_of_encode_chooses_otherwise(encoder):
     chosen = {"activation": "quickgelu", "normalisation": "own"}
     options = options_of(encoder, "ViT-B-32::openai", chosen)
-    assert options.activation is Activation.QUICKGELU
-    assert options.normalisation is Normalisation.OWN
+    assert options.settings.activation is Activation.QUICKGELU
+    assert options.settings.normalisation is Normalisation.OWN
 
 
 def test_an_activation_that_does_not_exist_is_refused(encoder):
@@ -52,9 +51,15 @@ def test_an_activation_that_does_not_exist_is_refused(encoder):
 
 def test_encode_runs_float32_with_torch_unless_told_otherwise(encoder):
     options = options_of(encoder, MODEL, {})
-    assert (options.precision, options.runtime) == (Precision.FLOAT32, RuntimeName.TORCH)
+    assert (options.settings.precision, options.settings.runtime) == (
+        Precision.FLOAT32,
+        RuntimeName.TORCH,
+    )
     chosen = options_of(encoder, MODEL, {"precision": "int8", "runtime": "onnx"})
-    assert (chosen.precision, chosen.runtime) == (Precision.INT8, RuntimeName.ONNX)
+    assert (chosen.settings.precision, chosen.settings.runtime) == (
+        Precision.INT8,
+        RuntimeName.ONNX,
+    )
 
 
 @pytest.mark.parametrize("asked", [encode, rank])

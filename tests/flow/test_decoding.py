@@ -6,6 +6,8 @@ import pytest
 
 from clipbench import results
 from clipbench.client.benchmark import Options, evaluate
+from clipbench.contract import endpoints
+from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import InvalidRequest
 from tests.models.conftest import encoded, picture
 
@@ -27,7 +29,7 @@ def test_a_result_says_how_images_were_decoded_and_has_a_file_of_its_own(
     connection, photos, tmp_path
 ):
     for decoding in ("full", "scaled"):
-        options = Options(decoding=decoding, folder=tmp_path)
+        options = Options(EncodeSettings(decoding=decoding), folder=tmp_path)
         evaluate(MODEL, photos, server=connection, options=options)
     found = {result.model.decoding: result for result in results.load_all(tmp_path)}
     assert set(found) == {"full", "scaled"}
@@ -37,6 +39,7 @@ def test_a_result_says_how_images_were_decoded_and_has_a_file_of_its_own(
     assert found["full"].dataset.data_sha256 == found["scaled"].dataset.data_sha256
 
 
-def test_another_decoding_is_refused_with_those_there_are(connection, photos):
+def test_another_decoding_is_refused_with_those_there_are(connection):
+    parameters = {"model": MODEL, "decoding": "half"}
     with pytest.raises(InvalidRequest, match="decoding 'half' is not one of full, scaled"):
-        evaluate(MODEL, photos, server=connection, options=Options(decoding="half"))
+        connection.request(endpoints.DESCRIBE, (), parameters)

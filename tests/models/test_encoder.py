@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from clipbench import registry
 from clipbench.contract import Reason
+from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import CheckpointError, InvalidRequest, UnknownName, Unsupported
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
 from tests.models.conftest import encoded, picture
@@ -121,7 +122,9 @@ def test_the_cache_gives_the_same_rows(settings):
     images = encoder.encode_images("one", EncodeOptions(), PICTURES).embeddings
     again = encoder.encode_images("one", EncodeOptions(), PICTURES)
     assert np.array_equal(again.embeddings, images)
-    other = encoder.encode_images("one", EncodeOptions(interpolation="bilinear"), PICTURES)
+    other = encoder.encode_images(
+        "one", EncodeOptions(EncodeSettings(interpolation="bilinear")), PICTURES
+    )
     assert not np.array_equal(other.embeddings, images)
     encoder.close()
 
@@ -152,9 +155,16 @@ def test_a_request_has_the_same_bits_whatever_came_before(settings):
 
 def test_the_activation_is_a_switch(encoder):
     gelu = encoder.encode_texts("one", EncodeOptions(), CAPTIONS).embeddings
-    quick = encoder.encode_texts("one", EncodeOptions(activation="quickgelu"), CAPTIONS).embeddings
+    quick = encoder.encode_texts(
+        "one", EncodeOptions(EncodeSettings(activation="quickgelu")), CAPTIONS
+    ).embeddings
     assert np.abs(gelu - quick).max() > 1e-4
-    assert encoder.describe("one", EncodeOptions(activation="quickgelu")).activation == "quickgelu"
+    assert (
+        encoder.describe(
+            "one", EncodeOptions(EncodeSettings(activation="quickgelu"))
+        ).settings.activation
+        == "quickgelu"
+    )
 
 
 def test_a_description_says_all_that_makes_an_embedding(encoder, weights):
@@ -162,7 +172,15 @@ def test_a_description_says_all_that_makes_an_embedding(encoder, weights):
     assert described["name"] == "one"
     assert described["checkpoint_bytes"] == weights.stat().st_size
     assert len(described["checkpoint_sha256"]) == 64
-    assert (described["precision"], described["runtime"]) == ("float32", "torch")
+    assert described["settings"] == {
+        "precision": "float32",
+        "runtime": "torch",
+        "activation": "gelu",
+        "normalisation": "own",
+        "interpolation": "bicubic",
+        "decoding": "full",
+        "convert": "after",
+    }
     assert (described["image_size"], described["embed_dim"]) == (64, 128)
     assert described["logit_scale"] == pytest.approx(100, rel=1e-3)
     assert described["device_name"]
@@ -248,9 +266,9 @@ def test_unknown_names_and_options_say_what_is_known(encoder):
     with pytest.raises(UnknownName, match="ViT-B-32"):
         encoder.encode_texts("ViT-B32", PLAIN, ["a"])
     with pytest.raises(InvalidRequest, match="float32"):
-        EncodeOptions(precision="float8")
+        EncodeOptions(EncodeSettings(precision="float8"))
     with pytest.raises(InvalidRequest, match="quickgelu"):
-        EncodeOptions(activation="relu")
+        EncodeOptions(EncodeSettings(activation="relu"))
 
 
 def test_weights_of_another_architecture_are_named(weights, tmp_path):

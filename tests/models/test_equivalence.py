@@ -12,6 +12,7 @@ from clip_server.model.model import CLIP
 from safetensors.torch import save_file
 
 from clipbench import registry
+from clipbench.encode_settings import EncodeSettings
 from clipbench.networks.architectures import config_of_architecture
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 from clipbench.weights.checkpoints import read
@@ -115,5 +116,7 @@ def test_quickgelu_is_what_openai_trained_with(images, texts, tmp_path):
     encoder = Encoder(EncoderSettings(cache=tmp_path, offline=True))
     assert_equal(encoder.encode_images(name, EncodeOptions(), images).embeddings, theirs.numpy())
     assert_equal(encoder.encode_texts(name, EncodeOptions(), texts).embeddings, of_texts.numpy())
-    gelu = encoder.encode_texts(name, EncodeOptions(activation="gelu"), texts).embeddings
+    gelu = encoder.encode_texts(
+        name, EncodeOptions(EncodeSettings(activation="gelu")), texts
+    ).embeddings
     assert stock.cosines(gelu, of_texts.numpy()).max() < 0.99999

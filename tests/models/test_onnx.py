@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from clipbench import registry
+from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import Unsupported
 from clipbench.networks import precision_check
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
@@ -31,8 +32,8 @@ def encoder(tmp_path_factory):
     made.close()
 
 
-def both(encoder, **options):
-    chosen = EncodeOptions(**options)
+def both(encoder, forced=False, **settings):
+    chosen = EncodeOptions(EncodeSettings(**settings), forced=forced)
     of_images = encoder.encode_images("nano", chosen, PICTURES)
     return of_images.embeddings, encoder.encode_texts("nano", chosen, CAPTIONS).embeddings
 
@@ -43,17 +44,17 @@ def test_float32_graphs_equal_torch_for_any_batch_and_length(encoder):
 
 
 def test_the_difference_from_torch_is_part_of_the_description(encoder):
-    described = encoder.describe("nano", EncodeOptions(runtime="onnx"))
+    described = encoder.describe("nano", EncodeOptions(EncodeSettings(runtime="onnx")))
     assert 0 < described.runtime_difference < 1e-5
-    assert described.runtime == "onnx"
+    assert described.settings.runtime == "onnx"
     assert encoder.describe("nano", EncodeOptions()).runtime_difference is None
 
 
 def test_int8_is_close_and_says_how_close(encoder):
-    options = {"runtime": "onnx", "precision": "int8", "forced": True}
-    for ours, torch_s in zip(both(encoder, **options), both(encoder), strict=True):
+    int8 = {"runtime": "onnx", "precision": "int8"}
+    for ours, torch_s in zip(both(encoder, True, **int8), both(encoder), strict=True):
         assert stock.cosines(ours, torch_s).min() > 0.98
-    described = encoder.describe("nano", EncodeOptions(**options))
+    described = encoder.describe("nano", EncodeOptions(EncodeSettings(**int8), forced=True))
     assert 1e-4 < described.runtime_difference < 0.2
 
 
@@ -71,7 +72,9 @@ def test_graphs_are_kept_for_the_next_start(encoder):
 @pytest.mark.parametrize(("runtime", "precision"), [("torch", "int8"), ("onnx", "bfloat16")])
 def test_a_precision_that_a_runtime_has_not_names_those_that_it_has(encoder, runtime, precision):
     with pytest.raises(Unsupported, match="float32"):
-        encoder.describe("nano", EncodeOptions(runtime=runtime, precision=precision))
+        encoder.describe(
+            "nano", EncodeOptions(EncodeSettings(runtime=runtime, precision=precision))
+        )
 
 
 def test_a_precision_slower_than_float32_is_refused_unless_forced(encoder, monkeypatch):
@@ -79,7 +82,7 @@ def test_a_precision_slower_than_float32_is_refused_unless_forced(encoder, monke
         precision_check, "flops", lambda device, dtype: 60e9 if "bfloat16" in str(dtype) else 295e9
     )
     with pytest.raises(Unsupported, match=r"60 GFLOP/s.*295"):
-        encoder.describe("nano", EncodeOptions(precision="bfloat16"))
+        encoder.describe("nano", EncodeOptions(EncodeSettings(precision="bfloat16")))
     forced = both(encoder, precision="bfloat16", forced=True)
     for ours, torch_s in zip(forced, both(encoder), strict=True):
         assert stock.cosines(ours, torch_s).min() > 0.999

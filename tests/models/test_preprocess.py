@@ -17,7 +17,8 @@ from PIL import Image
 
 from clipbench import registry
 from clipbench.contract import Reason
-from clipbench.networks.preprocess import Interpolation, Preprocessing, RefusedImage
+from clipbench.encode_settings import Interpolation
+from clipbench.networks.preprocess import Preprocessing, RefusedImage
 from tests.models.conftest import encoded, picture
 
 PREPARE = Preprocessing.of(registry.find("ViT-B-32::openai"))

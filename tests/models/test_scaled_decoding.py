@@ -13,9 +13,10 @@ from PIL import Image
 
 from benchmarks.inputs import camera_photo
 from clipbench.contract import Reason
+from clipbench.encode_settings import Decoding, EncodeSettings, Interpolation
 from clipbench.errors import InvalidRequest
 from clipbench.networks import preprocess
-from clipbench.networks.preprocess import Decoding, Interpolation, Preprocessing, RefusedImage
+from clipbench.networks.preprocess import Preprocessing, RefusedImage
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 from tests.models.conftest import encoded, picture
 
@@ -84,15 +85,17 @@ def test_embeddings_of_photos_have_the_stated_cosine(model):
     encoder = Encoder(EncoderSettings(offline=True))
     photos = [photo(name) for name in PHOTOS]
     full, scaled = (
-        encoder.encode_images(model, EncodeOptions(decoding=decoding), photos).embeddings
+        encoder.encode_images(
+            model, EncodeOptions(EncodeSettings(decoding=decoding)), photos
+        ).embeddings
         for decoding in ("full", "scaled")
     )
-    described = encoder.describe(model, EncodeOptions(decoding="scaled"))
+    described = encoder.describe(model, EncodeOptions(EncodeSettings(decoding="scaled")))
     encoder.close()
     cosines = (full * scaled).sum(1) / np.linalg.norm(full, axis=1) / np.linalg.norm(scaled, axis=1)
     assert not np.array_equal(full, scaled)  # the second did not come from the cache
     assert cosines.min() >= COSINE
-    assert described.decoding is Decoding.SCALED
+    assert described.settings.decoding is Decoding.SCALED
 
 
 @pytest.mark.parametrize("size", [(383, 383), (383, 1000), (500, 375), (97, 61), (2, 2), (3000, 2)])
@@ -191,9 +194,9 @@ def test_the_limit_of_pixels_is_of_the_file_not_of_what_is_decoded():
 
 def test_another_decoding_is_refused_with_those_there_are():
     with pytest.raises(InvalidRequest, match="decoding 'half' is not one of full, scaled"):
-        EncodeOptions(decoding="half")
+        EncodeOptions(EncodeSettings(decoding="half"))
 
 
 def test_images_are_decoded_in_full_unless_asked():
-    assert EncodeOptions().decoding is Decoding.FULL
+    assert EncodeSettings().decoding is Decoding.FULL
     assert FULL.decoding is Decoding.FULL
