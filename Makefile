@@ -35,9 +35,9 @@ $(VENV)/.runtime-$(VERSION): $(LOCKS)/server.lock pyproject.toml
 	$(PIP) --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/.dev-$(VERSION): $(VENV)/.runtime-$(VERSION) $(LOCKS)/dev.lock requirements/parity.lock
+$(VENV)/.dev-$(VERSION): $(VENV)/.runtime-$(VERSION) $(LOCKS)/dev.lock requirements/parity.lock requirements/stock.lock
 	$(PIP) -r $(LOCKS)/dev.lock
-	$(BIN)/python tests/parity/environment.py
+	$(BIN)/python -m tests.environments
 	touch $@
 
 demo: setup ## benchmark the embedded models on the embedded data and write the page
@@ -84,4 +84,4 @@ lock: ## resolve the locks anew (needs uv); each takes the versions of the one b
 	cd benchmarks/peers && $(PEER) $(SHARED) stock.in -o stock.lock && $(PEER) $(SHARED) infinity.in -o infinity.lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .parity build dist results state site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .peers build dist results state site .pytest_cache .mypy_cache .ruff_cache .hypothesis

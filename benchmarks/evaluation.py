@@ -134,10 +134,10 @@ def ours(case: Case, scratch: Path) -> Finished:
 
 def theirs(case: Case, scratch: Path) -> Finished:
     """`clip_benchmark eval` on the same shards."""
-    tool = ROOT / "tests" / "parity" / "clip_benchmark_cli.py"
     files = (case.config, case.weights, case.shards)
     rest = (scratch / "theirs.json", "test", "64", "1", "5", "10")
-    return run((sys.executable, tool, *files, case.task, *rest), {})
+    tool = ("-m", "tests.parity.clip_benchmark_cli")
+    return run((sys.executable, *tool, *files, case.task, *rest), {})
 
 
 def compare(case: Case, rounds: int) -> Comparison:

@@ -1,6 +1,7 @@
 """Scores the embedded models on the embedded data: `python -m training.evaluate`.
 
-Nothing of the service is used: preprocessing, tokenizer and model are clip-server's own.
+Nothing of the service is used: preprocessing and tokenizer are clip-server's own, the model is
+open_clip's.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from clip_server.model.clip import _transform_blob
-from clip_server.model.model import CLIP
 from clip_server.model.tokenization import Tokenizer
+from open_clip.model import CLIP
 from torch import Tensor
 from torch.nn import functional
 

@@ -1,4 +1,4 @@
-"""Builds, runs, writes and reads the embedded models: clip-server's CLIP class and a config."""
+"""Builds, runs, writes and reads the embedded models: open_clip's CLIP class and a config."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from clip_server.model.model import CLIP
+from open_clip.model import CLIP
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -35,9 +35,7 @@ def encode_texts(model: CLIP, tokens: Tensor, pieces: int = 4) -> Tensor:
 def _encode_cut(model: CLIP, tokens: Tensor) -> Tensor:
     length = tokens.shape[1]
     x = model.token_embedding(tokens) + model.positional_embedding[:length]
-    x = model.transformer(x.permute(1, 0, 2), attn_mask=model.attn_mask[:length, :length]).permute(
-        1, 0, 2
-    )
+    x = model.transformer(x, attn_mask=model.attn_mask[:length, :length])
     x = model.ln_final(x)
     ends: Tensor = x[torch.arange(len(x)), tokens.argmax(dim=-1)]
     projection: Tensor = model.text_projection

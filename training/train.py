@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from clip_server.model.model import CLIP
+from open_clip.model import CLIP
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional

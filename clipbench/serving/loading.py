@@ -144,9 +144,8 @@ def _check(
 def _onnx(
     request: _Request, cache: Path, make_room: Callable[[int], None]
 ) -> tuple[Runtime, float]:
-    from clipbench.registry import (
-        onnx_runtime,  # onnxruntime is only needed by those who ask for it
-    )
+    # onnxruntime is only needed by those who ask for it
+    from clipbench.networks import onnx_runtime
 
     info = request.info
     folder = onnx_runtime.folder_for(cache, request.digest, request.activation, request.precision)

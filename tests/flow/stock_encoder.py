@@ -4,8 +4,7 @@
 
 It writes its address to the file descriptor and ends when its input does. Only this program may
 import clip-server's `CLIPEncoder`: Jina knows endpoints by the class's name, which is also ours.
-One patch, the one of `tests.models.stock.reads`: `download_model` gives our file's path, since the
-real one compares the MD5 of the published checkpoint and random weights have another.
+It runs in the environment of `tests.networks.stock` and has the same one patch.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import sys
 from clip_server.executors.clip_torch import CLIPEncoder
 from jina import Flow
 
-from tests.models.stock import reads
+from tests.networks.stock import reads
 
 
 class StockEncoder(CLIPEncoder):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.flow.flow_server import ROOT
+from tests.networks import stock
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def stock_server(name: str, weights: Path) -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.flow.stock_encoder", name, str(weights), str(write)],
         cwd=ROOT,
-        env=os.environ | {"JINA_MP_START_METHOD": "spawn", "JINA_LOG_LEVEL": "ERROR"},
+        env=stock.environment() | {"JINA_MP_START_METHOD": "spawn", "JINA_LOG_LEVEL": "ERROR"},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         pass_fds=[write],

@@ -9,7 +9,7 @@ from clipbench.client.benchmark import Options, evaluate
 from clipbench.contract import endpoints
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import InvalidRequest
-from tests.models.conftest import encoded, picture
+from tests.pictures import encoded, picture
 
 MODEL = "ViT-nano-16-64::embedded"
 

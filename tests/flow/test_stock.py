@@ -16,8 +16,8 @@ from clipbench.networks.architectures import config_of_architecture
 from tests.flow.flow_server import FlowServer
 from tests.flow.pictures import encoded, jpeg, picture, png
 from tests.flow.stock_server import stock_server
-from tests.models.files import clip_shapes, state_of
-from tests.models.stock import cosines
+from tests.networks.files import clip_shapes, state_of
+from tests.networks.stock import cosines
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

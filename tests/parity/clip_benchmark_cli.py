@@ -1,6 +1,6 @@
 """Runs the real `clip_benchmark eval` on a folder of shards with given weights.
 
-    python tests/parity/clip_benchmark_cli.py CONFIG.json WEIGHTS SHARDS TASK OUTPUT.json [K ...]
+    python -m tests.parity.clip_benchmark_cli CONFIG.json WEIGHTS SHARDS TASK OUTPUT.json [K ...]
 
 CONFIG.json is an open_clip model configuration, WEIGHTS its parameters (.safetensors, or .pt with
 a state dict), SHARDS a folder in the `wds` layout, TASK zeroshot_classification or
@@ -18,11 +18,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-if __package__:
-    from . import compatibility, environment
-else:
-    import compatibility
-    import environment
+from tests import environments
+from tests.parity import compatibility
 
 
 def evaluate(
@@ -40,7 +37,8 @@ def evaluate(
         output = Path(scratch) / "metrics.json"
         arguments = [str(config), str(weights), str(shards), task, str(output), split]
         run = subprocess.run(
-            [sys.executable, __file__, *arguments, str(batch_size), *map(str, cutoffs)],
+            [sys.executable, "-m", __spec__.name, *arguments, str(batch_size), *map(str, cutoffs)],
+            cwd=environments.ROOT,
             env={**os.environ, "HF_HUB_OFFLINE": "1"},
             capture_output=True,
             text=True,
@@ -65,7 +63,7 @@ def checkpoint(weights: Path, folder: str) -> Path:
 
 def main(arguments: Sequence[str]) -> None:
     config, weights, shards, task, output, split, batch_size, *cutoffs = arguments
-    sys.path.append(str(environment.ready()))
+    sys.path.append(str(environments.ready(environments.CLIP_BENCHMARK)))
     compatibility.apply()
     import open_clip
     from clip_benchmark import cli

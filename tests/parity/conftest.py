@@ -2,7 +2,9 @@
 
 import sys
 
-from . import compatibility, environment
+from tests import environments
 
-sys.path.append(str(environment.ready()))
+from . import compatibility
+
+sys.path.append(str(environments.ready(environments.CLIP_BENCHMARK)))
 compatibility.apply()

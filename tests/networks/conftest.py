@@ -1,29 +1,20 @@
-"""A few real-looking images and captions."""
+"""A few images and captions, clip-server's process, and what large models leave behind."""
 
 import fcntl
 import gc
-import io
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from clipbench.memory_trim import return_freed_memory
+from tests.networks.stock import Oracle
+from tests.pictures import encoded, picture
 
 
-def picture(width, height, seed=0):
-    """A smooth coloured picture with some noise."""
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    image = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
-    noisy = image.astype(np.int16) + rng.integers(-20, 20, image.shape)
-    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
-
-
-def encoded(image, kind="JPEG", **options):
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
+@pytest.fixture(scope="session")
+def stock():
+    oracle = Oracle()
+    yield oracle
+    oracle.close()
 
 
 @pytest.fixture(scope="session")

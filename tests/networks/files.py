@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from unittest import mock
 
 import torch
-from clip_server.model.model import CLIP, convert_weights_to_lp
+from open_clip.model import CLIP, convert_weights_to_lp
 from torch import nn
 
 from clipbench.networks.architectures import TEXT_CONFIGS, config_of_architecture
@@ -58,7 +58,7 @@ def state_of(shapes, dtype=torch.float32):
 
 
 def clip_shapes(config):
-    """Names and shapes of clip-server's CLIP."""
+    """Names and shapes of open_clip's CLIP, which are those of every checkpoint of this kind."""
     with torch.device("meta"):
         return {n: t.shape for n, t in CLIP(**config).state_dict().items()}
 
@@ -83,7 +83,7 @@ def encoder_shapes(architecture, prefix, *, pooler=False):
 
 
 def openai_state(architecture):
-    """OpenAI's mixture: float16 where clip-server converts, float32 elsewhere, three numbers."""
+    """OpenAI's mixture: float16 where open_clip converts, float32 elsewhere, three numbers."""
     config = config_of_architecture(architecture)
     with torch.device("meta"):
         model = CLIP(**config)

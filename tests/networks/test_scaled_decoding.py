@@ -18,7 +18,7 @@ from clipbench.errors import InvalidRequest
 from clipbench.networks import preprocess
 from clipbench.networks.preprocess import Preprocessing, RefusedImage
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
-from tests.models.conftest import encoded, picture
+from tests.pictures import encoded, picture
 
 # of values in 0..255: the mean difference, what 999 of 1000 stay within, the largest, the cosine
 MEAN, MOST, LARGEST, COSINE = 0.5, 12, 24, 0.9999

@@ -12,9 +12,9 @@ from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import Unsupported
 from clipbench.networks import precision_check
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
-from tests.models import stock
-from tests.models.conftest import encoded, picture
-from tests.models.files import clip_shapes, state_of
+from tests.networks.files import clip_shapes, state_of
+from tests.networks.stock import cosines
+from tests.pictures import encoded, picture
 
 NANO = registry.find("ViT-nano-16-64::embedded")
 PICTURES = [encoded(picture(80 + i, 70, i), "PNG") for i in range(7)]
@@ -53,7 +53,7 @@ def test_the_difference_from_torch_is_part_of_the_description(encoder):
 def test_int8_is_close_and_says_how_close(encoder):
     int8 = {"runtime": "onnx", "precision": "int8"}
     for ours, torch_s in zip(both(encoder, True, **int8), both(encoder), strict=True):
-        assert stock.cosines(ours, torch_s).min() > 0.98
+        assert cosines(ours, torch_s).min() > 0.98
     described = encoder.describe("nano", EncodeOptions(EncodeSettings(**int8), forced=True))
     assert 1e-4 < described.runtime_difference < 0.2
 
@@ -85,14 +85,14 @@ def test_a_precision_slower_than_float32_is_refused_unless_forced(encoder, monke
         encoder.describe("nano", EncodeOptions(EncodeSettings(precision="bfloat16")))
     forced = both(encoder, precision="bfloat16", forced=True)
     for ours, torch_s in zip(forced, both(encoder), strict=True):
-        assert stock.cosines(ours, torch_s).min() > 0.999
+        assert cosines(ours, torch_s).min() > 0.999
 
 
 def test_float16_is_the_conversion_that_clip_server_makes(encoder):
     forced = both(encoder, precision="float16", forced=True)
     for ours, torch_s in zip(forced, both(encoder), strict=True):
         assert ours.dtype == np.float32
-        assert stock.cosines(ours, torch_s).min() > 0.9999
+        assert cosines(ours, torch_s).min() > 0.9999
 
 
 def test_the_speed_of_products_is_measured_once():

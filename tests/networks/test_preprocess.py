@@ -19,7 +19,7 @@ from clipbench import registry
 from clipbench.contract import Reason
 from clipbench.encode_settings import Interpolation
 from clipbench.networks.preprocess import Preprocessing, RefusedImage
-from tests.models.conftest import encoded, picture
+from tests.pictures import encoded, picture
 
 PREPARE = Preprocessing.of(registry.find("ViT-B-32::openai"))
 

@@ -57,13 +57,13 @@ def tower(tmp_path_factory):
 
 def naive(tower, row):
     """One text alone, the whole of it in every layer, PyTorch's own attention module."""
-    x = (tower.token_embedding.weight[row] + tower.positional_embedding[: len(row)])[:, None]
+    x = (tower.token_embedding.weight[row] + tower.positional_embedding[: len(row)])[None]
     mask = torch.full((len(row), len(row)), float("-inf")).triu(1)
     for block in tower.transformer.resblocks:
         h = block.ln_1(x)
         x = x + block.attn(h, h, h, need_weights=False, attn_mask=mask)[0]
         x = x + block.mlp(block.ln_2(x))
-    return (tower.ln_final(x[row.index(max(row)), 0]) @ tower.text_projection).numpy()
+    return (tower.ln_final(x[0, row.index(max(row))]) @ tower.text_projection).numpy()
 
 
 @torch.inference_mode()

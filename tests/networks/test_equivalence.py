@@ -8,7 +8,9 @@ import gc
 import numpy as np
 import pytest
 import torch
-from clip_server.model.model import CLIP
+from clip_server.model.clip import _transform_blob
+from clip_server.model.tokenization import Tokenizer
+from open_clip.model import CLIP
 from safetensors.torch import save_file
 
 from clipbench import registry
@@ -17,14 +19,14 @@ from clipbench.networks.architectures import config_of_architecture
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 from clipbench.weights.checkpoints import read
 from clipbench.weights.sources import find_file
-from tests.models import stock
-from tests.models.files import (
+from tests.networks.files import (
     clip_shapes,
     openai_state,
     save_torchscript,
     state_of,
     without_initialisation,
 )
+from tests.networks.stock import cosines
 
 SLOW_OPENAI = ["RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B-16", "ViT-L-14", "ViT-L-14-336"]
 LARGE = {"ViT-L-14", "ViT-H-14", "ViT-g-14"}
@@ -51,11 +53,11 @@ TOLERANCES = {"RN50x64": 5e-4}
 
 def assert_equal(ours, theirs, tolerance=1e-4):
     assert ours.shape == theirs.shape
-    assert stock.cosines(ours, theirs).min() >= 0.99999
+    assert cosines(ours, theirs).min() >= 0.99999
     assert np.abs(ours - theirs).max() <= tolerance * np.abs(theirs).max()
 
 
-def assert_as_stock(name, path, images, texts, tmp_path):
+def assert_as_stock(stock, name, path, images, texts, tmp_path):
     info = registry.find(name)
     if info.image_size > 224 or info.architecture in LARGE:
         images, texts = images[:1], texts[1:3]  # one accented, one cut
@@ -71,17 +73,17 @@ def assert_as_stock(name, path, images, texts, tmp_path):
 
 
 @pytest.mark.parametrize("architecture", ["RN50", "ViT-B-32", *slow(SLOW_OPENAI)])
-def test_openai_s_torchscript_archives(architecture, images, texts, tmp_path):
+def test_openai_s_torchscript_archives(architecture, stock, images, texts, tmp_path):
     name = f"{architecture}::openai"
     folder = tmp_path / registry.find(name).folder
     folder.mkdir()
     path = folder / "open_clip_pytorch_model.bin"  # a name without a published checksum
     save_torchscript(openai_state(architecture), path)
-    assert_as_stock(name, path, images, texts, tmp_path)
+    assert_as_stock(stock, name, path, images, texts, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["ViT-B-32::laion2b-s34b-b79k", *slow(SLOW_OPEN_CLIP)])
-def test_open_clip_s_checkpoints(name, images, texts, tmp_path):
+def test_open_clip_s_checkpoints(name, stock, images, texts, tmp_path):
     info = registry.find(name)
     config = config_of_architecture(info.architecture)
     half = info.architecture == "ViT-g-14"  # on the disk only
@@ -92,7 +94,7 @@ def test_open_clip_s_checkpoints(name, images, texts, tmp_path):
         state = {"epoch": 32, "state_dict": {f"module.{n}": t for n, t in state.items()}}
     torch.save(state, path)
     del state
-    assert_as_stock(name, path, images, texts, tmp_path)
+    assert_as_stock(stock, name, path, images, texts, tmp_path)
 
 
 def test_quickgelu_is_what_openai_trained_with(images, texts, tmp_path):
@@ -108,10 +110,10 @@ def test_quickgelu_is_what_openai_trained_with(images, texts, tmp_path):
     with without_initialisation():
         oracle = CLIP(**config, quick_gelu=True)
     oracle.load_state_dict(read(path).state)
-    transform = stock._transform_blob(224)
+    transform = _transform_blob(224)
     with torch.inference_mode():
         theirs = oracle.eval().encode_image(torch.stack([transform(data) for data in images]))
-        ids = stock.Tokenizer(name)(texts)["input_ids"]
+        ids = Tokenizer(name)(texts)["input_ids"]
         of_texts = oracle.encode_text(ids)
     encoder = Encoder(EncoderSettings(cache=tmp_path, offline=True))
     assert_equal(encoder.encode_images(name, EncodeOptions(), images).embeddings, theirs.numpy())
@@ -119,4 +121,4 @@ def test_quickgelu_is_what_openai_trained_with(images, texts, tmp_path):
     gelu = encoder.encode_texts(
         name, EncodeOptions(EncodeSettings(activation="gelu")), texts
     ).embeddings
-    assert stock.cosines(gelu, of_texts.numpy()).max() < 0.99999
+    assert cosines(gelu, of_texts.numpy()).max() < 0.99999

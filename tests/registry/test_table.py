@@ -37,6 +37,13 @@ def test_file_and_md5_are_clip_server_s(name):
     assert (filename, md5) in {(source.filename, source.md5) for source in file.sources}
 
 
+def test_no_checksum_is_of_a_file_that_clip_server_does_not_know():
+    known = set(_OPENCLIP_MODELS.values())
+    for info in ALL:
+        for source in (source for file in info.files for source in file.sources if source.md5):
+            assert (source.filename, source.md5) in known
+
+
 @pytest.mark.parametrize("written", ["laion2b-s34b-b79k", "laion2b_s34b_b79k"])
 def test_hyphens_and_underscores_find_the_same(written):
     assert registry.find(f"ViT-B-32::{written}").name == "ViT-B-32::laion2b-s34b-b79k"

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from clipbench.errors import CheckpointError
 from clipbench.weights.checkpoints import read
-from tests.models.files import save_torchscript
+from tests.networks.files import save_torchscript
 
 STATE = {
     "a.weight": torch.arange(12, dtype=torch.float32).reshape(3, 4),

@@ -14,8 +14,8 @@ from clipbench.contract import Reason
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import CheckpointError, InvalidRequest, UnknownName, Unsupported
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
-from tests.models.conftest import encoded, picture
-from tests.models.files import clip_shapes, state_of
+from tests.networks.files import clip_shapes, state_of
+from tests.pictures import encoded, picture
 
 MINI = registry.find("ViT-mini-16-64::embedded")
 PLAIN = EncodeOptions(cached=False)

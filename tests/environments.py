@@ -1,0 +1,45 @@
+"""Packages beside our environment, for the peers that we are compared with.
+
+`python -m tests.environments` installs them all into `.peers/` at the root of the repository. They
+share torch and the rest with us, so that only what differs is installed, without dependencies.
+Each folder is named after its lock file: it is made once, and again when the lock changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CLIP_BENCHMARK = ROOT / "requirements/parity.lock"
+CLIP_SERVER = ROOT / "requirements/stock.lock"
+
+
+def ready(lock: Path) -> Path:
+    """The folder to put on the import path, with what the lock names; installed on first use."""
+    target = ROOT / ".peers" / f"{lock.stem}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}"
+    if target.is_dir():
+        return target
+    target.parent.mkdir(exist_ok=True)
+    (target.parent / ".gitignore").write_text("*\n")
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        made = Path(scratch) / "packages"
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+                *("--no-deps", "--require-hashes", "--target", str(made), "-r", str(lock)),
+            ],
+            check=True,
+        )
+        if not target.is_dir():  # two test processes may install at once: the first one stays
+            shutil.move(made, target)
+    return target
+
+
+if __name__ == "__main__":
+    for each in (CLIP_BENCHMARK, CLIP_SERVER):
+        print(ready(each))
