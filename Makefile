@@ -62,7 +62,9 @@ check: setup-dev ## lint, format and types
 	$(BIN)/mypy
 
 wheel: setup ## the package, in dist/
+	rm -rf build  # setuptools would put files into the wheel that the tree no longer has
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build
 
 docs: setup-dev ## the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

@@ -17,6 +17,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,7 +25,8 @@ from typing import Any
 import clipbench
 from clipbench import config
 from clipbench.config import Settings
-from clipbench.errors import DataError
+from clipbench.environment import SERVER_LOCK
+from clipbench.errors import DataError, Unsupported
 from clipbench.lifetime import SUPERVISOR
 
 log = logging.getLogger("clipbench.serve")
@@ -71,7 +73,12 @@ class Server:
 
     def __init__(self, settings: Settings, flow: Path = FLOW) -> None:
         if not flow.is_file():
-            raise DataError(f"no flow at {flow}; run from a checkout or name one with --flow")
+            raise DataError(f"no flow at {flow}; name one with --flow")
+        if find_spec("torch") is None:
+            raise Unsupported(
+                "a server needs packages that `pip install clipbench` alone leaves out: "
+                f"pip install --no-deps -r {SERVER_LOCK}, or name a running server with --server"
+            )
         # the Executors start in the folder of flow.yml, not where the command was given
         state = str(Path(settings.state).expanduser().resolve())
         weights = str(Path(settings.weights).expanduser().resolve())

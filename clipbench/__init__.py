@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Any
 
+__all__ = ["__version__", "evaluate"]
+
 __version__ = "0.1.0"
 
 

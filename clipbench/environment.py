@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
+import clipbench
+
+# the packages of a server on this Python; the package carries it, so that an installed one has it
+SERVER_LOCK = Path(clipbench.__file__).with_name("requirements") / (
+    f"py{sys.version_info[0]}.{sys.version_info[1]}/server.lock"
+)
 PACKAGES = (
     "clipbench",
     "jina",

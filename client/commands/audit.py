@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from clipbench.client.commands.common import console, errors
-from clipbench.export import sbom
+from clipbench.environment import SERVER_LOCK
 from clipbench.export.audit import OSV, NotAudited, vulnerabilities
 
 
@@ -25,7 +25,7 @@ def audit(
     Example: clipbench audit
     """
     status = 0
-    for lock in locks or [sbom.SERVER_LOCK]:
+    for lock in locks or [SERVER_LOCK]:
         try:
             found = vulnerabilities(lock, service)
         except NotAudited as error:

@@ -15,6 +15,7 @@ import yaml
 from clipbench import results
 from clipbench.client.commands.common import RESULTS, Results, console
 from clipbench.client.serving import FLOW
+from clipbench.environment import SERVER_LOCK
 from clipbench.errors import DataError, InvalidRequest
 from clipbench.export import kubernetes, sbom
 from clipbench.export.network import GRPC_PORT, HTTP_PORT
@@ -75,7 +76,7 @@ def write_kubernetes(
 @app.command("sbom")
 def write_bill(
     out: Annotated[Path, typer.Argument(help="File to write.")],
-    lock: Annotated[Path, typer.Option(help="The lock to list.")] = sbom.SERVER_LOCK,
+    lock: Annotated[Path, typer.Option(help="The lock to list.")] = SERVER_LOCK,
 ) -> None:
     """Write a CycloneDX bill of materials of the lock.
 

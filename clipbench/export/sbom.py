@@ -7,7 +7,6 @@ that may be installed. Licences are read from the packages that are installed, w
 from __future__ import annotations
 
 import re
-import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import clipbench
 from clipbench.errors import DataError
 
-# carried by the package, so that an installed one has it too
-SERVER_LOCK = Path(clipbench.__file__).with_name("requirements") / (
-    f"py{sys.version_info[0]}.{sys.version_info[1]}/server.lock"
-)
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*\])?==([^ ;\\]+)(?: ;.*)?\s*\\?")
 _HASH = re.compile(r"\s*--hash=sha256:([0-9a-f]{64})")
 

@@ -41,7 +41,7 @@ TABLE = {
     "clipbench plot": RUN,
     "clipbench import": RUN,
     "clipbench export": RUN,
-    "clipbench audit": RUN,
+    "clipbench audit": NETWORK,
     "clipbench config": RUN,
     "clipbench models": RUN,
     "clipbench models pull": WEIGHTS,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
+from clipbench import client
 from tests.docs.pages import PAGES, ROOT
 
 pytest.importorskip("mkdocs", reason="make setup-dev")
@@ -53,6 +56,22 @@ def test_the_reference_has_what_the_docstrings_say(site):
     assert 'id="clipbench.evaluate"' in text
     assert "Score a model on a data set through a running Flow" in text
     assert "A parameter, tag or file is not what the contract asks for" in text
+
+
+def public_names() -> Iterator[str]:
+    """Every name that a package lists in its `__all__`, read without importing it."""
+    for init in (ROOT / "clipbench").glob("**/__init__.py"):
+        package = ".".join(init.parent.relative_to(ROOT).parts)
+        for node in ast.parse(init.read_text()).body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+                yield from (f"{package}.{name}" for name in ast.literal_eval(node.value))
+
+
+def test_the_reference_has_every_public_name(site):
+    anchors = set(re.findall(r'id="(clipbench[\w.]*)"', (site / "api.html").read_text()))
+    names = {*public_names(), *(f"clipbench.client.{name}" for name in client.__all__)}
+    assert len(names) > 100
+    assert sorted(names - anchors) == []
 
 
 def test_the_links_of_the_readme_lead_somewhere():

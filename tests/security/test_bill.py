@@ -15,6 +15,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from clipbench.client.main import build
+from clipbench.environment import SERVER_LOCK
 from clipbench.errors import DataError
 from clipbench.export import sbom
 
@@ -73,18 +74,18 @@ def test_the_bill_has_every_package_of_the_lock_and_is_cyclonedx(tmp_path: Path)
     assert (listed["bomFormat"], listed["specVersion"]) == ("CycloneDX", "1.5")
     assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", listed["serialNumber"])
     components = {c["purl"]: c for c in listed["components"]}
-    names = re.findall(r"^([\w.-]+)==(\S+)", sbom.SERVER_LOCK.read_text(), re.M)
+    names = re.findall(r"^([\w.-]+)==(\S+)", SERVER_LOCK.read_text(), re.M)
     assert len(components) == len(names) > 100
     torch = components["pkg:pypi/torch@2.10.0"]
     assert all(len(entry["value"]) == 64 for entry in torch["properties"])
     licensed = sum("licenses" in component for component in components.values())
     assert licensed > 0.9 * len(components)
-    again = sbom.bill(sbom.read_lock(sbom.SERVER_LOCK), "clipbench", "0.1.0")
+    again = sbom.bill(sbom.read_lock(SERVER_LOCK), "clipbench", "0.1.0")
     assert again["serialNumber"] == listed["serialNumber"]
 
 
 def test_what_is_installed_is_what_the_lock_says() -> None:
-    for pin in sbom.read_lock(sbom.SERVER_LOCK):
+    for pin in sbom.read_lock(SERVER_LOCK):
         assert metadata.version(pin.name) == pin.version, pin.name
 
 
