@@ -42,7 +42,7 @@ def test_a_lock_names_no_index_and_no_folder_of_a_machine(name: str) -> None:
 def test_every_line_of_a_lock_is_pinned_and_hashed(name: str) -> None:
     text = (ROOT / name).read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
-    assert len(lines) == len(pins(name)) > 1
+    assert len(lines) == len(pins(name)) > 0
     assert all(" --hash=sha256:" in line for line in lines)
 
 
