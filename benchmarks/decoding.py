@@ -25,7 +25,8 @@ from clipbench.client.benchmark import Options, evaluate
 from clipbench.client.connection import Connection
 from clipbench.datasets import open_dataset
 from clipbench.encode_settings import Decoding, EncodeSettings
-from clipbench.networks.preprocess import OPENAI_MEAN, OPENAI_STD, Preprocessing
+from clipbench.networks.open_clip_config import OPENAI_MEAN, OPENAI_STD
+from clipbench.networks.preprocess import Preprocessing
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 
 MODEL = "ViT-mini-16-64::embedded"

@@ -80,9 +80,7 @@ class Server:
                 f"pip install --no-deps -r {SERVER_LOCK}, or name a running server with --server"
             )
         # the Executors start in the folder of flow.yml, not where the command was given
-        state = str(Path(settings.state).expanduser().resolve())
-        weights = str(Path(settings.weights).expanduser().resolve())
-        self.settings = replace(settings, state=state, weights=weights)
+        self.settings = config.absolute(settings, Path.cwd())
         self._path = flow
         self._stop = threading.Event()
         self._watch = threading.Thread(target=self._watch_pods, name="supervisor", daemon=True)

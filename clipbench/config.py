@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ class Settings:
     database: str = ""  # a PostgreSQL URL replaces the SQLite files
     retrieval_parts: int = 1  # a result is counted in, by every evaluator on PostgreSQL
     weights: str = "~/.cache/clipbench/weights"
-    checkpoints: str = ""  # NAME=ARCHITECTURE=PATH, comma-separated: a user's own weights
+    checkpoints: str = ""  # NAME=ARCHITECTURE=PATH, comma-separated, or JSON: own weights
     model: str = "ViT-mini-16-64::embedded"  # what `/` and `/encode` use
     device: str = ""  # cpu, cuda, cuda:1; empty: CUDA when there is one
     memory_limit_bytes: int = 0  # of loaded models; 0: half of the memory there is
@@ -68,6 +68,24 @@ class Settings:
 def load(overrides: Mapping[str, Any] | None = None) -> Settings:
     """The settings in force: `overrides` (from flow.yml), then the environment over them."""
     return _overlay(Settings(), overrides or {}, PREFIX)
+
+
+_PATHS = ("state", "weights", "token_file", "tls_certificate", "tls_key")
+
+
+def absolute(settings: Settings, folder: Path) -> Settings:
+    """The same settings, relative paths as paths of `folder`: for a process that runs elsewhere.
+
+    Raises InvalidRequest for checkpoints that cannot be read.
+    """
+    from clipbench.weights import own  # it reads the table of models, which most commands do not
+
+    paths = {name: getattr(settings, name) for name in _PATHS}
+    return replace(
+        settings,
+        checkpoints=own.as_text(own.parse(settings.checkpoints, folder)),
+        **{name: str(folder / Path(path).expanduser()) for name, path in paths.items() if path},
+    )
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from clipbench.config import Settings
-from clipbench.errors import InvalidRequest
 from clipbench.profiling.memory import memory_limit
-from clipbench.serving.encoder import EncoderSettings, UserCheckpoint
+from clipbench.serving.encoder import EncoderSettings
+from clipbench.weights import own
 
 
 def encoder_settings(settings: Settings) -> EncoderSettings:
-    """Raises InvalidRequest for a checkpoint that is not NAME=ARCHITECTURE=PATH."""
+    """Raises InvalidRequest for a checkpoint that is not in a form of `weights.own`."""
     limits = settings.limits()
     return EncoderSettings(
         cache=Path(settings.weights).expanduser(),
@@ -24,15 +24,5 @@ def encoder_settings(settings: Settings) -> EncoderSettings:
         embedding_cache_bytes=settings.embedding_cache_bytes,
         max_image_bytes=limits.image_bytes,
         max_image_pixels=limits.image_pixels,
-        checkpoints=tuple(
-            _checkpoint(text) for text in settings.checkpoints.split(",") if text.strip()
-        ),
+        checkpoints=own.parse(settings.checkpoints, Path.cwd()),
     )
-
-
-def _checkpoint(text: str) -> UserCheckpoint:
-    parts = text.strip().split("=")
-    if len(parts) != 3 or not all(parts):
-        raise InvalidRequest(f"checkpoint {text!r} must be NAME=ARCHITECTURE=PATH")
-    name, architecture, path = parts
-    return UserCheckpoint(name, Path(path).expanduser(), architecture)

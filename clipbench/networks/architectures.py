@@ -6,7 +6,6 @@ Read as data, without importing open_clip or torch.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -62,23 +61,8 @@ def config_of_architecture(name: str) -> dict[str, Any]:
     path = folder / f"{name}.json"
     if path.parent != folder or not path.is_file():
         raise UnknownName("architecture", name, (file.stem for file in folder.glob("*.json")))
-    return read_config(path)
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """A config in open_clip's form: `embed_dim`, `vision_cfg`, `text_cfg`.
-
-    A hub repository's `open_clip_config.json` wraps it in `model_cfg`. Raises InvalidRequest.
-    """
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidRequest(f"{path.name} is not a readable model config: {error}") from error
-    config = config.get("model_cfg", config) if isinstance(config, Mapping) else config
-    missing = {"embed_dim", "vision_cfg", "text_cfg"} - set(config)
-    if missing:
-        raise InvalidRequest(f"{path.name} lacks {', '.join(sorted(missing))}")
-    return dict(config)
+    config: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return config
 
 
 def _open_clip_folder() -> Path:

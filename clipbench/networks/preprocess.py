@@ -1,9 +1,10 @@
 """From an image's bytes to the pixels that a tower sees, exactly as clip-server prepares them.
 
-The shorter side is resized to the tower's side, the centre is cropped, then the image becomes RGB,
-in this order (`clip_server.model.clip._transform_blob`) unless `convert` says before the resize. As
-there, EXIF rotation is not applied and an animation is its first frame. Only settings that have to
-be asked for change bits. What cannot be used has a reason; nothing raises past `decode`.
+The shorter side is resized to the tower's side, the centre is cropped (or as the model's
+`resize_mode` says, see `clipbench.pixels.geometry`), then the image becomes RGB, in this order
+(`clip_server.model.clip._transform_blob`) unless `convert` says before the resize. As there, EXIF
+rotation is not applied and an animation is its first frame. Only settings that have to be asked for
+change bits. What cannot be used has a reason; nothing raises past `decode`.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
+from PIL import ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from clipbench.contract import Reason
 from clipbench.contract.formats import FORMATS, kind_of
 from clipbench.encode_settings import Convert, Decoding, Interpolation
+from clipbench.pixels.geometry import Placement, ResizeMode, place
 from clipbench.registry.table import ModelInfo
 
 _DAMAGE = (
@@ -44,8 +46,6 @@ ImageData = bytes | NDArray[np.generic]
 
 
 CPU = torch.device("cpu")
-OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
-OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 _SPARE = 3  # a fraction of a JPEG file has at least so many times the pixels of the resized side
@@ -77,6 +77,8 @@ class Preprocessing:
     interpolation: Interpolation = Interpolation.BICUBIC
     decoding: Decoding = Decoding.FULL
     convert: Convert = Convert.AFTER
+    resize_mode: ResizeMode = ResizeMode.SHORTEST
+    fill_color: int = 0  # of what is padded, in each channel of the file
     max_pixels: int = 100_000_000
     max_bytes: int = 64 << 20
 
@@ -84,7 +86,14 @@ class Preprocessing:
     def of(cls, info: ModelInfo, interpolation: Interpolation | None = None) -> Preprocessing:
         """The preprocessing that the model was made with, but for the interpolation."""
         chosen = interpolation or info.interpolation
-        return cls(info.image_size, info.mean, info.std, chosen)
+        return cls(
+            info.image_size,
+            info.mean,
+            info.std,
+            chosen,
+            resize_mode=info.resize_mode,
+            fill_color=info.fill_color,
+        )
 
     def decode(self, data: ImageData) -> Pixels | RefusedImage:
         """(side, side, 3) pixels of an encoded image or of a (h, w[, channels]) array."""
@@ -113,26 +122,27 @@ class Preprocessing:
 
     def _largest(self, size: tuple[int, int]) -> int:
         """The most pixels that are held at once: of the image, or resized if it is very narrow."""
-        short, long = sorted(size)
-        return max(short * long, self.side * int(self.side * long / short))
+        width, height = place(*size, self.side, self.resize_mode).size
+        return max(size[0] * size[1], width * height)
 
     def _fit(self, image: Pillow.Image) -> Pillow.Image:
-        """torchvision's Resize and CenterCrop of a Pillow image, in RGB after or before them."""
-        side = self.side
-        width, height = image.size
-        short, long = min(width, height), max(width, height)
-        if short != side:
-            long_side = int(side * long / short)
-            size = (side, long_side) if width <= height else (long_side, side)
-            part = self._draft(image, size)
-            if self.convert is Convert.BEFORE:
-                image = image.convert("RGB")
-            image = image.resize(size, _RESAMPLING[self.interpolation], part)
-        width, height = image.size
-        if (width, height) != (side, side):
-            left, top = round((width - side) / 2.0), round((height - side) / 2.0)
-            image = image.crop((left, top, left + side, top + side))
+        """The image resized and cut to the square, in RGB after or before that."""
+        placed = place(*image.size, self.side, self.resize_mode)
+        part = self._draft(image, placed.size) if placed.size != image.size else None
+        if self.convert is Convert.BEFORE:
+            image = image.convert("RGB")
+        if placed.size != image.size or part:
+            image = image.resize(placed.size, _RESAMPLING[self.interpolation], part)
+        if not placed.is_whole:
+            image = self._cut(image, placed)
         return image.convert("RGB")
+
+    def _cut(self, image: Pillow.Image, placed: Placement) -> Pillow.Image:
+        if not any(placed.padding):
+            return image.crop(placed.box)
+        bands = len(image.getbands())
+        fill = self.fill_color if bands == 1 else (self.fill_color,) * bands
+        return ImageOps.expand(image, placed.padding, fill)
 
     def _draft(
         self, image: Pillow.Image, size: tuple[int, int]

@@ -20,7 +20,11 @@ from typing import Any, Literal, cast
 from clipbench.embedded import WEIGHTS
 from clipbench.encode_settings import Activation, EncodeSettings, Interpolation
 from clipbench.errors import InvalidRequest, UnknownName
-from clipbench.networks.architectures import config_of_architecture, read_config
+from clipbench.networks.architectures import config_of_architecture
+from clipbench.networks.open_clip_config import OpenClipConfig
+from clipbench.networks.open_clip_config import parse as parse_config
+from clipbench.networks.open_clip_config import read as read_config
+from clipbench.pixels.geometry import ResizeMode
 
 Family = Literal["openclip", "mclip", "cnclip"]
 Role = Literal["towers", "text"]
@@ -76,6 +80,8 @@ class ModelInfo:
     image_model: str | None = None  # M-CLIP: whose image tower it uses
     config: Mapping[str, Any] | None = field(default=None, hash=False)  # open_clip's form
     interpolation: Interpolation = Interpolation.BICUBIC
+    resize_mode: ResizeMode = ResizeMode.SHORTEST
+    fill_color: int = 0
 
     @property
     def settings(self) -> EncodeSettings:
@@ -142,16 +148,20 @@ class Registry:
     ) -> Registry:
         """This registry and an operator's own weights in open_clip's format.
 
-        `architecture` is one of open_clip's, or the path of a config in open_clip's form; without
-        `activation` the config's decides. Raises InvalidRequest for a name that is taken.
+        `architecture` is one of open_clip's, or the path of a config in open_clip's form, whose
+        `preprocess_cfg` is followed; without `activation` the config's decides. Raises
+        InvalidRequest for a name that is taken, and for what a config states and cannot be had.
         """
         if name in self._names:
             raise InvalidRequest(f"model {name!r} is in the registry already: choose another name")
-        config = read_config(Path(architecture)) if architecture.endswith(".json") else None
+        if architecture.endswith(".json"):
+            config, shape = read_config(Path(architecture).expanduser()), Path(architecture).stem
+        else:
+            config, shape = parse_config(config_of_architecture(architecture)), architecture
         info = _from_config(
             name,
-            Path(architecture).stem if config else architecture,
-            config or config_of_architecture(architecture),
+            shape,
+            config,
             (ModelFile("towers", (), path.expanduser().resolve()),),
             activation,
         )
@@ -240,14 +250,14 @@ def _files(row: Mapping[str, Any], table: Mapping[str, Any]) -> tuple[ModelFile,
 def _from_config(
     name: str,
     architecture: str,
-    config: Mapping[str, Any],
+    config: OpenClipConfig,
     files: tuple[ModelFile, ...],
     activation: Activation | None,
 ) -> ModelInfo:
+    towers, pixels = config.towers, config.preprocess
     if activation is None:
-        activation = Activation.QUICKGELU if config.get("quick_gelu") else Activation.GELU
-    text = config["text_cfg"]
-    defaults = packaged().find("ViT-B-32::openai")
+        activation = Activation.QUICKGELU if towers.get("quick_gelu") else Activation.GELU
+    text = towers["text_cfg"]
     return ModelInfo(
         name=name,
         architecture=architecture,
@@ -256,14 +266,17 @@ def _from_config(
         activation=activation,
         stock_activation=activation,
         published_activation=activation,
-        image_size=int(config["vision_cfg"].get("image_size", 224)),
-        mean=defaults.mean,
-        std=defaults.std,
+        image_size=config.image_size,
+        mean=pixels.mean,
+        std=pixels.std,
         context_length=int(text.get("context_length", 77)),
-        tokenizer=text.get("hf_tokenizer_name", "clip"),
-        embed_dim=int(config["embed_dim"]),
+        tokenizer=text.get("hf_tokenizer_name") or "clip",
+        embed_dim=int(towers["embed_dim"]),
         files=files,
-        config=config,
+        config=towers,
+        interpolation=Interpolation(pixels.interpolation),
+        resize_mode=pixels.resize_mode,
+        fill_color=pixels.fill_color,
     )
 
 

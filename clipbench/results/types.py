@@ -22,6 +22,8 @@ class Model:
     activation: str | None = None  # gelu or quickgelu
     image_size: int | None = None  # pixels, square
     interpolation: str | None = None
+    resize_mode: str | None = None  # shortest, longest or squash
+    fill_color: int | None = None  # of what `longest` pads
     decoding: str | None = None  # of large JPEG files: full or scaled
     mean: tuple[float, ...] | None = None  # per channel, of values in 0..1
     std: tuple[float, ...] | None = None

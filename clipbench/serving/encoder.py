@@ -24,9 +24,8 @@ from clipbench.encode_settings import (
     EncodeSettings,
     Normalisation,
 )
+from clipbench.networks.open_clip_config import OPENAI_MEAN, OPENAI_STD
 from clipbench.networks.preprocess import (
-    OPENAI_MEAN,
-    OPENAI_STD,
     ImageData,
     Preprocessing,
     RefusedImage,
@@ -193,6 +192,8 @@ class Encoder:
             checkpoint_bytes=loaded.checkpoint_bytes,
             settings=options.settings.over(info.settings),
             image_size=info.image_size,
+            resize_mode=info.resize_mode,
+            fill_color=info.fill_color,
             mean=preprocessing.mean,
             std=preprocessing.std,
             context_length=info.context_length,

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipbench.contract import Reason
-from clipbench.encode_settings import Activation, Convert, EncodeSettings, Normalisation
+from clipbench.encode_settings import Convert, EncodeSettings, Normalisation
+from clipbench.pixels.geometry import ResizeMode
 from clipbench.registry.table import ModelInfo
+from clipbench.weights.own import UserCheckpoint
 
 
 @dataclass(frozen=True)
@@ -32,22 +34,16 @@ class EncodeOptions:
 
 
 def stock_settings(info: ModelInfo) -> EncodeSettings:
-    """The settings that clip-server 0.8.3 runs a model with, on a CPU."""
+    """The settings that clip-server 0.8.3 runs a model with, on a CPU.
+
+    A file of this disk's own is none of clip-server's: it keeps its mean and deviation.
+    """
+    own = any(file.path for file in info.files)
     return EncodeSettings(
         activation=info.stock_activation,
-        normalisation=Normalisation.OPENAI,
+        normalisation=Normalisation.OWN if own else Normalisation.OPENAI,
         convert=Convert.AFTER,
     )
-
-
-@dataclass(frozen=True)
-class UserCheckpoint:
-    """An operator's own weights: a file in open_clip's format and the architecture's name."""
-
-    name: str
-    path: Path
-    architecture: str
-    activation: Activation | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +100,8 @@ class ModelDescription:
     checkpoint_bytes: int
     settings: EncodeSettings  # as they ran: none is left to the model
     image_size: int
+    resize_mode: ResizeMode
+    fill_color: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     context_length: int
