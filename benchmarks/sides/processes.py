@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import selectors
 import signal
 import socket
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -76,6 +75,7 @@ def process(
     until: str,
     environment: Mapping[str, str] | None = None,
     log: Path | None = None,
+    ready: float = READY_SECONDS,
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process and the line in which it said `until`; it is stopped at the end, also of ours."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: servers are stopped
@@ -92,7 +92,7 @@ def process(
             start_new_session=True,
         )
         try:
-            yield running, _await(running, until)
+            yield running, _await(running, until, ready)
         finally:
             stop(running)
 
@@ -109,20 +109,24 @@ def stop(running: subprocess.Popen[str]) -> None:
     running.wait()
 
 
-def _await(running: subprocess.Popen[str], until: str) -> str:
+def _await(running: subprocess.Popen[str], until: str, seconds: float) -> str:
+    """The line that holds `until`, among however many come at once.
+
+    Reading blocks: a process that says nothing in time is stopped, which ends its output.
+    """
     assert running.stdout
-    give_up = time.monotonic() + READY_SECONDS
-    with selectors.DefaultSelector() as selector:
-        selector.register(running.stdout, selectors.EVENT_READ)
-        while time.monotonic() < give_up:
-            if not selector.select(timeout=1.0):
-                continue
-            line = running.stdout.readline()
+    timer = threading.Timer(seconds, stop, (running,))
+    timer.start()
+    try:
+        for line in iter(running.stdout.readline, ""):
             if until in line:
                 return line
-            if not line:
-                raise RuntimeError(f"{running.args!r} ended with {running.wait()}")
-    raise RuntimeError(f"{running.args!r} was not ready after {READY_SECONDS:.0f} s")
+    finally:
+        late = not timer.is_alive()
+        timer.cancel()
+    if late:
+        raise RuntimeError(f"{running.args!r} was not ready after {seconds:.0f} s")
+    raise RuntimeError(f"{running.args!r} ended with {running.wait()}")
 
 
 def bench_checkpoint(checkpoint: Path) -> dict[str, str]:

@@ -133,14 +133,6 @@ def index_or_none(document: Document) -> int:
         return -1
 
 
-def _is_name(text: str, limits: Limits) -> bool:
-    """Whether a database can hold it: PostgreSQL stores no character 0."""
-    try:
-        return len(text.encode()) <= limits.id_bytes and "\0" not in text
-    except UnicodeEncodeError:
-        return False
-
-
 def _whole(value: Any, reason: Reason, tag: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Refused(reason, f"tag {tag!r} must be a whole number, not {value!r:.200}")

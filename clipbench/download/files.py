@@ -85,7 +85,7 @@ class Download:
         can_resume = stamp.validator or self.digests != NOTHING_KNOWN
         start = file.seek(0, os.SEEK_END) if can_resume else 0
         transfer = Transfer(client, self.url, self.patience, start, stamp)
-        known = None
+        known = Stamp()
         for offset, chunk in transfer:
             if transfer.stamp != known:
                 known = transfer.stamp
@@ -96,7 +96,7 @@ class Download:
                 file.seek(offset)
             file.write(chunk)
             if self.progress is not None:
-                self.progress(self.target.name, transfer.offset, known and known.total)
+                self.progress(self.target.name, transfer.offset, known.total)
         file.truncate(transfer.offset)
         return Digests(sha256=transfer.stamp.sha256)
 

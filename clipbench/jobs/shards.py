@@ -144,10 +144,6 @@ class Helper:
                         pass
 
 
-def _changed(job: Job) -> InvalidRequest:
-    return InvalidRequest(f"job {job.spec.job!r} changed while it was counted: ask again")
-
-
 def _pack(counts: Counts) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: getattr(counts, name) for name in _NAMES})

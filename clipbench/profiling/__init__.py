@@ -6,7 +6,7 @@
 The profiler Executor serves a `Flow` instead: all processes' series, and totals.
 """
 
-from clipbench.profiling.exporter import DEFAULT_PORTS, Exporter, metrics_port, start_exporter
+from clipbench.profiling.exporter import DEFAULT_PORTS, Exporter, start_exporter
 from clipbench.profiling.flow import Flow
 from clipbench.profiling.gpu import GpuReading, read_gpus
 from clipbench.profiling.logs import JsonLines, log_json_lines
@@ -28,7 +28,6 @@ __all__ = [
     "Statistics",
     "log_json_lines",
     "memory_limit",
-    "metrics_port",
     "parse_peers",
     "process_memory",
     "read_gpus",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 from collections.abc import Iterator
 from wsgiref.simple_server import WSGIServer
 
@@ -40,16 +39,13 @@ class Exporter:
 
 
 def start_exporter(
-    port: int | None, role: str, host: str | None = None, series: Collector | None = None
+    port: int, role: str, host: str = "127.0.0.1", series: Collector | None = None
 ) -> Exporter:
     """Serve this process's metrics as those of the Executor `role`.
 
-    A port in use gives way to a free one, with a line in the log; None is CLIPBENCH_METRICS_PORT or
-    the role's usual port. `host` is, unless given, CLIPBENCH_METRICS_HOST or 127.0.0.1. `series` is
+    A port in use gives way to a free one, with a line in the log; 0 is any free one. `series` is
     what to serve instead (the whole Flow's, say).
     """
-    port = metrics_port(role) if port is None else port
-    host = host or os.environ.get("CLIPBENCH_METRICS_HOST") or "127.0.0.1"
     registry = CollectorRegistry()
     registry.register(series or ProcessSeries(role))
     try:
@@ -62,11 +58,6 @@ def start_exporter(
     exporter = Exporter(server, host)
     log.info("metrics of %s on http://%s:%d/metrics", role, host, exporter.port)
     return exporter
-
-
-def metrics_port(role: str) -> int:
-    """CLIPBENCH_METRICS_PORT, or the role's usual port, or 0: any free one."""
-    return int(os.environ.get("CLIPBENCH_METRICS_PORT") or DEFAULT_PORTS.get(role, 0))
 
 
 class ProcessSeries(Collector):

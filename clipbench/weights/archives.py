@@ -8,7 +8,7 @@ TorchScript describes a tree of modules, and has `NAME/code`, which is not looke
 from __future__ import annotations
 
 import zipfile
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -34,7 +34,7 @@ _DTYPES = {
 }
 
 
-def is_tensor(value: object) -> bool:
+def is_tensor(value: object) -> TypeGuard[Described]:
     """Whether the value describes a tensor."""
     return isinstance(value, Described) and value.callee.name.startswith("torch._utils _rebuild_")
 

@@ -128,7 +128,10 @@ def _read_zip(path: Path, size: int) -> object:
         state = _chosen(pickled.value, path)
         if foreign:
             raise CheckpointError(_more_than_tensors([name.dotted for name in foreign], path))
-        return {n: archive.tensor(v) if is_tensor(v) else v for n, v in state.items()}
+        return {
+            name: archive.tensor(value) if is_tensor(value) else value
+            for name, value in state.items()
+        }
 
 
 def _is_harmless(name: Global) -> bool:

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipbench.encode_settings import Activation
 from clipbench.errors import InvalidRequest
-from clipbench.registry.table import Activation
 
 _NEXT = re.compile(r",(?=\s*[^=,/]+(?<!\.json)=(?:[^=,/]+|[^=,]*\.json)=)")
 # An architecture is a name, or the path of a configuration, which may hold equals signs.

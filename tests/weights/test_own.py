@@ -6,8 +6,8 @@ import pytest
 
 from clipbench import config
 from clipbench.config import Settings
+from clipbench.encode_settings import Activation
 from clipbench.errors import InvalidRequest
-from clipbench.registry.table import Activation
 from clipbench.weights.own import UserCheckpoint, as_text, parse
 
 HERE = Path("/where/the/command/was/given")
