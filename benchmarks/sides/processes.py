@@ -115,16 +115,21 @@ def _await(running: subprocess.Popen[str], until: str, seconds: float) -> str:
     Reading blocks: a process that says nothing in time is stopped, which ends its output.
     """
     assert running.stdout
-    timer = threading.Timer(seconds, stop, (running,))
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        stop(running)
+
+    timer = threading.Timer(seconds, give_up)
     timer.start()
     try:
         for line in iter(running.stdout.readline, ""):
             if until in line:
                 return line
     finally:
-        late = not timer.is_alive()
         timer.cancel()
-    if late:
+    if late.is_set():
         raise RuntimeError(f"{running.args!r} was not ready after {seconds:.0f} s")
     raise RuntimeError(f"{running.args!r} ended with {running.wait()}")
 
