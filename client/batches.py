@@ -1,9 +1,12 @@
-"""A data set's documents in batches: bounded in number and in bytes."""
+"""A data set's documents in shards and batches: bounded in number and in bytes."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from docarray import Document
 
@@ -16,20 +19,38 @@ from clipbench.datasets.prompts import prompts
 BATCH_DOCUMENTS = 64
 BATCH_BYTES = 8 * 1024 * 1024
 PROMPTS_PER_BATCH = 256
+IDENTITY = ("through", "first", "last", "sha256")  # of a shard
+SHARD_DOCUMENTS = 1024  # of a shard in which nothing can be read
 
 
 @dataclass
 class Batch:
-    """Documents for one endpoint.
-
-    through: how many of the data set's documents have been read once this batch is complete;
-    everything before is in this batch, in an earlier one, or in one that is still being filled.
-    """
+    """Documents for one endpoint; `size` is the bytes of their contents."""
 
     endpoint: str
     documents: list[Document] = field(default_factory=list)
     size: int = 0
-    through: int = 0
+
+
+@dataclass
+class Shard:
+    """Consecutive documents of a data set, with the batches in which they are sent.
+
+    Images and texts go to endpoints of their own, so a shard has up to two batches. `through`
+    counts the documents from the beginning of the data set to the end of this shard, unreadable
+    ones included. `sha256` covers what they hold and their places; `first` and `last` are ids.
+    """
+
+    through: int
+    first: str
+    last: str
+    sha256: str
+    batches: list[Batch]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the same shard of the same data has, however often it is read."""
+        return {name: getattr(self, name) for name in IDENTITY}
 
 
 def prompt_batches(dataset: Dataset) -> Iterator[Batch]:
@@ -44,35 +65,64 @@ def prompt_batches(dataset: Dataset) -> Iterator[Batch]:
         yield batch
 
 
-def document_batches(dataset: Dataset, skip: int, unreadable: list[Unreadable]) -> Iterator[Batch]:
-    """Images and texts after the first `skip` documents; what cannot be read goes to the list.
+def document_shards(dataset: Dataset, unreadable: list[Unreadable]) -> Iterator[Shard]:
+    """Images and texts; what cannot be read goes to the list.
 
-    Images and texts go to endpoints of their own, so two batches fill at a time. Both are sent
-    when either is full: then `through` is true of both.
+    A shard ends when either of its batches is full, so the same data have the same shards.
     """
-    task = dataset.task
-    images = Batch(endpoints.job_endpoint(task, "images"))
-    texts = Batch(endpoints.RETRIEVAL_TEXTS)
+    shard = _OpenShard(dataset.task)
     through = 0
     for through, document in enumerate(dataset.documents(), 1):
         if isinstance(document, Unreadable):
             unreadable.append(document)
-            continue
-        if through <= skip:
-            continue
+        shard.add(document)
+        if shard.is_full:
+            yield shard.closed(through)
+            shard = _OpenShard(dataset.task)
+    if shard.ids:
+        yield shard.closed(through)
+
+
+class _OpenShard:
+    """A shard that is being filled."""
+
+    def __init__(self, task: Task) -> None:
+        self._labelled = task is Task.CLASSIFICATION
+        self._images = Batch(endpoints.job_endpoint(task, "images"))
+        self._texts = Batch(endpoints.RETRIEVAL_TEXTS)
+        self._digest = hashlib.sha256()
+        self.ids: list[str] = []
+
+    def add(self, document: Image | Text | Unreadable) -> None:
+        """Take the next document."""
+        self.ids.append(document.id)
+        place = [type(document).__name__, document.id, document.index]
         if isinstance(document, Image):
-            labels = document.labels if task is Task.CLASSIFICATION else None
+            self._seen(*place, document.labels, hashlib.sha256(document.data).hexdigest())
+            labels = document.labels if self._labelled else None
             made = contract.image_document(document.id, document.index, document.data, labels)
-            _put(images, made, len(document.data))
+            _put(self._images, made, len(document.data))
         elif isinstance(document, Text):
+            self._seen(*place, document.image_id, document.text)
             made = contract.text_document(
                 document.id, document.index, document.text, document.image_id
             )
-            _put(texts, made, len(document.text))
-        if _full(images) or _full(texts):
-            yield from _flush(images, texts, through)
-            images, texts = Batch(images.endpoint), Batch(texts.endpoint)
-    yield from _flush(images, texts, through)
+            _put(self._texts, made, len(document.text))
+        else:
+            self._seen(*place, document.reason)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether either batch has as many documents or bytes as a request takes."""
+        return _full(self._images) or _full(self._texts) or len(self.ids) >= SHARD_DOCUMENTS
+
+    def closed(self, through: int) -> Shard:
+        """The shard that ends here."""
+        batches = [batch for batch in (self._images, self._texts) if batch.documents]
+        return Shard(through, self.ids[0], self.ids[-1], self._digest.hexdigest(), batches)
+
+    def _seen(self, *values: object) -> None:
+        self._digest.update(json.dumps(values).encode() + b"\n")
 
 
 def _put(batch: Batch, document: Document, size: int) -> None:
@@ -82,11 +132,3 @@ def _put(batch: Batch, document: Document, size: int) -> None:
 
 def _full(batch: Batch) -> bool:
     return len(batch.documents) >= BATCH_DOCUMENTS or batch.size >= BATCH_BYTES
-
-
-def _flush(images: Batch, texts: Batch, through: int) -> Iterator[Batch]:
-    filled = [batch for batch in (images, texts) if batch.documents]
-    for batch in filled:
-        # a batch vouches for what was read before only when it is the last of the pair
-        batch.through = through if batch is filled[-1] else 0
-        yield batch

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clipbench import results
 from clipbench.client.assembly import assemble
-from clipbench.client.batches import BATCH_DOCUMENTS, document_batches, prompt_batches
+from clipbench.client.batches import BATCH_DOCUMENTS, Batch, document_shards, prompt_batches
 from clipbench.client.connection import DEFAULT_SERVER, Connection
-from clipbench.client.journal import Journal
+from clipbench.client.journal import NEXT, Journal
 from clipbench.client.records import read_records
 from clipbench.client.sidecar import write_sidecar
 from clipbench.client.stopwatch import Stopwatch
@@ -24,7 +25,7 @@ from clipbench.contract.endpoints import Task, job_endpoint
 from clipbench.contract.parameters import JobSpec, ModelOptions
 from clipbench.datasets import Dataset, Unreadable, open_dataset
 from clipbench.encode_settings import EncodeSettings
-from clipbench.errors import DataError
+from clipbench.errors import DataError, JobConflict
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the stage, how many documents are done, and how many there are (None: unknown)."""
@@ -56,6 +57,11 @@ class Run:
     unreadable: list[Unreadable] = field(default_factory=list)
     repeated: int = 0
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What every request of the job's documents says."""
+        return {"job": self.spec.job, **self.spec.options.parameters()}
+
 
 def evaluate(
     model: str,
@@ -68,7 +74,8 @@ def evaluate(
     """Score `model` on `data` through the Flow at `server`, and write the result file.
 
     data: a registered id, a folder, an address or an opened data set. Raises ClipbenchError:
-    Unavailable when the server cannot be reached, DataError when nothing could be counted.
+    Unavailable when the server cannot be reached, DataError when nothing could be scored (then the
+    result file has no metrics, and lists what was refused).
     """
     options = options or Options()
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
@@ -84,9 +91,8 @@ def _evaluate(
 ) -> results.Result:
     run = _open(model, dataset, connection, options)
     task = run.spec.task
-    if task is Task.CLASSIFICATION:
-        _send_prompts(run, dataset, connection, options, report)
-    _send_documents(run, dataset, connection, options, report)
+    if task is Task.RETRIEVAL or _send_prompts(run, dataset, connection, options, report):
+        _send_documents(run, dataset, connection, options, report)
     report("result", 0, 1)
     parameters = {"job": run.spec.job}
     with run.watch.stage("result"):
@@ -108,17 +114,23 @@ def _evaluate(
     if run.journal is not None:
         run.journal.remove()
     report("result", 1, 1)
+    if not result.metrics:
+        records = read_records(connection, task, run.spec.job)
+        raise nothing_scored(result, records, run.unreadable, options.folder)
     return result
 
 
 def _open(model: str, dataset: Dataset, connection: Connection, options: Options) -> Run:
     """Open a new job, or the one whose journal is found, and see that the server still has it."""
     declared = _declaration(model, dataset, options)
-    journal = None
+    about = declared | {"images": dataset.images, "classes": list(dataset.classnames)}
+    journal, resumed = None, False
     if options.folder is not None:
         path = options.folder / f"{_journal_name(declared)}.job.json"
-        journal = Journal.find(path) if options.resume else None
-        journal = journal or Journal(path, f"run-{uuid.uuid4().hex}", declared)
+        found = Journal.find(path) if options.resume else None
+        resumed = found is not None
+        journal = found or Journal(path, f"run-{uuid.uuid4().hex}", about)
+        journal.check(about)
     spec = JobSpec(
         job=journal.job if journal else f"run-{uuid.uuid4().hex}",
         task=dataset.task,
@@ -135,55 +147,85 @@ def _open(model: str, dataset: Dataset, connection: Connection, options: Options
     names = [contract.class_document(i, name) for i, name in enumerate(dataset.classnames)]
     with run.watch.stage("open"):
         endpoint = job_endpoint(spec.task, "open")
-        answer = connection.request(endpoint, names, spec.parameters())
+        try:
+            answer = connection.request(endpoint, names, spec.parameters())
+        except JobConflict as error:
+            raise JobConflict(f"{error}. {NEXT}" if resumed else str(error)) from error
     state = contract.answer(answer)
-    if journal is not None:
-        held = state["images"] + state["texts"] + sum(state["refused"].values())
-        if held == 0:
-            journal.answered = 0  # the server lost the job's documents: send them all again
-        journal.write()
+    held = state["images"] + state["texts"] + sum(state["refused"].values())
+    if journal is not None and (not resumed or held == 0):
+        journal.begin()  # also where the server lost the job: all documents are sent again
     return run
 
 
 def _send_prompts(
     run: Run, dataset: Dataset, connection: Connection, options: Options, report: Progress
-) -> None:
+) -> bool:
+    """Send every prompt; False when one was refused, so that there are no class vectors."""
     total = run.spec.classes * run.spec.templates
-    done = 0
-    parameters = {"job": run.spec.job, **run.spec.options.parameters()}
+    done = refused = 0
     with run.watch.stage("prompts"):
         batches = prompt_batches(dataset)
-        for _, outcome in stream(connection, batches, parameters, in_flight=options.in_flight):
+        for outcome in stream(connection, batches, run.parameters, in_flight=options.in_flight):
             done += outcome.counted + outcome.repeated
+            refused += len(outcome.refused)
             report("prompts", done, total)
+    return not refused
 
 
 def _send_documents(
     run: Run, dataset: Dataset, connection: Connection, options: Options, report: Progress
 ) -> None:
-    skip = run.journal.answered if run.journal else 0
-    parameters = {"job": run.spec.job, **run.spec.options.parameters()}
     total = dataset.images if run.spec.task is Task.CLASSIFICATION else None
-    done = skip
-    try:
-        with run.watch.stage("documents"):
-            batches = document_batches(dataset, skip, run.unreadable)
-            for batch, outcome in stream(
-                connection, batches, parameters, in_flight=options.in_flight
-            ):
-                done += outcome.counted + outcome.repeated + len(outcome.refused)
-                run.repeated += outcome.repeated
-                if run.journal is not None and batch.through:
-                    run.journal.advance(batch.through)
-                report("documents", done, total)
-    finally:
+    done = run.journal.answered if run.journal else 0
+    ends: deque[int] = deque()  # of each batch in flight: how many documents are then answered
+    with run.watch.stage("documents"):
+        batches = _batches(run, dataset, ends)
+        for outcome in stream(connection, batches, run.parameters, in_flight=options.in_flight):
+            done += outcome.counted + outcome.repeated + len(outcome.refused)
+            run.repeated += outcome.repeated
+            if run.journal is not None:
+                run.journal.answer(ends.popleft())
+            report("documents", done, total)
+
+
+def _batches(run: Run, dataset: Dataset, ends: deque[int]) -> Iterator[Batch]:
+    """The batches that the server has not answered yet, each shard noted in the journal."""
+    through = 0
+    answered = run.journal.answered if run.journal else 0
+    for shard in document_shards(dataset, run.unreadable):
+        through = shard.through
         if run.journal is not None:
-            run.journal.write()
-    if done == 0:
-        raise DataError(
-            f"{dataset.id}: no document could be read from {dataset.source}"
-            + (f"; the first: {run.unreadable[0].detail}" if run.unreadable else "")
-        )
+            run.journal.sending(shard)
+        if through > answered:
+            ends.extend([0] * (len(shard.batches) - 1) + [through] * bool(shard.batches))
+            yield from shard.batches
+    if run.journal is not None:
+        run.journal.finish_reading(through)
+
+
+def nothing_scored(
+    result: results.Result,
+    records: Iterable[Mapping[str, Any]],
+    unreadable: Sequence[Unreadable],
+    folder: Path | None,
+) -> DataError:
+    """The error that says why no document could be scored: each reason with its first document."""
+    reasons: dict[str, list[str]] = {}
+    for record in records:
+        if record["outcome"] == "refused":
+            reasons.setdefault(record["reason"], []).append(f"{record['id']}: {record['detail']}")
+    for item in unreadable:
+        reasons.setdefault(item.reason, []).append(f"{item.source}: {item.detail}")
+    counted, data = result.documents.counted, result.dataset
+    lines = [
+        f"nothing could be scored: of {counted + result.documents.refused:,} documents "
+        f"{counted:,} were counted ({data.images:,} images, {data.texts:,} texts)"
+    ]
+    lines += [f"  {len(found):,} {name}, the first {found[0]}" for name, found in reasons.items()]
+    if folder is not None:
+        lines.append(f"  All of them are listed beside {folder / results.file_name(result)}")
+    return DataError("\n".join(lines))
 
 
 def _declaration(model: str, dataset: Dataset, options: Options) -> dict[str, Any]:

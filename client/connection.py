@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import time
@@ -19,11 +20,15 @@ from clipbench import errors
 from clipbench.access.tokens import TOKEN_VARIABLE
 from clipbench.contract.limits import Limits
 from clipbench.errors import ClipbenchError, InvalidRequest, TooLarge, Unauthorized, Unavailable
+from clipbench.files import read_text
 
 DEFAULT_SERVER = "grpc://127.0.0.1:51000"
 DEADLINE_SECONDS = 600.0
 RETRY_SECONDS = 120.0  # an Executor that was killed is back within seconds; weights may take longer
 
+RETRY_VARIABLE = "CLIPBENCH_RETRY_SECONDS"
+
+_CERTIFICATE_BYTES = 1 << 20
 _METHOD = "/jina.JinaSingleDataRequestRPC/process_single_data"
 _RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 _RAISED: Mapping[str, type[ClipbenchError]] = {
@@ -36,8 +41,10 @@ _RAISED: Mapping[str, type[ClipbenchError]] = {
 class Connection:
     """Unary requests over one channel, from any number of threads.
 
-    A request that the network lost is sent again until `retry_seconds` have passed: every
-    endpoint of the contract may be asked twice. What the server refuses is raised at once.
+    A request that the network lost is sent again until `retry_seconds` have passed (unless given,
+    CLIPBENCH_RETRY_SECONDS, else 120): every endpoint of the contract may be asked twice. What the
+    server refuses is raised at once. Raises InvalidRequest for an address or a certificate that
+    is none.
     """
 
     def __init__(
@@ -46,14 +53,14 @@ class Connection:
         token: str | None = None,
         *,
         certificate: Path | None = None,
-        retry_seconds: float = RETRY_SECONDS,
+        retry_seconds: float | None = None,
     ) -> None:
-        address = urlsplit(server)
-        if address.scheme not in ("grpc", "grpcs") or not address.hostname or not address.port:
-            raise InvalidRequest(f"server {server!r} must be grpc://HOST:PORT or grpcs://HOST:PORT")
+        scheme, target = _parsed(server)
         self.server = server
-        self.retry_seconds = retry_seconds
+        self.retry_seconds = _retry_seconds() if retry_seconds is None else retry_seconds
         token = token or os.environ.get(TOKEN_VARIABLE)
+        if token and not (token.isascii() and token.isprintable()):
+            raise InvalidRequest("a token is one line of printable ASCII characters")
         self._metadata = (("authorization", token),) if token else ()
         limit = Limits().request_bytes * 2
         options = [
@@ -61,9 +68,8 @@ class Connection:
             ("grpc.max_send_message_length", limit),
             ("grpc.enable_http_proxy", 0),
         ]
-        target = f"{address.hostname}:{address.port}"
-        if address.scheme == "grpcs":
-            root = certificate.read_bytes() if certificate else None
+        if scheme == "grpcs":
+            root = _certificate(certificate) if certificate else None
             credentials = grpc.ssl_channel_credentials(root)
             self._channel = grpc.secure_channel(target, credentials, options)
         else:
@@ -83,14 +89,9 @@ class Connection:
 
         Raises what the server refused by its own class, Unavailable past the retry budget.
         """
-        request = DataRequest()
-        request.header.exec_endpoint = endpoint
-        request.parameters = dict(parameters or {})
-        request.data.docs = DocumentArray(documents)
-        return self._answer(endpoint, request, deadline)
+        return self._answer(endpoint, _message(endpoint, documents, parameters), deadline)
 
-    def _answer(self, endpoint: str, request: DataRequest, deadline: float) -> DocumentArray:
-        message = request.proto.SerializePartialToString()
+    def _answer(self, endpoint: str, message: bytes, deadline: float) -> DocumentArray:
         started = time.monotonic()
         pause = 0.1
         while True:
@@ -117,6 +118,10 @@ class Connection:
             f"({code.name}: {details[:200]}). Is the server up? `clipbench serve` starts one"
         )
 
+    def stop_retrying(self) -> None:
+        """Take the next failure of a request for final."""
+        self.retry_seconds = 0.0
+
     def close(self) -> None:
         """Close the channel."""
         self._channel.close()
@@ -126,6 +131,53 @@ class Connection:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _message(
+    endpoint: str, documents: Sequence[Document], parameters: Mapping[str, Any] | None
+) -> bytes:
+    """A request as it travels. Raises InvalidRequest for a text that has no UTF-8."""
+    request = DataRequest()
+    try:
+        request.header.exec_endpoint = endpoint
+        request.parameters = dict(parameters or {})
+        request.data.docs = DocumentArray(documents)
+        message: bytes = request.proto.SerializePartialToString()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(
+            f"{endpoint}: {error.object!r:.200} cannot be sent as UTF-8"
+        ) from error
+    return message
+
+
+def _parsed(server: str) -> tuple[str, str]:
+    """Scheme and HOST:PORT of an address. Raises InvalidRequest."""
+    try:
+        address = urlsplit(server)
+        host, port = address.hostname, address.port
+    except ValueError:  # a port past 65535, half an IPv6 address
+        host = port = None
+    if not host or not port or address.scheme not in ("grpc", "grpcs"):
+        raise InvalidRequest(f"server {server!r} must be grpc://HOST:PORT or grpcs://HOST:PORT")
+    return address.scheme, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _certificate(path: Path) -> bytes:
+    text = read_text(path, what="certificate", limit=_CERTIFICATE_BYTES)
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise InvalidRequest(f"certificate {path} is not a certificate in PEM form")
+    return text.encode()
+
+
+def _retry_seconds() -> float:
+    text = os.environ.get(RETRY_VARIABLE, "")
+    try:
+        seconds = float(text or RETRY_SECONDS)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise InvalidRequest(f"{RETRY_VARIABLE} must be seconds, not {text!r}")
+    return seconds
 
 
 def _raise_refusal(answer: Any) -> None:

@@ -1,58 +1,124 @@
-"""How far a job has come, on disk, so that an interrupted run goes on where it was."""
+"""The journal of an unfinished job: what was sent and answered, so that `--resume` goes on there.
+
+A file of JSON lines that only grows: the job with what it is about, then a line for each shard
+before it is sent, and a line for how far the server has answered. A line that a crash cut off is
+left out when it is read. The shards' digests tell whether the data are still the same.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from clipbench.client.batches import IDENTITY, Shard
 from clipbench.errors import DataError
+from clipbench.files import read_text
 
-_SECONDS_BETWEEN_WRITES = 1.0
+FORMAT = "clipbench-journal/2"
 
 
 @dataclass
 class Journal:
-    """One unfinished job: its id and how many documents the server has answered for."""
+    """One unfinished job.
+
+    about: what the job was opened for. shards: the identity of each one that was sent, in order.
+    answered: how many documents, from the beginning of the data, have an outcome.
+    """
 
     path: Path
     job: str
-    declaration: dict[str, object]
+    about: Mapping[str, Any]
+    shards: list[dict[str, Any]] = field(default_factory=list)
     answered: int = 0
-    started: float = field(default_factory=time.time)
-    _written: float = 0.0
+    _read: int = 0  # of the shards, how many have come again
 
     @classmethod
     def find(cls, path: Path) -> Journal | None:
-        """The journal at `path`. Raises DataError when it is not one."""
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            return cls(path=path, **content)
-        except FileNotFoundError:
+        """The journal at `path`, if there is one. Raises DataError when it is something else."""
+        if not path.exists():
             return None
-        except (ValueError, TypeError) as error:
+        lines = read_text(path, error=DataError).split("\n")[:-1]  # the last has an end, or is cut
+        try:
+            head, *rest = map(json.loads, lines)
+            if head["format"] != FORMAT:
+                raise ValueError(f"format {head['format']!r}")
+            journal = cls(path, head["job"], head["about"])
+            for line in rest:
+                if "answered" in line:
+                    journal.answered = max(journal.answered, line["answered"])
+                else:
+                    journal.shards.append({name: line[name] for name in IDENTITY})
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DataError(
-                f"{path} is not a journal ({error}); delete it to start anew"
+                f"{path} is not a journal of this version ({error}); run without --resume"
             ) from error
+        return journal
 
-    def advance(self, answered: int) -> None:
-        """Remember that every document up to `answered` has an outcome."""
-        self.answered = max(self.answered, answered)
-        if time.monotonic() - self._written >= _SECONDS_BETWEEN_WRITES:
-            self.write()
+    def check(self, about: Mapping[str, Any]) -> None:
+        """Raises DataError when the data are declared otherwise than in the journal."""
+        changes = [
+            f"{name} {_short(self.about.get(name))}, now {_short(about[name])}"
+            for name in about
+            if self.about.get(name) != about[name]
+        ]
+        if changes:
+            raise DataError(f"the data changed since this run began: {'; '.join(changes)}. {NEXT}")
 
-    def write(self) -> None:
-        """Write the journal atomically."""
-        content = asdict(self)
-        del content["path"], content["_written"]
+    def begin(self) -> None:
+        """Write the head anew; what was sent before is forgotten."""
+        self.shards, self.answered, self._read = [], 0, 0
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".part")
-        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        os.replace(temporary, self.path)
-        self._written = time.monotonic()
+        head = {"format": FORMAT, "job": self.job, "about": dict(self.about)}
+        self.path.write_text(json.dumps(head) + "\n", encoding="utf-8")
+
+    def sending(self, shard: Shard) -> None:
+        """Note a shard before it is sent. Raises DataError when another was sent in its place."""
+        if self._read == len(self.shards):
+            self.shards.append(shard.identity)
+            self._append(shard.identity)
+        elif self.shards[self._read] != shard.identity:
+            raise DataError(_changed(shard, self.shards[self._read]))
+        self._read += 1
+
+    def finish_reading(self, documents: int) -> None:
+        """Note the end of the data. Raises DataError when more had been sent."""
+        if self._read < len(self.shards):
+            last = self.shards[-1]
+            raise DataError(
+                f"the data changed since this run began: {documents:,} documents, where "
+                f"{last['through']:,} had been sent (to {last['last']!r}). {NEXT}"
+            )
+
+    def answer(self, through: int) -> None:
+        """Note that every document up to `through` has an outcome."""
+        if through > self.answered:
+            self.answered = through
+            self._append({"answered": through})
 
     def remove(self) -> None:
         """The job is finished."""
         self.path.unlink(missing_ok=True)
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+NEXT = "Run without --resume to begin anew, or put the data back as they were."
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list):
+        return f"{len(value)} ({', '.join(map(str, value[:8]))}{', …' if len(value) > 8 else ''})"
+    return str(value)
+
+
+def _changed(now: Shard, before: Mapping[str, Any]) -> str:
+    return (
+        f"the data changed since this run began: up to document {now.through:,} they were "
+        f"{before['first']!r} to {before['last']!r} with the digest {before['sha256'][:12]}, and "
+        f"are {now.first!r} to {now.last!r} with {now.sha256[:12]}. {NEXT}"
+    )

@@ -11,12 +11,14 @@ from typing import Any
 
 from docarray import Document
 
+from clipbench.client.batches import BATCH_BYTES
 from clipbench.client.connection import Connection
+from clipbench.client.streaming import request_in_parts
 from clipbench.contract import endpoints
 from clipbench.contract.documents import answer
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import Dataset, Image, Text, prompts
-from clipbench.errors import ClipbenchError, Unauthorized, Unavailable
+from clipbench.errors import ClipbenchError, TooLarge, Unauthorized, Unavailable
 from clipbench.report.grid import Column, Grid
 
 _PROBE = 16  # documents of each modality
@@ -53,13 +55,13 @@ def extent(dataset: Dataset) -> Extent:
     for document in dataset.documents():
         if isinstance(document, Image):
             images += 1
-            if len(probe_images) < _PROBE:
+            if len(probe_images) < _PROBE and sum(map(len, probe_images)) < BATCH_BYTES:
                 probe_images.append(document.data)
         elif isinstance(document, Text):
             texts += 1
             if len(probe_texts) < _PROBE:
                 probe_texts.append(document.text)
-        if dataset.images is not None and len(probe_images) == _PROBE:
+        if dataset.images is not None and images >= _PROBE:
             texts = round(texts * dataset.images / images)  # of as many captions an image
             images = dataset.images
             break
@@ -83,6 +85,7 @@ def plan_model(
             **described["settings"],
             "forced": options.forced,
             "drop_image_content": True,
+            "on_refused": "tag",
         }
         seconds = sum(_estimate(connection, options.model, item, as_job) for item in extents)
     except (Unavailable, Unauthorized):
@@ -108,9 +111,12 @@ def _seconds_each(
     if not documents:
         return 0.0
     endpoint = endpoints.encode_endpoint(model)
-    connection.request(endpoint, documents[:2], parameters)  # warm-up
-    started = time.perf_counter()
-    connection.request(endpoint, documents, parameters)
+    try:
+        request_in_parts(connection, endpoint, documents[:2], parameters)  # warm-up
+        started = time.perf_counter()
+        request_in_parts(connection, endpoint, documents, parameters)
+    except TooLarge:  # a document that the job will refuse takes no time
+        return 0.0
     return (time.perf_counter() - started) / len(documents)
 
 

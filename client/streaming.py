@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
+
+from docarray import Document, DocumentArray
 
 from clipbench.client.batches import Batch
 from clipbench.client.connection import Connection
@@ -21,47 +23,57 @@ def stream(
     parameters: Mapping[str, Any],
     *,
     in_flight: int = IN_FLIGHT,
-) -> Iterator[tuple[Batch, BatchOutcome]]:
+) -> Iterator[BatchOutcome]:
     """Send every batch; the next is read only when there is a place for it.
 
     When the caller stops early (Ctrl-C), what is in flight is waited for, so that its outcome
     is not lost.
     """
-    pending: deque[tuple[Batch, Future[BatchOutcome]]] = deque()
+    pending: deque[Future[BatchOutcome]] = deque()
     with ThreadPoolExecutor(in_flight) as threads:
         try:
             for batch in batches:
-                pending.append((batch, threads.submit(_send, connection, batch, parameters)))
+                pending.append(threads.submit(_send, connection, batch, parameters))
                 while len(pending) >= in_flight:
-                    yield _next(pending)
+                    yield pending.popleft().result()
             while pending:
-                yield _next(pending)
+                yield pending.popleft().result()
         except KeyboardInterrupt:
-            connection.retry_seconds = 0  # a server that is gone is not waited for
+            connection.stop_retrying()  # a server that is gone is not waited for
             raise
 
 
-def _next(pending: deque[tuple[Batch, Future[BatchOutcome]]]) -> tuple[Batch, BatchOutcome]:
-    batch, future = pending.popleft()
-    outcome = future.result()
-    batch.documents.clear()
-    return batch, outcome
+def request_in_parts(
+    connection: Connection,
+    endpoint: str,
+    documents: Sequence[Document],
+    parameters: Mapping[str, Any],
+) -> list[DocumentArray]:
+    """One request, or several: documents that are too large for one are sent in halves.
+
+    Raises TooLarge when a single document is.
+    """
+    try:
+        return [connection.request(endpoint, documents, parameters)]
+    except TooLarge:
+        if len(documents) <= 1:
+            raise
+        middle = len(documents) // 2
+        halves = (documents[:middle], documents[middle:])
+        return [
+            answer
+            for half in halves
+            for answer in request_in_parts(connection, endpoint, half, parameters)
+        ]
 
 
 def _send(connection: Connection, batch: Batch, parameters: Mapping[str, Any]) -> BatchOutcome:
-    """One request; a batch that the transport finds too large is sent in halves."""
-    try:
-        return BatchOutcome.unpack(connection.request(batch.endpoint, batch.documents, parameters))
-    except TooLarge:
-        if len(batch.documents) == 1:
-            raise
-        middle = len(batch.documents) // 2
-        halves = [
-            _send(connection, Batch(batch.endpoint, part), parameters)
-            for part in (batch.documents[:middle], batch.documents[middle:])
-        ]
-        return BatchOutcome(
-            counted=sum(half.counted for half in halves),
-            repeated=sum(half.repeated for half in halves),
-            refused=tuple(refusal for half in halves for refusal in half.refused),
-        )
+    """The outcome of every document of a batch, which is let go."""
+    answers = request_in_parts(connection, batch.endpoint, batch.documents, parameters)
+    batch.documents.clear()
+    outcomes = [BatchOutcome.unpack(answer) for answer in answers]
+    return BatchOutcome(
+        counted=sum(outcome.counted for outcome in outcomes),
+        repeated=sum(outcome.repeated for outcome in outcomes),
+        refused=tuple(refusal for outcome in outcomes for refusal in outcome.refused),
+    )

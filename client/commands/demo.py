@@ -19,6 +19,7 @@ from clipbench.client.connection import Connection
 from clipbench.client.serving import Server, free_ports
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import open_dataset
+from clipbench.files import writable_folder
 
 MODELS = ("ViT-mini-16-64::embedded", "ViT-nano-16-64::embedded")
 DATASETS = ("emoji", "fashion_mnist")
@@ -32,6 +33,7 @@ def demo(
 
     Example: clipbench demo --out results
     """
+    writable_folder(out)
     with tempfile.TemporaryDirectory() as state:
         settings = free_ports(replace(config.load(), state=state))
         console.print("Starting the Flow: gateway, encoder, two evaluators, profiler …")

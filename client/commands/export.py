@@ -19,6 +19,7 @@ from clipbench.environment import SERVER_LOCK
 from clipbench.errors import DataError, InvalidRequest
 from clipbench.export import kubernetes, sbom
 from clipbench.export.network import GRPC_PORT, HTTP_PORT
+from clipbench.files import read_text, writable_folder
 from clipbench.results import interchange
 
 app = typer.Typer(help="Results and deployments for other tools.", no_args_is_help=True)
@@ -65,7 +66,7 @@ def write_kubernetes(
     """
     choices = kubernetes.Choices(namespace, encoder_replicas, gpus, weights, monitor)
     files = kubernetes.base(_exported(flow, namespace), choices)
-    out.mkdir(parents=True, exist_ok=True)
+    writable_folder(out)
     for name, objects in files.items():
         (out / name).write_text(_NOTICE + _yaml(objects), encoding="utf-8")
     listed = kubernetes.kustomization(list(files), choices)
@@ -95,11 +96,14 @@ def _exported(flow: Path, namespace: str) -> list[dict[str, Any]]:
     os.environ.setdefault("JINA_HIDE_SURVEY", "1")
     from jina import Flow
 
-    declared = yaml.safe_load(flow.read_text(encoding="utf-8"))
-    gateway = declared["gateway"]
+    try:
+        declared = yaml.safe_load(read_text(flow, what="flow"))
+        gateway, executors = declared["gateway"], list(declared["executors"])
+    except (yaml.YAMLError, LookupError, TypeError, RecursionError) as error:
+        raise DataError(f"{flow} is not a Flow with a gateway and executors: {error}") from error
     gateway["uses"] = f"docker://{kubernetes.image('gateway')}"
     gateway["port"] = [GRPC_PORT, HTTP_PORT]
-    for executor in declared["executors"]:
+    for executor in executors:
         executor["uses"] = f"docker://{kubernetes.image(executor['name'])}"
     with tempfile.TemporaryDirectory() as folder:
         loaded = Flow.load_config(yaml.safe_dump(declared, sort_keys=False))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clipbench import results
-from clipbench.client.commands.common import RESULTS, Out, console
+from clipbench.client.commands.common import RESULTS, Out, console, errors
+from clipbench.files import writable_folder
 from clipbench.results import interchange
 
 
@@ -17,9 +19,18 @@ def import_results(
     out: Out = RESULTS,
     split: Annotated[str, typer.Option(help="Split, where the file does not say.")] = "test",
 ) -> None:
-    """Read results of clip_benchmark into result files.
+    """Read results of clip_benchmark into result files; status 1 when one cannot be read.
 
     Example: clipbench import benchmark.csv --out results
     """
-    paths = [results.write(result, out) for result in interchange.read(source, split=split)]
-    console.print(f"{len(paths)} results in {out}")
+    found = interchange.read(source, split=split)
+    writable_folder(out)
+    for result in found.results:
+        results.write(result, out)
+    for text in found.passed_over:
+        errors.print(f"passed over: {text}")
+    for text in found.refused:
+        errors.print(f"refused: {text}")
+    console.print(f"{len(found.results)} results in {out}")
+    if found.refused:
+        sys.exit(1)

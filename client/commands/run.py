@@ -29,6 +29,7 @@ from clipbench.client.ranking import ranking
 from clipbench.datasets import Dataset, open_dataset
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import ClipbenchError, Unsupported
+from clipbench.files import writable_folder
 from clipbench.results import Result
 
 INTERRUPTED = 130  # as a shell reports Ctrl-C
@@ -73,6 +74,7 @@ def run(
     Example: clipbench run --models ViT-B-32::openai --data vtab/cifar100 --data flickr8k
     """
     options = Options(settings, force, folder=out, resume=resume)
+    writable_folder(out)
     datasets = [
         open_dataset(spec, split=split, sample=sample, seed=seed, templates=template, layout=layout)
         for spec in data or ["emoji", "fashion_mnist"]
@@ -80,10 +82,11 @@ def run(
     with at_server(server, token_file, certificate, out) as connection:
         names, left_out = _plan(models, datasets, connection, options)
         finished, failed = run_all(names, datasets, connection, options)
-    print_tables(out, finished)
-    for paragraph in ranking(finished, out):
-        console.print(paragraph)
-    console.print(f"Result files are in {out}", style="bold")
+    if finished:
+        print_tables(out, finished)
+        for paragraph in ranking(finished, out):
+            console.print(paragraph)
+        console.print(f"Result files are in {out}", style="bold")
     if failed or left_out:
         errors.print(f"{failed} jobs failed, {left_out} models were left out", style="bold red")
         sys.exit(1)

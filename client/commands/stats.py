@@ -17,6 +17,7 @@ from clipbench.client.statistics import describe_fresh, measure
 from clipbench.contract import endpoints
 from clipbench.contract.parameters import ModelOptions
 from clipbench.encode_settings import EncodeSettings, RuntimeName
+from clipbench.files import writable_folder
 
 
 @takes_settings
@@ -36,6 +37,7 @@ def stats(
 
     Example: clipbench stats --models ViT-B-32::openai,ViT-L-14::openai
     """
+    writable_folder(out)
     measured = []
     for model in [name.strip() for name in models.split(",") if name.strip()]:
         options = ModelOptions(model, settings, force)

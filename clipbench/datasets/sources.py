@@ -35,7 +35,11 @@ _HUB_PAGE = re.compile(
 def base_address(url: str) -> str:
     """The address that file names are appended to; a hub page becomes the place of its files."""
     url = url.rstrip("/")
-    if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).query:
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:  # half an IPv6 address
+        raise InvalidRequest(f"{url!r} is not an address: {error}") from error
+    if parts.scheme not in ("http", "https") or parts.query:
         raise InvalidRequest(f"{shown(url)} is not the http(s) address of a folder")
     page = _HUB_PAGE.fullmatch(url)
     return f"{page[1]}/resolve/{page[2] or 'main'}" if page else url

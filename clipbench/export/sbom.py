@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clipbench.errors import DataError
+from clipbench.files import read_text
 
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*\])?==([^ ;\\]+)(?: ;.*)?\s*\\?")
 _HASH = re.compile(r"\s*--hash=sha256:([0-9a-f]{64})")
@@ -37,7 +38,7 @@ class Pin:
 def read_lock(path: Path) -> tuple[Pin, ...]:
     """Raises DataError for a line that is not a package with a version and hashes."""
     pins: list[Pin] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(path, what="lock", error=DataError).splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         if pins and (found := _HASH.match(line)):

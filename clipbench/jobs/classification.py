@@ -17,7 +17,7 @@ from clipbench.contract.documents import Item
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.parameters import JobSpec
 from clipbench.errors import InvalidRequest, TooLarge
-from clipbench.jobs.evaluator import Evaluator, Row, score_columns
+from clipbench.jobs.evaluator import Evaluator, Row, score_columns, unscored
 from clipbench.jobs.job import Job
 from clipbench.jobs.repeats import FirstOf, Outcome, Outcomes, StoredEmbeddings
 from clipbench.jobs.store import JobStore
@@ -120,16 +120,17 @@ class ClassificationEvaluator(Evaluator):
         ]
 
     def result(self, job_id: str, owner: str) -> Row:
-        """The metrics over every counted image; computed once until something changes."""
+        """The metrics over every counted image, none without one; computed once until a change."""
         job = self.store.get(job_id, owner)
         if job.result is not None:
             return dict(job.result)
-        if not self.store.count(job, Kind.IMAGE):
-            raise InvalidRequest(f"job {job_id!r} has no counted image: there is nothing to score")
         changed: list[Row] = []
-        measured = (
-            self._multilabel(job) if job.spec.multilabel else self._single_label(job, changed)
-        )
+        if not self.store.count(job, Kind.IMAGE):
+            measured = unscored()
+        elif job.spec.multilabel:
+            measured = self._multilabel(job)
+        else:
+            measured = self._single_label(job, changed)
         documents, data = self.account(job)
         result = {
             **measured,

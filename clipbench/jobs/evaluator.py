@@ -215,6 +215,12 @@ class Evaluator:
         self.store.delete(self.store.get(job_id, owner))
 
 
+def unscored() -> Row:
+    """What the result of a job says in which nothing was counted."""
+    empty: Row = {"metrics": {}, "counts": {}, "intervals": {}}
+    return empty | {"per_class": [], "confused": [], "near_ties": 0}
+
+
 def score_columns(scores: Scores) -> Row:
     """The scores as the result has them."""
     return {

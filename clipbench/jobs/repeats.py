@@ -65,9 +65,10 @@ class StoredEmbeddings:
         first: Mapping[str, str],
         skipped: frozenset[str] = frozenset(),
     ) -> StoredEmbeddings:
-        """The job has at least one document of the kind, which tells the dimensions."""
-        stored = next(iter(store.documents(job, kind, "embedding")))
-        return cls(store, job, kind, rows, len(stored.embedding) // 4, first, skipped)
+        """The job's embeddings of a kind; the first of them tells the dimensions."""
+        stored = next(iter(store.documents(job, kind, "embedding")), None)
+        width = len(stored.embedding) // 4 if stored else 0
+        return cls(store, job, kind, rows, width, first, skipped)
 
     def blocks(self, size: int) -> Iterator[tuple[int, Float32Array]]:
         """(first row, (up to size, d) float32) in the order of position and id."""

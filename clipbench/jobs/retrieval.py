@@ -11,7 +11,7 @@ from clipbench.contract import Reason, Refusal
 from clipbench.contract.batches import EncodedBatch
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.errors import InvalidRequest
-from clipbench.jobs.evaluator import Evaluator, Row, score_columns
+from clipbench.jobs.evaluator import Evaluator, Row, score_columns, unscored
 from clipbench.jobs.job import Job
 from clipbench.jobs.repeats import FirstOf, StoredEmbeddings
 from clipbench.jobs.shards import Shares
@@ -56,20 +56,15 @@ class RetrievalEvaluator(Evaluator):
         return [{"embedding": row.astype("<f4").tobytes()} for row in embeddings]
 
     def result(self, job_id: str, owner: str) -> Row:
-        """The metrics over the whole corpus; computed once until something changes."""
+        """The metrics over the whole corpus, none without a text; computed once until a change."""
         job = self.store.get(job_id, owner)
         if job.result is not None:
             return dict(job.result)
         corpus = self._corpus(job)
-        image_of_text, late = corpus.image_of_text, corpus.late
-        ranks = self._ranks(job, corpus)
-        documents, data = self.account(job, late)
+        measured, columns = self._measured(job, corpus)
+        documents, data = self.account(job, corpus.late)
         result = {
-            **score_columns(retrieval_scores(ranks, image_of_text, job.spec.cutoffs)),
-            "per_class": [],
-            "confused": [],
-            "near_ties": int(ranks.near_ties),
-            "images_without_text": int((ranks.image_to_text == 0).sum()),
+            **measured,
             "documents": documents,
             "data": data,
             "model": dict(job.model),
@@ -81,18 +76,28 @@ class RetrievalEvaluator(Evaluator):
                     "reason": refusal.reason,
                     "detail": refusal.detail,
                 }
-                for kind, position, refusal in late
+                for kind, position, refusal in corpus.late
             ],
         }
-        self.store.finish(
-            job,
-            result,
-            {
-                Kind.IMAGE: _rank_column(corpus.images, ranks.image_to_text),
-                Kind.TEXT: _rank_column(corpus.texts, ranks.text_to_image),
-            },
-        )
+        self.store.finish(job, result, columns)
         return result
+
+    def _measured(self, job: Job, corpus: Corpus) -> tuple[Row, dict[Kind, list[Row]]]:
+        """The scores, and the rank of each document."""
+        if not corpus.texts:
+            return unscored() | {"images_without_text": len(corpus.images)}, {}
+        ranks = self._ranks(job, corpus)
+        measured = {
+            **score_columns(retrieval_scores(ranks, corpus.image_of_text, job.spec.cutoffs)),
+            "per_class": [],
+            "confused": [],
+            "near_ties": int(ranks.near_ties),
+            "images_without_text": int((ranks.image_to_text == 0).sum()),
+        }
+        return measured, {
+            Kind.IMAGE: _rank_column(corpus.images, ranks.image_to_text),
+            Kind.TEXT: _rank_column(corpus.texts, ranks.text_to_image),
+        }
 
     def _corpus(self, job: Job) -> Corpus:
         images: list[str] = []
@@ -103,11 +108,6 @@ class RetrievalEvaluator(Evaluator):
             if (same := seen.repeats(row.digest, row.id)) is not None:
                 first[row.id] = same
         texts = self._pair(job, images)
-        if not texts.ids:
-            raise InvalidRequest(
-                f"job {job.spec.job!r} has no text whose image was counted: there is nothing to "
-                "score"
-            )
         skipped = frozenset(refusal.id for _, _, refusal in texts.late)
         of = StoredEmbeddings.of
         return Corpus(

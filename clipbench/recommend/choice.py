@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clipbench.errors import InvalidRequest
 from clipbench.recommend.budget import COST, COSTS, Constraints, Cost
 from clipbench.recommend.candidates import (
     Candidate,
@@ -76,7 +78,7 @@ def recommend(
     else:
         found = published_field(task, like)
     if scale is not None:
-        found = scaled(found, anchor_factor(statistics) if scale == "auto" else float(scale))
+        found = scaled(found, anchor_factor(statistics) if scale == "auto" else _factor(scale))
     fitting, excluded = _fit(found.candidates, constraints)
     if not fitting:
         return _nothing(found, constraints, excluded)
@@ -193,3 +195,13 @@ def _excess(candidate: Candidate, cost: Cost, limit: float) -> float:
     if not value:
         return 1e9
     return value / limit if cost.lower_is_better else limit / value
+
+
+def _factor(text: float | str) -> float:
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < math.inf:
+        raise InvalidRequest(f"scale must be auto or a number above 0, not {text!r}")
+    return factor

@@ -11,12 +11,14 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from clipbench.errors import DataError
+from clipbench.files import read_json, read_text
 from clipbench.results.types import Dataset, Documents, Model, Result, Run, Task
 
 TASKS = {
@@ -33,28 +35,65 @@ QUICKGELU = "-quickgelu"  # what open_clip appends to an architecture for that a
 CSV_COLUMNS = ("dataset", "model", "pretrained", "task", "language", "model_fullname")
 
 
-def read(path: str | Path, *, split: str = "test") -> list[Result]:
+@dataclass
+class Imported:
+    """What became of each row or file: a result, refused, or passed over; the place and the reason
+    of the latter two."""
+
+    results: list[Result] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)  # of a task that is not scored here
+
+
+def read(path: str | Path, *, split: str = "test") -> Imported:
     """Results of a JSON file, a CSV of `clip_benchmark build`, or a folder of JSON files.
 
-    split: the one that was run, which the files do not say. Raises DataError with file and key.
-    Tasks other than zero-shot classification and retrieval are refused.
+    split: the one that was run, which the files do not say. A row or file that cannot be read
+    does not stop the others. Raises DataError when there is no result at all.
     """
-    path = Path(path)
-    if path.is_dir():
-        return [r for file in sorted(path.glob("*.json")) for r in read(file, split=split)]
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
-    created = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-    if path.suffix == ".csv":
-        rows = csv.DictReader(io.StringIO(text))
-        documents = [_from_row(row, f"{path}, line {i + 2}") for i, row in enumerate(rows)]
-        places = [f"{path}, line {i + 2}" for i in range(len(documents))]
+    path, found = Path(path), Imported()
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    for file in files:
+        try:
+            _read_file(file, split, found)
+        except DataError as error:
+            found.refused.append(str(error))
+    if not found.results:
+        reasons = [*found.refused, *found.passed_over] or [f"{path}: no JSON file in it"]
+        raise DataError("\n".join(reasons))
+    return found
+
+
+def _read_file(path: Path, split: str, found: Imported) -> None:
+    if path.suffix.lower() == ".csv":
+        documents = _rows(path)
     else:
-        documents, places = [_parsed(text, path)], [str(path)]
-    pairs = zip(documents, places, strict=True)
-    return [_result(document, place, split, created) for document, place in pairs]
+        documents = iter([(str(path), read_json(path, error=DataError))])
+    created = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+    for place, document in documents:
+        try:
+            task = document.get("task") if isinstance(document, Mapping) else None
+            if isinstance(task, str) and task not in TASKS:
+                known = ", ".join(TASKS)
+                found.passed_over.append(f"{place}: task: expected {known}, found {task!r}")
+            else:
+                found.results.append(_result(document, place, split, created))
+        except DataError as error:
+            found.refused.append(str(error))
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows of a CSV as the JSON files have them, each with its place."""
+    text = read_text(path, error=DataError)
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        for row in rows:
+            place = f"{path}, line {rows.line_num}"
+            yield place, _from_row(row)
+    except csv.Error as error:
+        raise DataError(f"{path}, line {rows.line_num}: not CSV: {error}") from error
 
 
 def write_json(result: Result) -> str:
@@ -76,17 +115,7 @@ def write_csv(results: Sequence[Result]) -> str:
     return file.getvalue()
 
 
-def _parsed(text: str, path: Path) -> Mapping[str, Any]:
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}: not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise DataError(f"{path}: expected an object of clip_benchmark")
-    return document
-
-
-def _from_row(row: Mapping[str | None, Any], place: str) -> Mapping[str, Any]:
+def _from_row(row: Mapping[str | None, Any]) -> Mapping[str, Any]:
     stated = {key: row.get(key) for key in CSV_COLUMNS if row.get(key)}
     metrics = {}
     for key, value in row.items():
@@ -94,19 +123,20 @@ def _from_row(row: Mapping[str | None, Any], place: str) -> Mapping[str, Any]:
             continue
         try:
             metrics[key] = float(value)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{place}: {key}: expected a number, found {value!r}") from error
+        except (TypeError, ValueError):
+            metrics[key] = value  # refused with the place, when it becomes a result
     return {**stated, "metrics": metrics}
 
 
-def _result(document: Mapping[str, Any], place: str, split: str, created: str) -> Result:
+def _result(document: object, place: str, split: str, created: str) -> Result:
+    if not isinstance(document, Mapping):
+        raise DataError(f"{place}: expected an object of clip_benchmark")
     for key in ("dataset", "model", "pretrained", "task", "metrics"):
         if key not in document:
             raise DataError(f"{place}: {key}: missing key of a clip_benchmark result")
-    task = TASKS.get(document["task"])
-    if task is None:
-        known = ", ".join(TASKS)
-        raise DataError(f"{place}: task: expected {known}, found {document['task']!r}")
+    if document["task"] not in list(TASKS):
+        raise DataError(f"{place}: task: found {document['task']!r:.200}")
+    task = TASKS[document["task"]]
     model, pretrained = str(document["model"]), str(document["pretrained"])
     architecture = model.removesuffix(QUICKGELU)
     activation = "quickgelu" if model != architecture or pretrained == "openai" else None

@@ -1,6 +1,9 @@
-"""A data set in batches, the same ones however often it is read."""
+"""A data set in shards of batches, the same ones however often it is read."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,10 +11,12 @@ from clipbench.client.batches import (
     BATCH_BYTES,
     BATCH_DOCUMENTS,
     PROMPTS_PER_BATCH,
-    document_batches,
+    document_shards,
     prompt_batches,
 )
-from clipbench.datasets import open_dataset
+from clipbench.contract import Reason
+from clipbench.contract.endpoints import Task
+from clipbench.datasets import Image, Text, Unreadable, open_dataset
 
 
 @pytest.fixture(scope="module")
@@ -24,46 +29,73 @@ def garments():
     return open_dataset("fashion_mnist", sample=200)
 
 
-def read(dataset, skip=0):
-    return list(document_batches(dataset, skip, []))
+def shards(dataset):
+    return list(document_shards(dataset, []))
 
 
-def ids(batches):
-    return [(batch.endpoint, [document.id for document in batch.documents]) for batch in batches]
+def batches(dataset):
+    return [batch for shard in shards(dataset) for batch in shard.batches]
 
 
 @pytest.mark.parametrize("name", ["emoji", "garments"])
 def test_every_document_is_in_one_batch(name, request):
     dataset = request.getfixturevalue(name)
-    sent = [document.id for batch in read(dataset) for document in batch.documents]
+    sent = [document.id for batch in batches(dataset) for document in batch.documents]
     assert sorted(sent) == sorted(document.id for document in dataset.documents())
 
 
 def test_batches_are_bounded_in_number_and_bytes(emoji):
-    for batch in read(emoji):
+    for batch in batches(emoji):
         assert 1 <= len(batch.documents) <= BATCH_DOCUMENTS
         held = sum(len(document.blob or document.text) for document in batch.documents)
         assert batch.size == held <= BATCH_BYTES
 
 
 @pytest.mark.parametrize("name", ["emoji", "garments"])
-def test_going_on_from_any_batch_makes_the_same_batches(name, request):
+def test_the_same_data_have_the_same_shards(name, request):
     """Only so are resumed embeddings the same to the bit."""
     dataset = request.getfixturevalue(name)
-    whole = read(dataset)
-    boundaries = [i for i, batch in enumerate(whole, 1) if batch.through]
-    for boundary in boundaries:
-        rest = read(dataset, skip=whole[boundary - 1].through)
-        assert ids(rest) == ids(whole[boundary:])
+    identities = [shard.identity for shard in shards(dataset)]
+    assert identities == [shard.identity for shard in shards(dataset)]
+    assert len({identity["sha256"] for identity in identities}) == len(identities)
 
 
-def test_what_a_batch_vouches_for_was_sent_before_it(emoji):
+def test_a_shard_holds_all_documents_since_the_one_before(emoji):
     documents = [document.id for document in emoji.documents()]
-    sent = set()
-    for batch in read(emoji):
-        sent |= {document.id for document in batch.documents}
-        assert set(documents[: batch.through]) <= sent
-    assert sent == set(documents)
+    start = 0
+    for shard in shards(emoji):
+        held = [document.id for batch in shard.batches for document in batch.documents]
+        assert sorted(held) == sorted(documents[start : shard.through])
+        assert (shard.first, shard.last) == (documents[start], documents[shard.through - 1])
+        start = shard.through
+    assert start == len(documents)
+
+
+IMAGE = Image("a", 0, b"pixels", (1,))
+TEXT = Text("a#0", 0, "a caption", "a")
+LOST = Unreadable("a", "shard", Reason.NOT_AN_IMAGE, "detail", index=0)
+
+
+def digest(*documents):
+    dataset = SimpleNamespace(task=Task.CLASSIFICATION, documents=lambda: iter(documents))
+    return [shard.identity for shard in document_shards(dataset, [])]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (IMAGE, replace(IMAGE, data=b"Pixels")),
+        (IMAGE, replace(IMAGE, labels=(2,))),
+        (IMAGE, replace(IMAGE, id="b")),
+        (IMAGE, LOST),
+        (LOST, replace(LOST, reason=Reason.EMPTY)),
+        (TEXT, replace(TEXT, text="another")),
+        (TEXT, replace(TEXT, image_id="b")),
+        (TEXT, replace(TEXT, index=1)),
+    ],
+)
+def test_whatever_changes_in_a_document_changes_the_shard(one, other):
+    assert digest(one) == digest(one) != digest(other)
 
 
 def test_prompts_are_every_class_and_template(garments):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sqlite3
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clipbench import results
+from clipbench.client.journal import Journal
 from tests.flow.flow_server import ROOT
 
 COMMAND = [sys.executable, "-c", "from clipbench.client.main import run; run()"]
@@ -42,14 +42,14 @@ def finished(process: subprocess.Popen[str], seconds: float = 240) -> str:
     return output
 
 
-def until_answered(folder: Path, documents: int, process: subprocess.Popen[str]) -> dict[str, Any]:
+def until_answered(folder: Path, documents: int, process: subprocess.Popen[str]) -> Journal:
     """The journal of the one job in `folder`, once that many documents have been answered."""
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         assert process.poll() is None, f"ended too early: {process.communicate()[0]}"
         for path in folder.glob("*.job.json"):
-            journal = json.loads(path.read_text())
-            if journal["answered"] >= documents:
+            journal = Journal.find(path) if "\n" in path.read_text() else None
+            if journal and journal.answered >= documents:
                 return journal
         time.sleep(0.01)
     raise AssertionError("the job did not come that far")

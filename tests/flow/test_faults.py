@@ -162,7 +162,7 @@ def test_without_resume_a_run_begins_anew(server, straight, tmp_path):
     process.communicate(timeout=60)
     finished(clipbench(*arguments(server, tmp_path)))
     result = only_result(tmp_path)
-    assert result.job != journal["job"]
+    assert result.job != journal.job
     assert essence(result) == straight[0]
 
 

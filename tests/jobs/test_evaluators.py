@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from clipbench.contract.endpoints import Kind
-from clipbench.errors import InvalidRequest
 from tests.distributed import evaluations as made
 from tests.metrics import oracle
 
@@ -101,16 +100,16 @@ def test_classification_counts_as_brute_force_does(url):
     assert [row["best"] for row in records] == order[:, :5].tolist()
 
 
-def test_a_job_without_documents_has_no_result(url):
+def test_the_result_of_a_job_without_documents_has_no_score(url):
     evaluator = made.classification(url)
     names = [f"class {i}" for i in range(made.CLASSES)]
     evaluator.open(made.spec(made.Task.CLASSIFICATION), made.OWNER, made.MODEL, names)
-    with pytest.raises(InvalidRequest, match="no counted image"):
-        evaluator.result("job", made.OWNER)
+    empty = evaluator.result("job", made.OWNER)
     retrieval = made.retrieval(url)
     retrieval.open(made.spec(made.Task.RETRIEVAL), made.OWNER, made.MODEL, ())
-    with pytest.raises(InvalidRequest, match="nothing to score"):
-        retrieval.result("job", made.OWNER)
+    for result in (empty, retrieval.result("job", made.OWNER)):
+        assert result["metrics"] == result["counts"] == result["intervals"] == {}
+        assert result["documents"]["counted"] == result["documents"]["refused"] == 0
 
 
 def test_a_result_is_plain_json_and_the_same_when_asked_twice(retrieval):

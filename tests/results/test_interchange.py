@@ -34,7 +34,7 @@ def saved(document, folder, name="one.json"):
 
 
 def test_a_json_of_clip_benchmark_becomes_a_result(tmp_path):
-    (result,) = interchange.read(saved(THEIRS, tmp_path))
+    (result,) = interchange.read(saved(THEIRS, tmp_path)).results
     assert result.model.name == "ViT-B-32::openai"
     assert (result.dataset.id, result.dataset.task) == ("vtab/cifar100", Task.CLASSIFICATION)
     assert result.metrics["acc1"] == 0.6423
@@ -42,14 +42,14 @@ def test_a_json_of_clip_benchmark_becomes_a_result(tmp_path):
 
 
 def test_their_image_retrieval_is_our_text_to_image(tmp_path):
-    (result,) = interchange.read(saved(RETRIEVED, tmp_path))
+    (result,) = interchange.read(saved(RETRIEVED, tmp_path)).results
     assert result.metrics["text_to_image_recall@5"] == 0.5603
     assert result.metrics["image_to_text_recall@5"] == 0.7488
     assert result.metrics["mean_recall@5"] == pytest.approx(0.65455)
 
 
 def test_an_imported_result_is_written_read_and_reported_with_what_it_does_not_state(tmp_path):
-    for result in interchange.read(saved(THEIRS, tmp_path)):
+    for result in interchange.read(saved(THEIRS, tmp_path)).results:
         write(result, tmp_path)
     table = build(load_all(tmp_path)).classification
     cell = next(cell for cell in table.rows[0].cells if cell.text)
@@ -59,11 +59,11 @@ def test_an_imported_result_is_written_read_and_reported_with_what_it_does_not_s
 
 def test_acc5_of_few_classes_is_absent_not_nan(tmp_path):
     document = {**THEIRS, "metrics": {"acc1": 0.5, "acc5": float("nan")}}
-    assert interchange.read(saved(document, tmp_path))[0].metrics == {"acc1": 0.5}
+    assert interchange.read(saved(document, tmp_path)).results[0].metrics == {"acc1": 0.5}
 
 
 def test_another_language_is_another_data_set(tmp_path):
-    result = interchange.read(saved({**THEIRS, "language": "it"}, tmp_path))[0]
+    result = interchange.read(saved({**THEIRS, "language": "it"}, tmp_path)).results[0]
     assert result.dataset.id == "vtab/cifar100 (it)"
 
 
@@ -76,21 +76,21 @@ def test_their_csv_is_read_as_their_json_is(tmp_path):
         writer = csv.DictWriter(file, sorted({key for row in rows for key in row}))
         writer.writeheader()
         writer.writerows(rows)
-    found = interchange.read(tmp_path / "benchmark.csv")
+    found = interchange.read(tmp_path / "benchmark.csv").results
     saved(THEIRS, tmp_path, "a.json")
     saved(RETRIEVED, tmp_path, "b.json")
-    assert [r.metrics for r in found] == [r.metrics for r in interchange.read(tmp_path)]
+    assert [r.metrics for r in found] == [r.metrics for r in interchange.read(tmp_path).results]
 
 
 @pytest.mark.parametrize("result", [CLASSIFICATION, RETRIEVAL])
 def test_what_is_exported_comes_back(result, tmp_path):
     (tmp_path / "x.json").write_text(interchange.write_json(result))
-    (back,) = interchange.read(tmp_path / "x.json", split="test")
+    (back,) = interchange.read(tmp_path / "x.json", split="test").results
     assert back.model.name == result.model.name
     for name, value in back.metrics.items():
         assert value == pytest.approx(result.metrics[name])
     (tmp_path / "x.csv").write_text(interchange.write_csv([result]))
-    assert interchange.read(tmp_path / "x.csv")[0].metrics == back.metrics
+    assert interchange.read(tmp_path / "x.csv").results[0].metrics == back.metrics
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,52 @@ def test_our_own_file_is_not_taken_for_theirs(tmp_path):
 
 def test_open_clips_quickgelu_architectures_are_ours_with_that_activation(tmp_path):
     document = {**THEIRS, "model": "ViT-B-32-quickgelu", "pretrained": "laion400m_e32"}
-    model = interchange.read(saved(document, tmp_path))[0].model
+    model = interchange.read(saved(document, tmp_path)).results[0].model
     assert (model.name, model.activation) == ("ViT-B-32::laion400m_e32", "quickgelu")
-    assert interchange.read(saved(THEIRS, tmp_path))[0].model.activation == "quickgelu"
+    assert interchange.read(saved(THEIRS, tmp_path)).results[0].model.activation == "quickgelu"
+
+
+def rows_of(delimiter):
+    lines = [
+        ["acc1", "dataset", "model", "pretrained", "task"],
+        ["0.9", "cifar10", "ViT-B-32", "openai", "zeroshot_classification"],
+        ["0.8", "cifar10", "ViT-B-32", "openai", "linear_probe"],
+        ["high", "cifar10", "RN50", "openai", "zeroshot_classification"],
+        ["0.7", "pets", "ViT-B-32", "openai", "zeroshot_classification"],
+    ]
+    return "\ufeff" + "".join(delimiter.join(line) + "\r\n" for line in lines)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_one_bad_row_does_not_stop_the_others(delimiter, tmp_path):
+    (tmp_path / "b.CSV").write_text(rows_of(delimiter), encoding="utf-8")
+    found = interchange.read(tmp_path / "b.CSV")
+    assert [result.metrics["acc1"] for result in found.results] == [0.9, 0.7]
+    (passed_over,), (refused,) = found.passed_over, found.refused
+    assert "line 3: task: expected zeroshot_classification" in passed_over
+    assert "line 4: metrics.acc1: expected a number, found 'high'" in refused
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\0", b"[" * 50_000, b'{"a": 1', b"[1]", b"9" * 5000, b""]
+)
+def test_a_damaged_file_does_not_stop_the_others(content, tmp_path):
+    saved(THEIRS, tmp_path, "good.json")
+    (tmp_path / "bad.json").write_bytes(content)
+    found = interchange.read(tmp_path)
+    assert len(found.results) == 1
+    assert len(found.refused) == 1
+    assert "bad.json" in found.refused[0]
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path):
+    path = saved(THEIRS, tmp_path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(interchange.read(path).results) == 1
+
+
+@pytest.mark.parametrize("content", ["a,b\n" + "x" * 200_000, "\0", "dataset\n\0\n"])
+def test_a_csv_that_cannot_be_read_is_named(content, tmp_path):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(DataError, match=r"a\.csv"):
+        interchange.read(tmp_path / "a.csv")
