@@ -63,6 +63,7 @@ def measure(
         disk_bytes=description["checkpoint_bytes"],
         peak_ram_bytes=_difference(after, before, "peak_rss_bytes", "rss_bytes"),
         peak_vram_bytes=_difference(after, before, "peak_vram_bytes", "vram_bytes"),
+        vram_estimated=bool(after.get("vram_estimated")),
         text_qps=numbers.median(text_rates),
         image_qps=numbers.median(image_rates),
         text_saturation=_saturation(texts, text_rates, seconds),

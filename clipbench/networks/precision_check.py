@@ -10,8 +10,10 @@ import torch
 
 from clipbench.errors import Unsupported
 
-_ROWS, _WIDTH = 128, 768  # a product as in a transformer's layer
-_REPEATS = 3
+_SMALLEST, _LARGEST = 256, 16384  # sides of the square matrices that are multiplied
+_PASS_SECONDS = 0.005  # of a product that fills the device: a shorter one measures its launch
+_REPEATS = 5
+_TOLERANCE = 0.9  # of float32's rate: rates of one machine differ by some percent
 
 
 def require_faster(precision: str, dtype: torch.dtype, device: torch.device) -> None:
@@ -19,7 +21,7 @@ def require_faster(precision: str, dtype: torch.dtype, device: torch.device) -> 
     if dtype is torch.float32:
         return
     there, base = flops(str(device), dtype), flops(str(device), torch.float32)
-    if there < base:
+    if there < _TOLERANCE * base:
         raise Unsupported(
             f"{precision} runs at {there / 1e9:.0f} GFLOP/s here and float32 at {base / 1e9:.0f}: "
             "use float32, or force it"
@@ -28,17 +30,26 @@ def require_faster(precision: str, dtype: torch.dtype, device: torch.device) -> 
 
 @cache
 def flops(device: str, dtype: torch.dtype) -> float:
-    """Operations a second of one product of matrices, the best of a few tries."""
-    left = torch.ones(_ROWS, _WIDTH, dtype=dtype, device=device)
-    right = torch.ones(_WIDTH, _WIDTH, dtype=dtype, device=device)
-    best = float("inf")
-    for _ in range(_REPEATS + 1):
-        _finish(device)
-        start = time.perf_counter()
-        torch.mm(left, right)
-        _finish(device)
-        best = min(best, time.perf_counter() - start)
-    return 2 * _ROWS * _WIDTH * _WIDTH / best
+    """Operations a second of a product of square matrices that fills the device, best of a few.
+
+    The product grows until it takes 5 ms.
+    """
+    size = _SMALLEST
+    while (best := product_seconds(device, dtype, size)) < _PASS_SECONDS and size < _LARGEST:
+        size *= 2
+    best = min(best, *(product_seconds(device, dtype, size) for _ in range(_REPEATS - 1)))
+    return 2.0 * size**3 / best
+
+
+def product_seconds(device: str, dtype: torch.dtype, size: int) -> float:
+    """Seconds of one product of (size, size) matrices, after one that is not counted."""
+    left = torch.ones(size, size, dtype=dtype, device=device)
+    torch.mm(left, left)
+    _finish(device)
+    start = time.perf_counter()
+    torch.mm(left, left)
+    _finish(device)
+    return time.perf_counter() - start
 
 
 @cache

@@ -1,7 +1,7 @@
 """What the NVIDIA driver and PyTorch's allocator say of the GPUs, in bytes and shares of 1.
 
-Everything comes from NVML through `pynvml`. Without the library, a driver or a device there are
-no readings, so that no series claims a GPU with 0 bytes.
+Devices are read from NVML through `pynvml` and numbered as NVML does. Without the library, a driver
+or a device there are no readings, so that no series claims a GPU with 0 bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class GpuReading:
 
 @dataclass(frozen=True)
 class AllocatorReading:
-    """What PyTorch's caching allocator of this process holds on one device."""
+    """What PyTorch's caching allocator of this process holds on one device, and held at most."""
 
     index: int
     reserved: int
@@ -48,24 +48,22 @@ def read_gpus() -> tuple[GpuReading, ...]:
     return tuple(readings)
 
 
-def process_vram(pid: int, readings: tuple[GpuReading, ...]) -> dict[int, int]:
-    """Bytes that process `pid` uses, by device; NVML counts process ids of the host.
+def read_allocator(gpus: tuple[GpuReading, ...]) -> tuple[AllocatorReading, ...]:
+    """PyTorch's memory of this process; empty unless it is loaded and has used a GPU.
 
-    A process in a container with its own process ids is not found: its allocator tells instead.
+    PyTorch numbers the devices that it may see: they are found again by their uuid.
     """
-    return {r.index: r.by_process[pid] for r in readings if pid in r.by_process}
-
-
-def read_allocator() -> tuple[AllocatorReading, ...]:
-    """PyTorch's memory of this process; empty unless it is loaded and has used a GPU."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
         return ()
+    numbers = {gpu.uuid.removeprefix("GPU-"): gpu.index for gpu in gpus}
     return tuple(
         AllocatorReading(
-            index, torch.cuda.memory_reserved(index), torch.cuda.max_memory_reserved(index)
+            numbers.get(str(torch.cuda.get_device_properties(own).uuid), own),
+            torch.cuda.memory_reserved(own),
+            torch.cuda.max_memory_reserved(own),
         )
-        for index in range(torch.cuda.device_count())
+        for own in range(torch.cuda.device_count())
     )
 
 

@@ -11,8 +11,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from clipbench import __version__
-from clipbench.profiling.gpu import GpuReading, process_vram, read_allocator, read_gpus
+from clipbench.profiling.gpu import AllocatorReading, GpuReading, read_allocator, read_gpus
 from clipbench.profiling.memory import memory_limit, process_memory
+from clipbench.profiling.vram import OwnVram, Vram
 
 
 class Readings(Collector):
@@ -20,7 +21,7 @@ class Readings(Collector):
 
     def __init__(self) -> None:
         self._standard = ProcessCollector(registry=None)
-        self._vram_peak: dict[int, int] = {}  # device: the most that a scrape has seen
+        self._vram = OwnVram()
 
     def collect(self) -> Iterator[Metric]:
         yield from self._standard.collect()
@@ -41,22 +42,30 @@ class Readings(Collector):
         build.add_metric([__version__, commit, platform.python_version()], 1)
         yield build
         gpus = read_gpus()
+        held = read_allocator(gpus)
         if gpus:
             yield from _devices(gpus)
-            yield from self._own_vram(gpus)
-        yield from _allocator()
+            own = self._vram.read(gpus, held)
+            yield from _own(own, "process", ", by NVML", estimated=False)
+            yield from _own(
+                own, "estimate", ": its allocator's and its CUDA context", estimated=True
+            )
+        if held:
+            yield from _allocator(held)
 
-    def _own_vram(self, gpus: tuple[GpuReading, ...]) -> Iterator[Metric]:
-        own = process_vram(os.getpid(), gpus)
-        for device, used in own.items():
-            self._vram_peak[device] = max(used, self._vram_peak.get(device, 0))
+
+def _own(own: tuple[Vram, ...], name: str, how: str, *, estimated: bool) -> Iterator[Metric]:
+    devices = [vram for vram in own if vram.estimated is estimated]
+    if devices:
         yield _by_device(
-            "clipbench_vram_process_bytes", "VRAM of this process, by NVML.", own.items()
+            f"clipbench_vram_{name}_bytes",
+            f"VRAM of this process{how}.",
+            ((vram.index, vram.used) for vram in devices),
         )
         yield _by_device(
-            "clipbench_vram_process_peak_bytes",
-            "Highest VRAM of this process that a scrape has seen.",
-            self._vram_peak.items(),
+            f"clipbench_vram_{name}_peak_bytes",
+            f"Highest VRAM of this process{how}.",
+            ((vram.index, vram.peak) for vram in devices),
         )
 
 
@@ -78,19 +87,17 @@ def _devices(gpus: tuple[GpuReading, ...]) -> Iterator[Metric]:
     yield from (used, total, busy)
 
 
-def _allocator() -> Iterator[Metric]:
-    held = read_allocator()
-    if held:
-        yield _by_device(
-            "clipbench_vram_reserved_bytes",
-            "VRAM that PyTorch's allocator of this process holds.",
-            ((r.index, r.reserved) for r in held),
-        )
-        yield _by_device(
-            "clipbench_vram_reserved_peak_bytes",
-            "Highest VRAM that PyTorch's allocator of this process held.",
-            ((r.index, r.peak) for r in held),
-        )
+def _allocator(held: tuple[AllocatorReading, ...]) -> Iterator[Metric]:
+    yield _by_device(
+        "clipbench_vram_reserved_bytes",
+        "VRAM that PyTorch's allocator of this process holds.",
+        ((reading.index, reading.reserved) for reading in held),
+    )
+    yield _by_device(
+        "clipbench_vram_reserved_peak_bytes",
+        "Highest VRAM that PyTorch's allocator of this process held.",
+        ((reading.index, reading.peak) for reading in held),
+    )
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

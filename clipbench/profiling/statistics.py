@@ -14,9 +14,9 @@ MEMORY = {
     "peak_rss_bytes": "process_resident_memory_peak_bytes",
     "memory_limit_bytes": "clipbench_memory_limit_bytes",
 }
-VRAM = {  # the first of each that the process exports: NVML's view of it, or its allocator's
-    "vram_bytes": ("clipbench_vram_process_bytes", "clipbench_vram_reserved_bytes"),
-    "peak_vram_bytes": ("clipbench_vram_process_peak_bytes", "clipbench_vram_reserved_peak_bytes"),
+VRAM = {  # the first of each that the process exports: from NVML, or estimated
+    "vram_bytes": ("clipbench_vram_process_bytes", "clipbench_vram_estimate_bytes"),
+    "peak_vram_bytes": ("clipbench_vram_process_peak_bytes", "clipbench_vram_estimate_peak_bytes"),
 }
 
 
@@ -31,6 +31,7 @@ class ProcessStatistics(TypedDict):
     memory_limit_bytes: NotRequired[int]
     vram_bytes: NotRequired[int]
     peak_vram_bytes: NotRequired[int]
+    vram_estimated: NotRequired[bool]  # the allocator's and the context's: NVML lists no such id
     documents: NotRequired[dict[str, int]]  # by modality
     refused: NotRequired[int]
     models: NotRequired[list[str]]  # loaded now
@@ -64,6 +65,8 @@ def _process(answer: Answer) -> ProcessStatistics:
         values = [value for n in names if (value := _sum(families, n)) is not None]
         if values:
             found[key] = int(values[0])  # type: ignore[literal-required]
+    if "vram_bytes" in found:
+        found["vram_estimated"] = "clipbench_vram_estimate_bytes" in families
     found["documents"] = _documents(families)
     found["refused"] = int(_sum(families, "clipbench_refused_documents") or 0)
     found["models"] = sorted(_labels(families, "clipbench_model_bytes", "model"))

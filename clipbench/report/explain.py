@@ -47,6 +47,11 @@ def explain_statistics(statistics: Statistics) -> str:
     )
     if statistics.peak_vram_bytes is None:
         first += " VRAM was not measured: no GPU, or no NVML that tells of it."
+    elif statistics.vram_estimated:
+        first += (
+            " VRAM is an estimate: the peak of PyTorch's allocator and the CUDA context, since "
+            "NVML does not list the process of a container."
+        )
     second = (
         "Another device, precision, batch size or number of requests in flight gives other rates; "
         f"the published ones are of one {DEVICE} and are not compared with another device."

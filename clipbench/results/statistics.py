@@ -39,7 +39,7 @@ class Statistics:
     created: str  # UTC, ISO 8601
     disk_bytes: int | None = None
     peak_ram_bytes: int | None = None
-    peak_vram_bytes: int | None = None  # None: no GPU, or no NVML
+    peak_vram_bytes: int | None = None  # None: no GPU, no NVML, or others use the card unseen
     text_qps: float | None = None
     image_qps: float | None = None
     text_saturation: Saturation | None = None
@@ -50,5 +50,6 @@ class Statistics:
     batch_size: int | None = None  # documents in a request
     repeats: int | None = None
     spread: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # low, high of repeats
+    vram_estimated: bool = False  # the allocator's peak and the CUDA context: not NVML's figure
     environment: Environment = field(default_factory=Environment)
     format: str = STATISTICS_FORMAT

@@ -1,5 +1,6 @@
 /* The part of libnvidia-ml.so.1 that pynvml calls for clipbench, with one device of made-up numbers.
- * NVML_STUB_UTILISATION=unsupported answers as a MIG slice does. The calling process is the device's user. */
+ * NVML_STUB_UTILISATION=unsupported answers as a MIG slice does. The calling process is the device's user,
+ * unless NVML_STUB_PROCESSES=none. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,6 +47,7 @@ int nvmlDeviceGetUtilizationRates(void *device, utilisation_t *rates) {
 }
 int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned int *count, process_t *found) {
   (void)device;
+  if (getenv("NVML_STUB_PROCESSES")) { *count = 0; return SUCCESS; }
   if (*count < 2) { *count = 2; return INSUFFICIENT_SIZE; }
   *count = 2;
   found[0] = (process_t){.pid = (unsigned int)getpid(), .used = 2ULL << 30};

@@ -46,3 +46,12 @@ def test_a_device_that_does_not_tell_its_utilisation_has_no_such_sample(
 
 def test_pytorch_without_a_gpu_adds_no_vram(exporting) -> None:
     assert "vram" not in exporting("encoder", "import torch", LD_LIBRARY_PATH="").text()
+
+
+def test_a_process_that_used_no_gpu_exports_0_bytes_where_nvml_answers(
+    exporting, nvml: Path
+) -> None:
+    text = exporting("gateway", LD_LIBRARY_PATH=str(nvml), NVML_STUB_PROCESSES="none").text()
+    for name in ("clipbench_vram_process_bytes", "clipbench_vram_process_peak_bytes"):
+        assert lines(text, name) == [f'{name}{{device="0",executor="gateway"}} 0.0']
+    assert "estimate" not in text
