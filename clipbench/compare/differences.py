@@ -9,14 +9,8 @@ from statistics import NormalDist
 
 from clipbench.compare.samples import common, sample_of
 from clipbench.errors import InvalidRequest
-from clipbench.metrics import holm, paired_difference
-from clipbench.results import Result, Sidecar, Task
-
-LOWER_IS_BETTER = ("median_rank", "mean_rank")
-HEADLINES = {
-    Task.CLASSIFICATION: ("acc1", "acc5", "mean_per_class_recall", "map"),
-    Task.RETRIEVAL: ("text_to_image_recall@{k}", "image_to_text_recall@{k}", "mean_recall@{k}"),
-}
+from clipbench.metrics import found_in, holm, measure_of, paired_difference
+from clipbench.results import Result, Sidecar
 
 
 @dataclass(frozen=True)
@@ -39,8 +33,9 @@ class Change:
     @property
     def worse_by(self) -> float:
         """How much worse `after` is, in the measure's own unit; negative where it is better."""
-        rank = self.metric.endswith(LOWER_IS_BETTER)
-        return self.difference if rank else -self.difference
+        measure = measure_of(self.metric)
+        lower_is_better = measure is not None and measure.lower_is_better
+        return self.difference if lower_is_better else -self.difference
 
     @property
     def real(self) -> bool:
@@ -66,11 +61,11 @@ def compare(
 ) -> Comparison:
     """The differences of two results of the same data set, split and sample.
 
-    records: the sidecars of both, for paired intervals. metrics: names to compare; the headline
-    measures that both have when left out. Raises InvalidRequest where the data are not the same.
+    records: the sidecars of both, for paired intervals. metrics: names to compare; when left
+    out, every compared measure that both have. Raises InvalidRequest where the data are not the same.
     """
     _same_data(before, after)
-    names = list(metrics or _headlines(before, after))
+    names = list(metrics or _compared(before, after))
     for name in names:
         if not (name in before.metrics and name in after.metrics):
             known = ", ".join(sorted(set(before.metrics) & set(after.metrics)))
@@ -80,12 +75,10 @@ def compare(
     return Comparison(before, after, _corrected(found), tuple(_notes(before, after, shared)))
 
 
-def _headlines(before: Result, after: Result) -> list[str]:
-    both = set(before.metrics) & set(after.metrics)
-    patterns = HEADLINES[before.dataset.task]
-    cutoffs = sorted(int(name.rpartition("@")[2]) for name in both if name.startswith("mean_rec"))
-    names = [p.format(k=k) for k in cutoffs or [0] for p in patterns]
-    return [name for name in dict.fromkeys(names) if name in both]
+def _compared(before: Result, after: Result) -> list[str]:
+    both = [name for name in before.metrics if name in after.metrics]
+    found = found_in(both, before.dataset.task)
+    return [str(figure) for figure in found if figure.measure.compared]
 
 
 def _change(name: str, before: Result, after: Result, shared: tuple[Sidecar, Sidecar] | None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from clipbench.compare.differences import Change, Comparison
 from clipbench.errors import InvalidRequest
+from clipbench.metrics import measure_of
 
 NUMBER = r"(\d+(?:\.\d+)?)"
 SHORT = re.compile(rf"\s*([\w@]+)\s*=\s*{NUMBER}\s*")
@@ -89,7 +90,8 @@ def judge(
 
 def scale(metric: str) -> float:
     """Points per unit: 100 for shares, 1 for ranks."""
-    return 1.0 if metric.endswith(("median_rank", "mean_rank")) else 100.0
+    measure = measure_of(metric)
+    return 100.0 if measure is None else measure.points
 
 
 def _names(rule: Rule, metric: str) -> bool:

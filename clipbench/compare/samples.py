@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
-from clipbench.metrics import Accuracy, MeanPerClassRecall, RecallAt, Sample, parse, samples
-from clipbench.metrics.measures import MeanMeasure, MeanRank, MeanReciprocalRank, MedianRank
+from clipbench.errors import UnknownName
+from clipbench.metrics import BothWays, Queries, Sample, parse
 from clipbench.results import Sidecar
-from clipbench.results.records import IntArray
-
-DIRECTED = re.compile(r"(text_to_image|image_to_text|mean)_(.+)")
+from clipbench.results.records import IntArray, Records
 
 
 def sample_of(metric: str, records: Sidecar) -> Sample | None:
@@ -19,12 +15,13 @@ def sample_of(metric: str, records: Sidecar) -> Sample | None:
 
     None for what records cannot give: mean average precision, and the baselines.
     """
-    if metric in ("chance", "majority", "map"):
+    try:
+        figure = parse(metric)
+    except UnknownName:
         return None
-    directed = DIRECTED.fullmatch(metric)
-    if directed is None or metric == str(MeanPerClassRecall()):
-        return _classification(metric, records)
-    return _retrieval(directed[1], directed[2], records)
+    if figure.reads is BothWays:
+        return figure.sample(_both_ways(records))
+    return figure.sample(_labelled(records.images)) if figure.reads is Queries else None
 
 
 def common(first: Sidecar, second: Sidecar) -> tuple[Sidecar, Sidecar]:
@@ -49,29 +46,16 @@ def _both(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[IntArray, In
     return array[:, 0], array[:, 1]
 
 
-def _classification(metric: str, records: Sidecar) -> Sample | None:
-    images, measure = records.images, parse(metric)
-    if isinstance(measure, Accuracy):
-        return samples.of_images(measure, images.rank)
-    if isinstance(measure, MeanPerClassRecall) and all(len(ls) == 1 for ls in images.labels):
-        return samples.of_classes(images.rank, np.array([ls[0] for ls in images.labels]))
-    return None
+def _labelled(images: Records) -> Queries:
+    """Classification: one query an image, its label where it has one only."""
+    single = all(len(labels) == 1 for labels in images.labels)
+    labels = np.array([labels[0] for labels in images.labels]) if single else None
+    return Queries.of_images(images.rank, labels)
 
 
-def _retrieval(direction: str, name: str, records: Sidecar) -> Sample | None:
-    measure = parse(name)
+def _both_ways(records: Sidecar) -> BothWays:
+    """Retrieval: the texts with the images that they describe, and the images."""
     place = {id_: i for i, id_ in enumerate(records.images.ids)}
     owner = np.array([place.get(id_, -1) for id_ in records.texts.image_ids], np.int64)
-    texts, images = records.texts.rank, records.images.rank
-    if isinstance(measure, MedianRank) and direction != "mean":
-        if direction == "text_to_image":
-            return samples.of_median(texts, owner, len(images))
-        return samples.of_median(images, np.arange(len(images)), len(images))
-    if not isinstance(measure, RecallAt | MeanRank | MeanReciprocalRank):
-        return None
-    mean: MeanMeasure = measure
-    if direction == "text_to_image":
-        return samples.of_texts(mean, texts, owner, len(images))
-    if direction == "image_to_text":
-        return samples.of_images(mean, images)
-    return samples.of_both(mean, texts, images, owner)
+    images = Queries.of_images(records.images.rank)
+    return BothWays(Queries(records.texts.rank, owner, images.images), images)

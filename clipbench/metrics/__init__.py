@@ -1,20 +1,29 @@
 """Pure numerics: arrays in, numbers out. Needs NumPy and nothing else."""
 
-from clipbench.metrics.baselines import chance_level, majority_share
+from clipbench.metrics.baselines import CHANCE, MAJORITY, chance_level, majority_share
 from clipbench.metrics.classification import Classified, classify
 from clipbench.metrics.comparison import Best, Difference, best, holm, paired_difference
 from clipbench.metrics.embeddings import ArrayEmbeddings, Embeddings
 from clipbench.metrics.intervals import Interval, bootstrap, wilson
 from clipbench.metrics.measures import (
+    MEASURES,
     Accuracy,
+    BothWays,
+    Directed,
+    Direction,
     MeanAveragePrecision,
     MeanPerClassRecall,
     MeanRank,
     MeanReciprocalRank,
     Measure,
     MedianRank,
+    Queries,
     RecallAt,
+    found_in,
+    headlines,
+    measure_of,
     parse,
+    principal,
 )
 from clipbench.metrics.multilabel import average_precisions, targets_of
 from clipbench.metrics.retrieval import (
@@ -38,16 +47,22 @@ from clipbench.metrics.tables import ClassRow, ConfusedPair, confused, per_class
 from clipbench.metrics.vectors import ClassVectors, class_vectors, invalid_rows, normalise
 
 __all__ = [
+    "CHANCE",
     "CUTOFFS",
+    "MAJORITY",
+    "MEASURES",
     "Accuracy",
     "ArrayEmbeddings",
     "Best",
+    "BothWays",
     "ClassRow",
     "ClassVectors",
     "Classified",
     "ConfusedPair",
     "Counts",
     "Difference",
+    "Directed",
+    "Direction",
     "Embeddings",
     "Interval",
     "MeanAveragePrecision",
@@ -57,6 +72,7 @@ __all__ = [
     "Measure",
     "MedianRank",
     "Positives",
+    "Queries",
     "RecallAt",
     "RetrievalRanks",
     "Sample",
@@ -70,15 +86,19 @@ __all__ = [
     "classify",
     "confused",
     "count_above",
+    "found_in",
+    "headlines",
     "holm",
     "invalid_rows",
     "majority_share",
+    "measure_of",
     "multilabel_scores",
     "normalise",
     "paired_difference",
     "parse",
     "per_class",
     "positives",
+    "principal",
     "ranks",
     "retrieval_ranks",
     "retrieval_scores",

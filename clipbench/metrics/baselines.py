@@ -7,6 +7,8 @@ import numpy as np
 from clipbench.errors import InvalidRequest
 from clipbench.metrics.vectors import IntArray
 
+CHANCE, MAJORITY = "chance", "majority"  # as a result's metrics name them
+
 
 def chance_level(classes: int, k: int = 1) -> float:
     """Expected top-k accuracy of a uniform guess among the classes: k / c, at most 1."""

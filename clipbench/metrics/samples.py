@@ -15,8 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clipbench.errors import InvalidRequest
-from clipbench.metrics.measures import MeanMeasure
 from clipbench.metrics.vectors import BoolArray, Float32Array, Float64Array, IntArray, row_dots
+
+
+class PerQuery(Protocol):
+    """A measure that is the mean of one value a query."""
+
+    def each(self, ranks: IntArray) -> Float64Array:
+        """(n,) ranks of at least 1 -> (n,) the value of each query."""
+        ...
 
 
 class Statistic(Protocol):
@@ -111,14 +118,12 @@ class WeightedMeanAveragePrecision:
         return out
 
 
-def of_images(measure: MeanMeasure, ranks: ArrayLike) -> Sample:
+def of_images(measure: PerQuery, ranks: ArrayLike) -> Sample:
     """One query an image (classification, image to text). ranks: (n,), 0 for no right answer."""
     return Sample(_ratio(measure, np.asarray(ranks), None, None), MeanOfRatios())
 
 
-def of_texts(
-    measure: MeanMeasure, ranks: ArrayLike, image_of_text: ArrayLike, images: int
-) -> Sample:
+def of_texts(measure: PerQuery, ranks: ArrayLike, image_of_text: ArrayLike, images: int) -> Sample:
     """One query a text, drawn with the image that it describes. ranks, image_of_text: (m,)."""
     return Sample(
         _ratio(measure, np.asarray(ranks), np.asarray(image_of_text), images), MeanOfRatios()
@@ -126,7 +131,7 @@ def of_texts(
 
 
 def of_both(
-    measure: MeanMeasure, text_ranks: ArrayLike, image_ranks: ArrayLike, image_of_text: ArrayLike
+    measure: PerQuery, text_ranks: ArrayLike, image_ranks: ArrayLike, image_of_text: ArrayLike
 ) -> Sample:
     """Mean of both directions of retrieval. text_ranks, image_of_text: (m,); image_ranks: (n,)."""
     image_ranks = np.asarray(image_ranks)
@@ -162,7 +167,7 @@ def of_labels(images: Float32Array, classes: Float32Array, targets: BoolArray) -
 
 
 def _ratio(
-    measure: MeanMeasure, ranks: IntArray, owner: IntArray | None, images: int | None
+    measure: PerQuery, ranks: IntArray, owner: IntArray | None, images: int | None
 ) -> Float64Array:
     """(n, 2): the sum of the values and the number of the queries of each image."""
     kept = ranks > 0

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
+from clipbench.metrics import MAJORITY, headlines, measure_of
 from clipbench.reference import Column, TableName, published, score_key, spelling
 from clipbench.results import Model, Result, Run, Statistics, Task
-
-RECALL = re.compile(r"text_to_image_recall@(\d+)")
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,10 @@ def columns(results: Sequence[Result], table: TableName) -> list[Column]:
 
 
 def own_columns(result: Result) -> list[Column]:
-    """The columns to which a result's metrics belong; published ones where data and split agree."""
+    """The columns to which a result's headline measures belong.
+
+    Published columns where data and split agree, own ones for measures that were not published.
+    """
     data = result.dataset
     table = TableName(data.task)
     known = [
@@ -94,23 +95,26 @@ def own_columns(result: Result) -> list[Column]:
         if (column.dataset, column.split) == (data.id, data.split) and data.sample is None
     ]
     measured = [column for column in known if column.metric in result.metrics]
-    if measured:
-        return measured
+    told = {type(measure_of(column.metric)) for column in measured}
     title = dataset_title(result)
-    return [
+    retrieval = data.task is Task.RETRIEVAL
+    group = measured[0].group if measured else title
+    return measured + [
         Column(
-            key=score_key(title, metric),
-            title=heading if data.task is Task.RETRIEVAL else f"{title}{heading}",
-            group=title if data.task is Task.RETRIEVAL else "",
-            metric=metric,
+            key=score_key(title, str(figure)),
+            title=figure.heading if retrieval else f"{title} {figure.heading}".strip(),
+            group=group if retrieval else "",
+            metric=str(figure),
             dataset=data.id,
             split=data.split,
             images=data.images,
             texts=data.texts or None,
             classes=data.classes or None,
-            majority=result.metrics.get("majority"),
+            majority=result.metrics.get(MAJORITY),
+            lower_is_better=figure.measure.lower_is_better,
         )
-        for metric, heading in _metrics(result).items()
+        for figure in headlines(result.metrics, data.task)
+        if type(figure.measure) not in told
     ]
 
 
@@ -157,20 +161,3 @@ def newest_statistics(statistics: Iterable[Statistics]) -> dict[Options, Statist
 def _is_published(dataset: str) -> bool:
     tables = (TableName.RETRIEVAL, TableName.CLASSIFICATION)
     return any(column.dataset == dataset for table in tables for column in published(table).columns)
-
-
-def _metrics(result: Result) -> Mapping[str, str]:
-    if result.dataset.task is Task.CLASSIFICATION:
-        if "acc1" in result.metrics:
-            return {"acc1": ""}
-        return {"map": " (mAP)"} if "map" in result.metrics else {}
-    cutoffs = [int(m[1]) for m in map(RECALL.fullmatch, result.metrics) if m]
-    if not cutoffs:
-        return {}
-    k = 5 if 5 in cutoffs else max(cutoffs)
-    suffix = "" if k == 5 else f" @{k}"
-    return {
-        f"text_to_image_recall@{k}": f"Text to image{suffix}",
-        f"image_to_text_recall@{k}": f"Image to text{suffix}",
-        f"mean_recall@{k}": f"Average{suffix}",
-    }

@@ -1,0 +1,142 @@
+"""The measures, one file each, and every way to look one up. Nothing else lists them.
+
+A new measure is a file beside these and its class in `MEASURES`: results, tables, comparisons,
+rankings and pages take it from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from clipbench.contract.endpoints import Task
+from clipbench.errors import UnknownName
+from clipbench.metrics.measures.accuracy import Accuracy
+from clipbench.metrics.measures.average_precision import LabelSets, MeanAveragePrecision
+from clipbench.metrics.measures.base import Hits, MeanMeasure, Measure, Queries, Score
+from clipbench.metrics.measures.directions import BothWays, Directed, Direction
+from clipbench.metrics.measures.mean_rank import MeanRank
+from clipbench.metrics.measures.median_rank import MedianRank
+from clipbench.metrics.measures.per_class_recall import MeanPerClassRecall
+from clipbench.metrics.measures.recall import RecallAt
+from clipbench.metrics.measures.reciprocal_rank import MeanReciprocalRank
+
+MEASURES: tuple[type[Measure], ...] = (
+    Accuracy,
+    MeanPerClassRecall,
+    MeanAveragePrecision,
+    RecallAt,
+    MeanRank,
+    MeanReciprocalRank,
+    MedianRank,
+)
+"""In print order. The first headline measure of a task is what models are ranked by."""
+
+Figure = Measure | Directed
+"""One number of a result: a measure, in retrieval with its direction."""
+
+
+def parse(name: str) -> Figure:
+    """The measure that prints as `name`, with or without a direction; raises `UnknownName`."""
+    for cls in MEASURES:
+        if (measure := cls.parse(name)) is not None:
+            return measure
+    for direction in Direction:
+        rest = name.removeprefix(f"{direction}_")
+        if rest == name:
+            continue
+        for cls in _of(Task.RETRIEVAL):
+            measure = cls.parse(rest)
+            if measure is not None and (cls.both or direction is not Direction.MEAN):
+                return Directed(direction, measure)
+    examples = [str(measure) for cls in MEASURES for measure in cls.of_job((1, 5), 5)]
+    raise UnknownName("measure", name, examples)
+
+
+def measure_of(name: str) -> Measure | None:
+    """The measure behind a number of a result; None for the baselines, and for unknown names."""
+    try:
+        return parse(name).measure
+    except UnknownName:
+        return None
+
+
+def stated(
+    task: Task, reads: type, *, cutoffs: Sequence[int] = (), classes: int = 0
+) -> Iterator[Figure]:
+    """Every number of a job's result that is computed from this evidence, in print order."""
+    for cls in _of(task):
+        for measure in cls.of_job(cutoffs, classes):
+            for figure in _figures(measure):
+                if figure.reads is reads:
+                    yield figure
+
+
+def found_in(names: Iterable[str], task: Task) -> list[Figure]:
+    """The task's measures among the names of a result, in print order."""
+    found = [parse(name) for name in names if measure_of(name) is not None]
+    wanted = [figure for figure in found if figure.measure.task is task]
+    return sorted(wanted, key=_place)
+
+
+def headlines(names: Iterable[str], task: Task) -> list[Figure]:
+    """The numbers of a result that tables show: of each headline measure one cut-off."""
+    found, shown = found_in(names, task), []
+    for cls in _of(task):
+        mine = [figure for figure in found if cls.headline and isinstance(figure.measure, cls)]
+        if mine:
+            chosen = cls.shown([figure.measure for figure in mine])
+            shown += [figure for figure in mine if figure.measure == chosen]
+    return shown
+
+
+def principal(names: Iterable[str], task: Task) -> Figure | None:
+    """What models are ranked by: the first headline measure, of retrieval the mean direction."""
+    found = headlines(names, task)
+    return [f for f in found if f.measure == found[0].measure][-1] if found else None
+
+
+def _of(task: Task) -> Iterator[type[Measure]]:
+    return (cls for cls in MEASURES if cls.task is task)
+
+
+def _figures(measure: Measure) -> Iterator[Figure]:
+    if measure.task is not Task.RETRIEVAL:
+        yield measure
+        return
+    for direction in Direction:
+        if measure.both or direction is not Direction.MEAN:
+            yield Directed(direction, measure)
+
+
+def _place(figure: Figure) -> tuple[int, tuple[int, ...], int]:
+    measure = figure.measure
+    direction = list(Direction).index(figure.direction) if isinstance(figure, Directed) else 0
+    return MEASURES.index(type(measure)), tuple(vars(measure).values()), direction
+
+
+__all__ = [
+    "MEASURES",
+    "Accuracy",
+    "BothWays",
+    "Directed",
+    "Direction",
+    "Figure",
+    "Hits",
+    "LabelSets",
+    "MeanAveragePrecision",
+    "MeanMeasure",
+    "MeanPerClassRecall",
+    "MeanRank",
+    "MeanReciprocalRank",
+    "Measure",
+    "MedianRank",
+    "Queries",
+    "RecallAt",
+    "Score",
+    "found_in",
+    "headlines",
+    "measure_of",
+    "parse",
+    "principal",
+    "stated",
+]
