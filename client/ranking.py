@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from clipbench.metrics import principal
 from clipbench.report import samples_in
 from clipbench.report.best import Entry, leaders
-from clipbench.results import Result, Task
-
-HEADLINE = {
-    Task.CLASSIFICATION: ("acc1", "map"),
-    Task.RETRIEVAL: ("mean_recall@5", "text_to_image_recall@5", "mean_recall@1"),
-}
+from clipbench.results import Result
 
 
 def ranking(results: Sequence[Result], folder: Path) -> Iterator[str]:
@@ -22,21 +18,22 @@ def ranking(results: Sequence[Result], folder: Path) -> Iterator[str]:
     for result in results:
         groups.setdefault((result.dataset.id, result.dataset.split), []).append(result)
     for (data, _), group in groups.items():
-        metric = next((m for m in HEADLINE[group[0].dataset.task] if m in group[0].metrics), None)
-        if metric is None or len(group) < 2:
+        names = [name for name in group[0].metrics if all(name in r.metrics for r in group)]
+        figure = principal(names, group[0].dataset.task)
+        if figure is None or len(group) < 2:
             continue
-        ordered = sorted(group, key=lambda result: -result.metrics[metric])
+        metric, measure = str(figure), figure.measure
+        sign = 1 if measure.lower_is_better else -1
+        ordered = sorted(group, key=lambda result: sign * result.metrics[metric])
         entries = [
             Entry(r.metrics[metric], r.intervals.get(metric), samples(r, metric)) for r in ordered
         ]
-        tied = leaders(entries)
+        tied = leaders(entries, lower_is_better=measure.lower_is_better)
         lines = [f"{data}, {metric}:"]
         for place, result in enumerate(ordered):
-            low, high = result.intervals.get(metric, (None, None))
-            interval = "" if low is None else f" [{low:.3f}, {high:.3f}]"
-            lines.append(
-                f"  {place + 1}. {result.model.name} {result.metrics[metric]:.3f}{interval}"
-            )
+            ends = ", ".join(map(measure.text, result.intervals.get(metric, ())))
+            value = measure.text(result.metrics[metric]) + (f" [{ends}]" if ends else "")
+            lines.append(f"  {place + 1}. {result.model.name} {value}")
         if len(tied) == 1:
             lines.append(f"  {ordered[0].model.name} is best, beyond what chance explains.")
         else:

@@ -62,7 +62,7 @@ def compare(
     """The differences of two results of the same data set, split and sample.
 
     records: the sidecars of both, for paired intervals. metrics: names to compare; when left
-    out, every compared measure that both have. Raises InvalidRequest where the data are not the same.
+    out, every compared measure that both have. Raises InvalidRequest where the data differ.
     """
     _same_data(before, after)
     names = list(metrics or _compared(before, after))

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from clipbench.errors import DataError, UnknownName
-from clipbench.metrics import wilson
+from clipbench.metrics import CHANCE, MAJORITY, parse, principal, wilson
 from clipbench.reference import (
+    AVERAGE,
     DEVICE,
     SCORES_PRECISION,
     STATISTICS_PRECISION,
@@ -23,7 +24,6 @@ from clipbench.reference import (
 from clipbench.results import Result, Statistics, Task
 
 MIB, GIB = 2**20, 2**30
-QUALITY = {Task.RETRIEVAL: "mean_recall@5", Task.CLASSIFICATION: "acc1"}
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,9 @@ def measured_field(
     stand in, and it is said. Raises UnknownName for a data set that was not measured, DataError
     without any result of the task.
     """
-    of_task = [r for r in results if r.dataset.task is task and QUALITY[task] in r.metrics]
+    of_task = [r for r in results if r.dataset.task is task and principal(r.metrics, task)]
     if not of_task:
-        raise DataError(f"no result of {task} with {QUALITY[task]}; measure one first")
+        raise DataError(f"no result of {task} with a headline measure; measure one first")
     ids = dict.fromkeys(r.dataset.id for r in of_task)
     if like is not None and like not in ids:
         raise UnknownName("data set", like, ids)
@@ -113,11 +113,12 @@ def measured_field(
     chosen, others = _largest(wanted)
     notes = [f"Left out, as it does not compare: {other}." for other in others]
     newest = {spelling(r.model.name): r for r in sorted(chosen, key=lambda r: r.created)}
+    metric = _metric(chosen[0])
     costs, hardware, more = _own_costs(newest, statistics)
     candidates = tuple(
         Candidate(
             model=model,
-            quality=_measured_quality(result, QUALITY[task]),
+            quality=_measured_quality(result, metric),
             costs=costs.get(model, {}),
             hardware=hardware,
             precision=result.run.precision or "unknown precision",
@@ -125,8 +126,8 @@ def measured_field(
         for model, result in newest.items()
     )
     first = chosen[0]
-    metrics = [max(r.metrics.get("chance", 0), r.metrics.get("majority", 0)) for r in chosen]
-    title = f"{QUALITY[task]} on {_described(first)}"
+    metrics = [max(r.metrics.get(CHANCE, 0), r.metrics.get(MAJORITY, 0)) for r in chosen]
+    title = f"{metric} on {_described(first)}"
     return Field(candidates, title, True, (*notes, *more), max(metrics) or None)
 
 
@@ -184,8 +185,8 @@ def published_costs() -> dict[str, dict[str, float]]:
 def _columns(task: Task, like: str | None) -> tuple[Column, ...]:
     if like is None:
         return telling_columns(TableName(task))
-    metric = {Task.RETRIEVAL: "mean_recall@5"}.get(task)
-    columns = [c for c in published(TableName(task)).columns if metric in (None, c.metric)]
+    shown = published(TableName(task)).columns
+    columns = [c for c in shown if task is Task.CLASSIFICATION or c.metric == AVERAGE]
     names = {c.dataset: c for c in columns} | {(c.dataset or "").split("/")[-1]: c for c in columns}
     if like not in names:
         raise UnknownName("data set", like, [str(name) for name in names])
@@ -199,8 +200,7 @@ def _published_quality(model: str, column: Column) -> Quality:
 
 
 def _table_of(column: Column) -> TableName:
-    retrieval = column.metric == "mean_recall@5"
-    return TableName.RETRIEVAL if retrieval else TableName.CLASSIFICATION
+    return TableName.RETRIEVAL if column.metric == AVERAGE else TableName.CLASSIFICATION
 
 
 def _mean(parts: Sequence[Quality]) -> Quality:
@@ -218,10 +218,10 @@ def _title(columns: Sequence[Column], task: Task) -> str:
         kind = "retrieval averages" if task is Task.RETRIEVAL else "classification scores"
         return f"mean of the {len(columns)} {kind}"
     column = columns[0]
-    top5 = " (top-5)" if column.metric == "acc5" else ""
+    top5 = parse(column.metric).heading
     where = f" ({column.split})" if column.split != "test" else ""
     name = column.group if task is Task.RETRIEVAL else column.title
-    measure = "average recall@5" if task is Task.RETRIEVAL else f"accuracy{top5}"
+    measure = "average recall@5" if task is Task.RETRIEVAL else f"accuracy {top5}".strip()
     return f"{measure} on {name}{where}"
 
 
@@ -230,10 +230,14 @@ def _measured_quality(result: Result, metric: str) -> Quality:
     return Quality(result.metrics[metric], low, high)
 
 
+def _metric(result: Result) -> str:
+    return str(principal(result.metrics, result.dataset.task))
+
+
 def _comparable(result: Result) -> tuple[object, ...]:
     data = result.dataset
     run = result.run.precision, result.model.decoded_scaled
-    return data.id, data.split, data.sample, data.data_sha256, *run
+    return data.id, data.split, data.sample, data.data_sha256, _metric(result), *run
 
 
 def _described(result: Result) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clipbench.recommend.candidates import Candidate, Field
-from clipbench.reference import TableName, is_near, published
+from clipbench.reference import AVERAGE, TableName, is_near, published
 from clipbench.report.notes import of_cell, of_column
 
 SMALL = 1000
@@ -47,7 +47,7 @@ def observations(found: Field, pick: Candidate) -> tuple[str, ...]:
         return ()
     architecture, _, _ = pick.model.partition("::")
     table = published(TableName.RETRIEVAL)
-    keys = [column.key for column in table.columns if column.metric == "mean_recall@5"]
+    keys = [column.key for column in table.columns if column.metric == AVERAGE]
     same = [m for m in table.models if m.partition("::")[0] == architecture]
     if len(same) < 2 or not architecture.startswith("ViT"):
         same = [m for m in table.models if m.startswith("ViT-B-32::")]

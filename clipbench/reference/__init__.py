@@ -1,7 +1,8 @@
 """The published benchmark as reference data: three tables and what is known to be odd in them."""
 
-from clipbench.reference.informative import baseline, is_near, telling_columns
+from clipbench.reference.informative import baseline, chance, is_near, telling_columns
 from clipbench.reference.tables import (
+    AVERAGE,
     DEVICE,
     SCORES_PRECISION,
     STATISTICS_PRECISION,
@@ -16,6 +17,7 @@ from clipbench.reference.tables import (
 )
 
 __all__ = [
+    "AVERAGE",
     "DEVICE",
     "SCORES_PRECISION",
     "STATISTICS_PRECISION",
@@ -24,6 +26,7 @@ __all__ = [
     "PublishedTable",
     "TableName",
     "baseline",
+    "chance",
     "footnotes",
     "is_near",
     "published",

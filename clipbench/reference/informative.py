@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from clipbench.reference.tables import Column, TableName, published
+from clipbench.metrics import measure_of
+from clipbench.reference.tables import AVERAGE, Column, TableName, published
 
 NEAR = 0.3  # a score is near its baseline within this part of the way from there to perfect
 
 
+def chance(column: Column) -> float | None:
+    """What a guess would score; None where classes or measure do not tell."""
+    measure = measure_of(column.metric)
+    return measure.chance(column.classes) if measure and column.classes else None
+
+
 def baseline(column: Column) -> float | None:
     """The higher of chance and, where it is known, the majority class's share."""
-    if not column.classes:
-        return None
-    top = 5 if column.metric == "acc5" else 1
-    return max(min(top, column.classes) / column.classes, column.majority or 0.0)
+    guess = chance(column)
+    return None if guess is None else max(guess, column.majority or 0.0)
 
 
 def is_near(score: float, base: float) -> bool:
@@ -25,7 +30,7 @@ def telling_columns(name: TableName) -> tuple[Column, ...]:
     baseline."""
     table = published(name)
     if name is TableName.RETRIEVAL:
-        return tuple(column for column in table.columns if column.metric == "mean_recall@5")
+        return tuple(column for column in table.columns if column.metric == AVERAGE)
     return tuple(column for column in table.columns if _tells(name, column))
 
 

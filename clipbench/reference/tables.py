@@ -16,6 +16,7 @@ from importlib import resources
 from typing import Any
 
 from clipbench.errors import UnknownName
+from clipbench.metrics import Accuracy, Directed, Direction, RecallAt
 
 DEVICE = "TITAN RTX"
 STATISTICS_PRECISION = "float16"  # inferred, see footnote "statistics-float16"
@@ -130,12 +131,9 @@ TITLES = {
     TableName.RETRIEVAL: "Zero-shot retrieval",
     TableName.CLASSIFICATION: "Zero-shot classification",
 }
-DIRECTIONS = {
-    "text_to_image_recall@5": "Text to image",
-    "image_to_text_recall@5": "Image to text",
-    "mean_recall@5": "Average",
-}
-PRINTED_METRICS = {"average": "mean_recall@5", "top1_as_printed": ""}
+RECALLS = tuple(Directed(direction, RecallAt(5)) for direction in Direction)
+AVERAGE = str(Directed(Direction.MEAN, RecallAt(5)))
+PRINTED_METRICS = {"average": AVERAGE, "top1_as_printed": ""}
 
 
 def score_key(dataset: str, metric: str) -> str:
@@ -150,7 +148,7 @@ def _key(row: Mapping[str, str]) -> str:
 
 def _accuracy(dataset: str) -> str:
     entries = _toml("columns.toml")["classification"]
-    return next(str(e.get("metric", "acc1")) for e in entries if e["dataset"] == dataset)
+    return next(str(e.get("metric", Accuracy(1))) for e in entries if e["dataset"] == dataset)
 
 
 def _columns(name: TableName) -> tuple[Column, ...]:
@@ -162,11 +160,11 @@ def _columns(name: TableName) -> tuple[Column, ...]:
         )
     if name is TableName.RETRIEVAL:
         return tuple(
-            Column(score_key(e["dataset"], metric), title, metric=metric, **e)
+            Column(score_key(e["dataset"], str(recall)), recall.heading, metric=str(recall), **e)
             for e in entries
-            for metric, title in DIRECTIONS.items()
+            for recall in RECALLS
         )
-    defaults: dict[str, Any] = {"group": "", "split": "test", "metric": "acc1"}
+    defaults: dict[str, Any] = {"group": "", "split": "test", "metric": str(Accuracy(1))}
     merged = [defaults | e for e in entries]
     return tuple(Column(key=score_key(e["dataset"], e["metric"]), **e) for e in merged)
 

@@ -55,8 +55,8 @@ def samples_in(folder: str | Path) -> Samples:
     return samples
 
 
-def leaders(entries: Sequence[Entry]) -> set[int]:
-    """Positions of the highest value and of all that cannot be told from it.
+def leaders(entries: Sequence[Entry], *, lower_is_better: bool = False) -> set[int]:
+    """Positions of the best value and of all that cannot be told from it.
 
     With the records of all entries, of the same images: paired bootstrap differences to the best,
     corrected for their number (Holm). Otherwise from the values' own intervals as if they were
@@ -67,20 +67,22 @@ def leaders(entries: Sequence[Entry]) -> set[int]:
         return set()
     samples = {str(i): entry.sample for i, entry in enumerate(entries) if entry.sample}
     if len(samples) == len(entries) and len({len(s.rows) for s in samples.values()}) == 1:
-        return {int(name) for name in best_of(samples, resamples=RESAMPLES).tied}
-    top = max(entries, key=lambda entry: entry.value)
+        found = best_of(samples, lower_is_better=lower_is_better, resamples=RESAMPLES)
+        return {int(name) for name in found.tied}
+    choose = min if lower_is_better else max
+    top = choose(entries, key=lambda entry: entry.value)
     confidence = 1 - (1 - CONFIDENCE) / max(len(entries) - 1, 1)
-    return {i for i, entry in enumerate(entries) if not _is_below(entry, top, confidence)}
+    return {i for i, entry in enumerate(entries) if not _is_worse(entry, top, confidence)}
 
 
-def _is_below(entry: Entry, best: Entry, confidence: float) -> bool:
+def _is_worse(entry: Entry, best: Entry, confidence: float) -> bool:
     if entry.value == best.value:
         return False
     if entry.interval is None or best.interval is None:
         return True
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     error = math.hypot(standard_error(entry.interval), standard_error(best.interval))
-    return best.value - entry.value > z * error
+    return abs(best.value - entry.value) > z * error
 
 
 def standard_error(interval: Interval) -> float:

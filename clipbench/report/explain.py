@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from clipbench.metrics import CHANCE, MAJORITY, headlines, principal
 from clipbench.reference import DEVICE, SCORES_PRECISION, TableName, published, spelling
 from clipbench.report.notes import SCALED
 from clipbench.report.sources import own_columns
@@ -175,30 +176,28 @@ def _prompts(data: Dataset) -> str:
 
 def _headline(result: Result) -> str:
     said = []
-    for name in ("acc1", "text_to_image_recall@5", "image_to_text_recall@5"):
-        if name in result.metrics:
-            hits = result.counts.get(name)
-            fraction = f" ({hits[0]:,} of {hits[1]:,})" if hits else ""
-            said.append(f"{name} is {result.metrics[name]:.4f}{fraction}")
+    for name in map(str, headlines(result.metrics, result.dataset.task)):
+        hits = result.counts.get(name)
+        fraction = f" ({hits[0]:,} of {hits[1]:,})" if hits else ""
+        said.append(f"{name} is {result.metrics[name]:.4f}{fraction}")
     return f" {'; '.join(said)}." if said else ""
 
 
 def _sure(result: Result) -> str:
     said = []
-    for name in ("acc1", "mean_recall@5", "text_to_image_recall@5"):
-        if name in result.intervals:
-            low, high = result.intervals[name]
-            said.append(
-                f"With other images of the same kind {name} would lie between {low:.3f} and "
-                f"{high:.3f} (95 %, bootstrap over images)."
-            )
-            break
-    chance, majority = result.metrics.get("chance"), result.metrics.get("majority")
+    first = principal(result.metrics, result.dataset.task)
+    if first and str(first) in result.intervals:
+        low, high = (first.measure.text(end) for end in result.intervals[str(first)])
+        said.append(
+            f"With other images of the same kind {first} would lie between {low} and {high} "
+            "(95 %, bootstrap over images)."
+        )
+    chance, majority = result.metrics.get(CHANCE), result.metrics.get(MAJORITY)
     if chance is not None:
         beside = f", naming the most frequent class {majority:.3f}" if majority is not None else ""
         said.append(f"Guessing would score {chance:.3f}{beside}.")
-        accuracy = result.metrics.get("acc1", 1.0)
-        if accuracy <= max(chance, majority or 0.0) + 0.02:
+        score = result.metrics[str(first)] if first else 1.0
+        if score <= max(chance, majority or 0.0) + 0.02:
             said.append("The score is at or near that level: it says little of the model.")
     if result.near_ties:
         said.append(

@@ -150,6 +150,7 @@ def _qualities(tables: Sequence[Table]) -> list[dict[str, Any]]:
             "key": heading.key,
             "title": flat_title(heading),
             "group": table.title,
+            "lower": heading.lower_is_better,
             "chance": heading.chance,
             "majority": heading.majority,
         }

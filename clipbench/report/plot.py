@@ -31,6 +31,8 @@ def pareto(report: Report, quality: str, cost: str, path: str | Path) -> Path:
     """
     data = page_data(report, (), {})
     column, axis = _quality(data, quality), _cost(data, cost)
+    if column.get("lower"):
+        raise InvalidRequest(f"{column['title']}: the front is of measures where more is better")
     figure, axes = _figure(7.0, 4.4)
     drawn = 0
     for kind in COLOURS:
@@ -57,6 +59,8 @@ def bars(report: Report, quality: str, path: str | Path) -> Path:
     if not rows:
         raise InvalidRequest(f"no model has {column['title']}")
     rows.sort(key=lambda model: model["quality"][column["key"]]["value"])
+    if column.get("lower"):
+        rows.reverse()
     figure, axes = _figure(7.0, 0.24 * len(rows) + 1.1)
     values = [row["quality"][column["key"]] for row in rows]
     axes.barh(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from clipbench.metrics import parse, principal
 from clipbench.reference import TableName, score_key
 from clipbench.report import notes
 from clipbench.report.notes import Notes
@@ -15,7 +16,6 @@ from clipbench.report.sources import (
     dataset_title,
     newest_statistics,
     ordered,
-    own_columns,
     paired,
 )
 from clipbench.report.types import Cell, Heading, OwnTable, Row, Table, signed
@@ -77,10 +77,8 @@ def precision_table(
 def _scores(results: Sequence[Result]) -> Scores:
     found: Scores = {}
     for result in results:
-        for column in own_columns(result)[-1:]:  # of retrieval the mean of both directions
-            key = score_key(dataset_title(result), column.metric)
-            if column.metric in result.metrics:
-                found[key] = result, column.metric
+        if figure := principal(result.metrics, result.dataset.task):
+            found[score_key(dataset_title(result), str(figure))] = result, str(figure)
     return found
 
 
@@ -109,7 +107,8 @@ def _score(
     value = result.metrics[metric]
     interval, source = result.intervals.get(metric), file_name(result)
     marks = said.mark(*notes.of_result(result))
-    score = Cell(f"{value:.3f}", value, interval=interval, marks=marks, source=source)
+    text = parse(metric).measure.text(value)
+    score = Cell(text, value, interval=interval, marks=marks, source=source)
     base, _ = (_base(scores, options) or {}).get(key, (None, ""))
     if base is None or _data(base) != _data(result):
         return score, Cell()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from clipbench.metrics import wilson
-from clipbench.reference import Column, TableName, published
+from clipbench.reference import Column, TableName, chance, published
 from clipbench.report import notes
 from clipbench.report.best import Entry, leaders
 from clipbench.report.notes import Notes
@@ -41,8 +41,6 @@ def published_table(name: TableName) -> Table:
 
 def heading(name: TableName, column: Column, said: Notes) -> Heading:
     """A published (or own) column's heading with its footnotes."""
-    top = 5 if column.metric == "acc5" else 1
-    chance = min(top, column.classes) / column.classes if column.classes else None
     return Heading(
         key=column.key,
         title=column.title,
@@ -50,7 +48,7 @@ def heading(name: TableName, column: Column, said: Notes) -> Heading:
         metric=column.metric,
         dataset=column.dataset,
         split=column.split,
-        chance=chance,
+        chance=chance(column),
         majority=column.majority,
         lower_is_better=column.lower_is_better,
         marks=said.mark(*notes.of_column(name, column_name(column))),

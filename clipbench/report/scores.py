@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from clipbench.metrics import parse
 from clipbench.reference import SCORES_PRECISION, Column, TableName, published, spelling
 from clipbench.report import notes
 from clipbench.report.best import Entry, Samples, leaders
@@ -48,7 +49,7 @@ def score_table(
             extra = said.mark(MIXED.format(what=" and ".join(mixed)))
             headings[i] = replace(headings[i], marks=headings[i].marks + extra)
         else:
-            _mark_best(sources, column.metric, cells, i, samples)
+            _mark_best(sources, column, cells, i, samples)
     rows = [_row(name, draft, tuple(row), said) for draft, row in zip(drafts, cells, strict=True)]
     if unmeasured:
         rows = _with_unmeasured(name, rows, cols, said)
@@ -81,7 +82,7 @@ def _cell(name: TableName, draft: _Draft, column: Column, said: Notes) -> Cell:
         texts += notes.of_cell(name, model, column_name(column))
         texts += _unlike_published(result, column)
     return Cell(
-        text=f"{value:.3f}",
+        text=parse(column.metric).measure.text(value),
         value=value,
         published=printed,
         difference=signed(value - float(printed), 3) if compared else "",
@@ -119,23 +120,24 @@ def _mixed(results: Sequence[Result]) -> list[str]:
 
 def _mark_best(
     results: Sequence[Result | None],
-    metric: str,
+    column: Column,
     cells: list[list[Cell]],
-    column: int,
+    place: int,
     samples: Samples,
 ) -> None:
     """Mark the leaders in place; nothing is bold where all of them are tied, or there is one."""
-    measured = [(i, r) for i, r in enumerate(results) if r and cells[i][column].value is not None]
+    measured = [(i, r) for i, r in enumerate(results) if r and cells[i][place].value is not None]
     if len(measured) < 2:
         return
+    metric = column.metric
     entries = [
         Entry(result.metrics[metric], result.intervals.get(metric), samples(result, metric))
         for _, result in measured
     ]
-    found = leaders(entries)
+    found = leaders(entries, lower_is_better=column.lower_is_better)
     for row in (measured[position][0] for position in found):
         bold, tied = len(found) < len(entries), len(found) > 1
-        cells[row][column] = replace(cells[row][column], bold=bold, tied=tied)
+        cells[row][place] = replace(cells[row][place], bold=bold, tied=tied)
 
 
 def _row(name: TableName, draft: _Draft, cells: tuple[Cell, ...], said: Notes) -> Row:

@@ -19,6 +19,7 @@ from typing import Any
 
 from clipbench.errors import DataError
 from clipbench.files import read_json, read_text
+from clipbench.metrics import MEASURES, Directed, Direction, measure_of, parse
 from clipbench.results.types import Dataset, Documents, Model, Result, Run, Task
 
 TASKS = {
@@ -26,11 +27,9 @@ TASKS = {
     "zeroshot_retrieval": Task.RETRIEVAL,
 }
 TASK_NAMES = {task: name for name, task in TASKS.items()}
-METRICS = {"mean_average_precision": "map"}
-DIRECTIONS = {
-    "image_retrieval_recall@": "text_to_image_recall@",
-    "text_retrieval_recall@": "image_to_text_recall@",
-}
+DIRECTIONS = {"image_": Direction.TEXT_TO_IMAGE, "text_": Direction.IMAGE_TO_TEXT}
+"""What clip_benchmark puts before `retrieval_…`: what is retrieved, by a query of the other."""
+
 QUICKGELU = "-quickgelu"  # what open_clip appends to an architecture for that activation
 CSV_COLUMNS = ("dataset", "model", "pretrained", "task", "language", "model_fullname")
 
@@ -177,19 +176,26 @@ def _metrics(found: object, place: str) -> dict[str, float]:
             raise DataError(f"{place}: metrics.{key}: expected a number, found {value!r}")
         if math.isfinite(value):  # acc5 of fewer than five classes is NaN there, absent here
             metrics[_renamed(key)] = float(value)
-    for key in [key for key in metrics if key.startswith("text_to_image_recall@")]:
-        other = key.replace("text_to_image", "image_to_text")
-        if other in metrics:
-            mean = (metrics[key] + metrics[other]) / 2
-            metrics[key.replace("text_to_image", "mean")] = mean
+    for figure in [parse(key) for key in metrics if measure_of(key)]:
+        if isinstance(figure, Directed) and figure.measure.both:
+            both = [str(Directed(direction, figure.measure)) for direction in DIRECTIONS.values()]
+            if all(name in metrics for name in both):
+                mean = sum(metrics[name] for name in both) / 2
+                metrics[str(Directed(Direction.MEAN, figure.measure))] = mean
     return metrics
 
 
 def _renamed(key: str) -> str:
-    for theirs, ours in DIRECTIONS.items():
-        if key.startswith(theirs):
-            return ours + key.removeprefix(theirs)
-    return METRICS.get(key, key)
+    """Our name of a metric; one that we do not have stays as it is."""
+    for cls in MEASURES:
+        if not cls.clip_benchmark:
+            continue
+        if measure := cls.parse(key, cls.clip_benchmark):
+            return str(measure)
+        for prefix, direction in DIRECTIONS.items():
+            if measure := cls.parse(key, prefix + cls.clip_benchmark):
+                return str(Directed(direction, measure))
+    return key
 
 
 def _document(result: Result) -> dict[str, Any]:
@@ -205,11 +211,14 @@ def _document(result: Result) -> dict[str, Any]:
 
 
 def _their_metrics(metrics: Mapping[str, float]) -> Iterable[tuple[str, float]]:
-    back = {ours: theirs for theirs, ours in METRICS.items()}
-    directions = {ours: theirs for theirs, ours in DIRECTIONS.items()}
+    prefixes = {direction: prefix for prefix, direction in DIRECTIONS.items()}
     for key, value in metrics.items():
-        prefix = next((ours for ours in directions if key.startswith(ours)), None)
-        if prefix is not None:
-            yield directions[prefix] + key.removeprefix(prefix), value
-        elif key in ("acc1", "acc5", "mean_per_class_recall", *back):
-            yield back.get(key, key), value
+        measure = measure_of(key)
+        if measure is None or not measure.clip_benchmark:
+            continue
+        figure, prefix = parse(key), ""
+        if isinstance(figure, Directed):
+            if figure.direction not in prefixes:
+                continue
+            prefix = prefixes[figure.direction]
+        yield prefix + measure.clip_benchmark.format(**vars(measure)), value

@@ -80,11 +80,10 @@ class Measure:
         return self.name.format(**vars(self))
 
     @classmethod
-    def parse(cls, text: str) -> Self | None:
-        """The measure of this class that prints as `text`."""
-        found = re.fullmatch(
-            "([1-9][0-9]{0,8})".join(map(re.escape, _PARAMETER.split(cls.name))), text
-        )
+    def parse(cls, text: str, template: str = "") -> Self | None:
+        """The measure of this class that prints as `text`, by its name or another template."""
+        parts = map(re.escape, _PARAMETER.split(template or cls.name))
+        found = re.fullmatch("([1-9][0-9]{0,8})".join(parts), text)
         return cls(*map(int, found.groups())) if found else None
 
     @classmethod

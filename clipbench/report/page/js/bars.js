@@ -15,7 +15,7 @@ function drawBars() {
   const column = PAGE.qualities.find((q) => q.key === byId("bars-column").value);
   const rows = PAGE.models.filter((m) => m.quality[column.key])
     .map((m) => ({ name: m.kind === "published" && PAGE.measured ? `${m.label} (published)` : m.label, kind: m.kind, ...m.quality[column.key] }))
-    .sort((a, b) => b.value - a.value);
+    .sort((a, b) => (column.lower ? a.value - b.value : b.value - a.value));
   const baselines = [["chance", column.chance], ["majority", column.majority]].filter(([, value]) => value);
   byId("bars-plot").replaceChildren(barLegend(rows, baselines), barChart(column, rows, baselines));
 }
@@ -40,7 +40,7 @@ function barChart(column, rows, baselines) {
     marginRight: 48,
     style: plotStyle(),
     ariaLabel: `${column.title} of ${rows.length} models; the tables below hold the same values`,
-    x: { label: column.title, grid: true, domain: [0, Math.min(1, Math.max(...rows.map((r) => r.high ?? r.value), ...baselines.map((b) => b[1])) * 1.08)], axis: "both" },
+    x: { label: column.title, grid: true, domain: [0, extent(rows, baselines)], axis: "both" },
     y: { label: null, domain: rows.map((row) => row.name), tickFormat: (name) => shorten(name, Math.floor((width * 0.48) / 7.8)) },
     marks: [
       Plot.barX(rows, { y: "name", x: "value", fill: (r) => colour[r.kind], fillOpacity: 0.75, insetTop: 2, insetBottom: 2 }),
@@ -49,6 +49,12 @@ function barChart(column, rows, baselines) {
       Plot.text(rows, { y: "name", x: (r) => r.high ?? r.value, text: (r) => r.value.toFixed(3), dx: 6, textAnchor: "start", fill: "currentColor" }),
     ],
   }));
+}
+
+// Shares end at 1, ranks do not.
+function extent(rows, baselines) {
+  const most = Math.max(...rows.map((r) => r.high ?? r.value), ...baselines.map((b) => b[1]));
+  return most > 1 ? most * 1.08 : Math.min(1, most * 1.08);
 }
 
 function shorten(name, length) {

@@ -3,7 +3,7 @@
 
 function setUpChoose() {
   if (!PAGE.qualities.length || !PAGE.costs.length) return;
-  const usable = PAGE.qualities.filter((q) => PAGE.costs.some((c) => pointsOf(q.key, c.key).length));
+  const usable = PAGE.qualities.filter((q) => !q.lower && PAGE.costs.some((c) => pointsOf(q.key, c.key).length));
   if (!usable.length) return;
   byId("choose").hidden = false;
   fillSelect(byId("choose-quality"), usable.map((q) => ({ value: q.key, text: q.title, group: q.group })), firstMeasured(usable));
