@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,28 +9,33 @@ import typer
 
 from clipbench import results
 from clipbench.client.commands.common import RESULTS, Results, console
-from clipbench.report import EXTENSIONS, Format, build, render, samples_in
+from clipbench.report import FORMATS, build, render, samples_in
 from clipbench.report.html import render_html
 from clipbench.report.mistakes import collect
 from clipbench.report.terminal import terminal_table
 from clipbench.report.thumbnails import looking
 
+HTML = "html"
+CHOICES = [*(form.name for form in FORMATS), HTML]
 
-class Choice(StrEnum):
-    """What `--format` takes: every `Format`, and the page."""
 
-    RST = Format.RST
-    MARKDOWN = Format.MARKDOWN
-    CSV = Format.CSV
-    JSON = Format.JSON
-    LATEX = Format.LATEX
-    HTML = "html"
+def _known(name: str | None) -> str | None:
+    if name is not None and name not in CHOICES:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(CHOICES)}")
+    return name
 
 
 def report(
     folder: Results = RESULTS,
     form: Annotated[
-        Choice | None, typer.Option("--format", help="Without one, tables for this terminal.")
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="|".join(CHOICES),
+            callback=_known,
+            autocompletion=lambda: CHOICES,
+            help="Without one, tables for this terminal.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write; the format follows its ending.")
@@ -47,7 +51,7 @@ def report(
 
     Example: clipbench report --results results --out report.html
     """
-    chosen = str(form) if form else (_format_of(out) if out else None)
+    chosen = form or (_format_of(out) if out else None)
     found = () if published else results.load_all(folder)
     statistics = () if published else results.load_all_statistics(folder)
     made = build(found, statistics, unmeasured=all_models, samples=samples_in(folder))
@@ -55,10 +59,10 @@ def report(
         for table in made.tables:
             console.print(terminal_table(table))
         return
-    if chosen == Choice.HTML:
+    if chosen == HTML:
         text = render_html(made, mistakes=collect(found, folder, look=looking()))
     else:
-        text = render(made, Format(chosen))
+        text = render(made, chosen)
     if out is None:
         print(text)
         return
@@ -76,9 +80,7 @@ def write_page(folder: Path) -> Path:
 
 
 def _format_of(path: Path) -> str:
-    endings = {f".{ending}": str(form) for form, ending in EXTENSIONS.items()} | {
-        ".html": str(Choice.HTML)
-    }
+    endings = {f".{form.ending}": form.name for form in FORMATS} | {".html": HTML}
     if path.suffix not in endings:
         raise typer.BadParameter(f"{path.name}: the ending is none of {', '.join(endings)}")
     return endings[path.suffix]

@@ -4,11 +4,11 @@ from clipbench.report.best import samples_in
 from clipbench.report.build import build
 from clipbench.report.collection import Collection
 from clipbench.report.compact import compact
-from clipbench.report.formats import EXTENSIONS, Format, render
+from clipbench.report.formats import FORMATS, Format, render
 from clipbench.report.types import Cell, Heading, Report, Row, Table
 
 __all__ = [
-    "EXTENSIONS",
+    "FORMATS",
     "Cell",
     "Collection",
     "Format",

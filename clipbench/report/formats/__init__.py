@@ -1,40 +1,36 @@
-"""The formats of a report, by name."""
+"""The formats of a report, one module each. A new one is a module and a row of `FORMATS`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
+from dataclasses import dataclass
 
+from clipbench.errors import UnknownName
 from clipbench.report.formats import data, latex, markdown, rst
 from clipbench.report.types import Report
 
 
-class Format(StrEnum):
-    """What `clipbench report --format` takes, beside `html`."""
+@dataclass(frozen=True)
+class Format:
+    """name: what `clipbench report --format` takes. ending: of its files, without a dot."""
 
-    RST = "rst"
-    MARKDOWN = "markdown"
-    CSV = "csv"
-    JSON = "json"
-    LATEX = "latex"
-
-
-RENDERERS: dict[Format, Callable[[Report], str]] = {
-    Format.RST: rst.render,
-    Format.MARKDOWN: markdown.render,
-    Format.CSV: data.render_csv,
-    Format.JSON: data.render_json,
-    Format.LATEX: latex.render,
-}
-EXTENSIONS = {
-    Format.RST: "rst",
-    Format.MARKDOWN: "md",
-    Format.CSV: "csv",
-    Format.JSON: "json",
-    Format.LATEX: "tex",
-}
+    name: str
+    ending: str
+    render: Callable[[Report], str]
 
 
-def render(report: Report, format_: Format) -> str:
-    """`report` as text in one of the formats."""
-    return RENDERERS[format_](report)
+FORMATS: tuple[Format, ...] = (
+    Format("rst", "rst", rst.render),
+    Format("markdown", "md", markdown.render),
+    Format("csv", "csv", data.render_csv),
+    Format("json", "json", data.render_json),
+    Format("latex", "tex", latex.render),
+)
+
+
+def render(report: Report, name: str) -> str:
+    """`report` as text in the format of that name. Raises UnknownName."""
+    for form in FORMATS:
+        if form.name == name:
+            return form.render(report)
+    raise UnknownName("format", name, [form.name for form in FORMATS])
