@@ -105,7 +105,8 @@ def _cell(line: Element, table: Table, heading: Heading, cell: Cell) -> None:
     value = "" if cell.value is None else f"{cell.value:.6g}"
     box = SubElement(line, "td", {"data-value": value})
     if cell.interval and heading.dataset:
-        box.set("title", f"95 % interval {cell.interval[0]:.3f} to {cell.interval[1]:.3f}")
+        low, high = map(heading.text, cell.interval)
+        box.set("title", f"95 % interval {low} to {high}")
     elif cell.interval:
         box.set("title", f"repeats from {cell.interval[0]:.0f} to {cell.interval[1]:.0f}")
     if cell.text:

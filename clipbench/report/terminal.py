@@ -50,7 +50,7 @@ def _cell(cell: Cell, heading: Heading) -> Text:
     text.append(printable(value), style="bold" if cell.bold else "")
     if cell.interval and heading.dataset:
         half = (cell.interval[1] - cell.interval[0]) / 2
-        text.append(f" ±{half:.3f}", style="dim")
+        text.append(f" ±{heading.text(half)}", style="dim")
     if cell.published:
         beside = ", ".join(part for part in (cell.published, cell.difference) if part)
         text.append(f" ({beside})", style="dim")

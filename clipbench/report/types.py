@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from clipbench.metrics import measure_of
 from clipbench.reference import TableName
 from clipbench.report.sources import Options
 from clipbench.results import Result, Statistics, to_json
@@ -40,6 +41,11 @@ class Heading:
     majority: float | None = None
     lower_is_better: bool = False
     marks: tuple[int, ...] = ()
+
+    def text(self, value: float) -> str:
+        """A score of this column as its measure prints it."""
+        measure = measure_of(self.metric)
+        return f"{value:.3f}" if measure is None else measure.text(value)
 
 
 @dataclass(frozen=True)

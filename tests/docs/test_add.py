@@ -23,8 +23,9 @@ CLASSES = ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "
 @pytest.fixture
 def tree(tmp_path):
     """A copy of the packages, without the embedded data, and a small copy of STL-10."""
-    shutil.copytree(ROOT / "client", tmp_path / "tree/client", ignore=IGNORED)
-    shutil.copytree(ROOT / "clipbench", tmp_path / "tree/clipbench", ignore=IGNORED)
+    for name in ("client", "executors", "clipbench"):
+        shutil.copytree(ROOT / name, tmp_path / "tree" / name, ignore=IGNORED, symlinks=True)
+    shutil.copy(ROOT / "flow.yml", tmp_path / "tree")
     shutil.copytree(
         ROOT / "clipbench/reference/data",
         tmp_path / "tree/clipbench/reference/data",
@@ -42,29 +43,48 @@ def found(section, language):
     return re.findall(rf"^```{language}\n(.*?)^```", SECTIONS[section], re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("section", ["A model", "A data set", "A metric"])
-def test_the_change_applies_and_its_example_prints_what_is_shown(section, tree, documented_server):
+def apply(section, tree):
+    """Apply the section's changes and return the files that they name."""
     changes = found(section, "diff")
     assert changes
     for change in changes:
         applied = subprocess.run(["git", "apply", "-"], cwd=tree, input=change,
                                  capture_output=True, text=True)  # fmt: skip
         assert applied.returncode == 0, applied.stderr
-    (code,), (shown,) = found(section, "python"), found(section, "text")
+    return re.findall(r"^\+\+\+ b/(.+)$", "".join(changes), re.MULTILINE)
+
+
+def run(tree, *arguments, **settings):
+    """What Python prints in the changed tree."""
     ran = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, *arguments],
         cwd=tree,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(tree),
-            "CLIPBENCH_DATA": str(tree / "datasets"),
-            "CLIPBENCH_SERVER": documented_server.address,
-        },
+        env={**os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{ROOT}", **settings},
         capture_output=True,
         text=True,
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout == shown
+    return ran.stdout
+
+
+@pytest.mark.parametrize("section", ["A model", "A data set", "A metric", "A report format"])
+def test_the_change_applies_and_its_example_prints_what_is_shown(section, tree, documented_server):
+    apply(section, tree)
+    (code,), (shown,) = found(section, "python"), found(section, "text")
+    settings = {
+        "CLIPBENCH_DATA": str(tree / "datasets"),
+        "CLIPBENCH_SERVER": documented_server.address,
+    }
+    assert run(tree, "-c", code, **settings) == shown
+
+
+def test_a_new_metric_shows_in_every_table_without_another_change(tree, tmp_path):
+    assert apply("A metric", tree) == [
+        "clipbench/metrics/measures/__init__.py",
+        "clipbench/metrics/measures/gain.py",
+    ]
+    printed = run(tree, "-m", "tests.docs.added_metric", str(tmp_path))
+    assert printed.splitlines()[-1] == "missing in:", printed
 
 
 def test_the_unchanged_tree_knows_none_of_them():
