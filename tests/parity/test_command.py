@@ -60,7 +60,8 @@ def write(folder, kind, members, **files):
     for number, part in enumerate((members[:half], members[half:])):
         with tarfile.open(folder / "test" / f"{number}.tar", "w") as shard:
             for key, image, other in part:
-                for name, data in ((f"{key}.png", image), (f"{key}.{kind}", other)):
+                suffix = "jpg" if image.startswith(b"\xff\xd8") else "png"
+                for name, data in ((f"{key}.{suffix}", image), (f"{key}.{kind}", other)):
                     entry = tarfile.TarInfo(name)
                     entry.size = len(data)
                     shard.addfile(entry, io.BytesIO(data))
