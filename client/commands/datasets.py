@@ -9,15 +9,25 @@ from typing import Annotated
 import typer
 
 from clipbench import datasets
-from clipbench.client.commands.common import console, reported
+from clipbench.client.commands.common import console
 from clipbench.client.progress import transfer_progress
+from clipbench.datasets import Dataset
 from clipbench.report.grid import Column, Grid
+
+SHOWN = 50  # of faults and of classes without an image
+PARTS = ("image", "caption", "label")
 
 app = typer.Typer(help="Data sets: list, fetch, check, convert.", no_args_is_help=True)
 
 Spec = Annotated[str, typer.Argument(help="Registered id, folder, file or address.")]
 Split = Annotated[str | None, typer.Option(help="Split; test, or the only one, unless named.")]
 Layout = Annotated[str | None, typer.Option(help="Layout of a folder in which several fit.")]
+ColumnChoice = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Column of a table: image=NAME, caption=NAME or label=NAME; repeat for several."
+    ),
+]
 Root = Annotated[Path | None, typer.Option(help="Folder of the data sets.")]
 
 
@@ -53,9 +63,8 @@ def show_dataset(
 
     Example: clipbench datasets info vtab/kitti_closest_vehicle_distance
     """
-    with reported():
-        text = datasets.appendix() if id is None else datasets.describe(datasets.find(id))
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    text = datasets.appendix() if id is None else datasets.describe(datasets.find(id))
+    console.print(text)
 
 
 @app.command("pull")
@@ -69,9 +78,9 @@ def pull_dataset(
 
     Example: clipbench datasets pull vtab/cifar100
     """
-    with reported(), transfer_progress(console) as progress:
+    with transfer_progress(console) as progress:
         folder = datasets.pull(id, root, split=split, base=base, progress=progress)
-    console.print(f"{id} is in {folder}", highlight=False, soft_wrap=True)
+    console.print(f"{id} is in {folder}")
 
 
 @app.command("verify")
@@ -80,21 +89,23 @@ def verify_dataset(
     split: Split = None,
     root: Root = None,
     layout: Layout = None,
+    column: ColumnChoice = None,
     deep: Annotated[bool, typer.Option("--deep", help="Decode the pixels as well.")] = False,
 ) -> None:
-    """Count everything and say what is short or damaged; status 1 when something is.
+    """Count everything and say what is short or damaged; status 1 when a run would refuse it.
 
     Example: clipbench datasets verify ./my-copy-of/vtab-cifar100 --deep
     """
-    with reported():
-        found = datasets.verify(
-            datasets.open_dataset(spec, split=split, root=root, layout=layout), deep=deep
-        )
-    console.print(str(found), highlight=False, soft_wrap=True)
-    for fault in found.faults[:50]:
-        console.print(f"  {fault}", highlight=False, soft_wrap=True)
+    dataset = _opened(spec, split, root, layout, column)
+    found = datasets.verify(dataset, deep=deep)
+    console.print(str(found))
+    for fault in found.faults[:SHOWN]:
+        console.print(f"  {fault}")
+    if len(found.faults) > SHOWN:
+        console.print(f"  … and {sum(found.faults_by_reason.values()) - SHOWN:,} more")
     if found.empty_classes:
-        console.print(f"  classes without an image: {found.empty_classes}", highlight=False)
+        names = ", ".join(repr(dataset.classnames[index]) for index in found.empty_classes[:SHOWN])
+        console.print(f"  {len(found.empty_classes):,} classes without an image: {names}")
     if not found.ok:
         sys.exit(1)
 
@@ -106,21 +117,39 @@ def convert_dataset(
     split: Split = None,
     root: Root = None,
     layout: Layout = None,
+    column: ColumnChoice = None,
 ) -> None:
     """Write any data set in the wds layout.
 
     Example: clipbench datasets convert ./flickr8k ./wds_flickr8k --split all
     """
-    with reported():
-        made = datasets.convert(
-            datasets.open_dataset(spec, split=split, root=root, layout=layout), out
-        )
+    made = datasets.convert(_opened(spec, split, root, layout, column), out)
     console.print(
         f"{made.images:,} images and {made.captions:,} captions in {made.shards} shards in "
-        f"{made.folder}; {made.refused:,} documents were refused and left out",
-        highlight=False,
-        soft_wrap=True,
+        f"{made.folder}; {made.refused:,} documents were refused and left out"
     )
+
+
+def _opened(
+    spec: str,
+    split: str | None,
+    root: Path | None,
+    layout: str | None,
+    column: list[str] | None,
+) -> Dataset:
+    columns = columns_of(column)
+    return datasets.open_dataset(spec, split=split, root=root, layout=layout, columns=columns)
+
+
+def columns_of(options: list[str] | None) -> dict[str, str]:
+    """What `--column PART=NAME` says. Raises BadParameter."""
+    found = {}
+    for option in options or ():
+        part, equals, name = option.partition("=")
+        if part not in PARTS or not equals:
+            raise typer.BadParameter(f"{option!r} is not one of image=, caption= or label=NAME")
+        found[part] = name
+    return found
 
 
 def _number(value: int | None) -> str:

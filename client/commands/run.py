@@ -20,6 +20,7 @@ from clipbench.client.commands.common import (
     fail,
     print_tables,
 )
+from clipbench.client.commands.datasets import ColumnChoice, columns_of
 from clipbench.client.commands.settings import takes_settings
 from clipbench.client.connection import Connection
 from clipbench.client.groups import expand
@@ -60,6 +61,7 @@ def run(
     layout: Annotated[
         str | None, typer.Option(help="Layout of a folder in which several fit.")
     ] = None,
+    column: ColumnChoice = None,
     template: Annotated[
         list[str] | None, typer.Option(help="Prompt template with {c}; repeat for several.")
     ] = None,
@@ -76,7 +78,15 @@ def run(
     options = Options(settings, force, folder=out, resume=resume)
     writable_folder(out)
     datasets = [
-        open_dataset(spec, split=split, sample=sample, seed=seed, templates=template, layout=layout)
+        open_dataset(
+            spec,
+            split=split,
+            sample=sample,
+            seed=seed,
+            templates=template,
+            layout=layout,
+            columns=columns_of(column),
+        )
         for spec in data or ["emoji", "fashion_mnist"]
     ]
     with at_server(server, token_file, certificate, out) as connection:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from clipbench.datasets.entries import documents
+from clipbench.datasets.inventory import Inventory
 from clipbench.datasets.types import Document, Read, SampleNote, Task
 
 
@@ -30,6 +31,9 @@ class Dataset:
     sample: SampleNote | None = None
     chosen: frozenset[int] | None = field(default=None, repr=False)  # image positions of a sample
 
-    def documents(self) -> Iterator[Document]:
-        """Every document in order; an image comes before its texts."""
-        return documents(self.read(True), self.chosen)
+    def documents(self, inventory: Inventory | None = None) -> Iterator[Document]:
+        """Every document in order; an image comes before its texts.
+
+        The inventory, if given, is told of every file, member and row that passes by.
+        """
+        return documents(self.read(True), self.chosen, inventory)

@@ -4,30 +4,50 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from math import prod
 
 import numpy as np
 
-from clipbench.contract import Reason
+from clipbench.contract import Reason, formats
+from clipbench.datasets.inventory import Inventory
 from clipbench.datasets.limits import MAX_CAPTIONS_BYTES, MAX_IMAGE_BYTES, MAX_LABEL_BYTES
-from clipbench.datasets.types import Document, Entry, Flaw, Gap, Image, Kind, Text, Unreadable
+from clipbench.datasets.types import (
+    Document,
+    Entry,
+    Flaw,
+    Gap,
+    Image,
+    Kind,
+    Role,
+    Text,
+    Thing,
+    Unreadable,
+)
 
 _INTEGER = re.compile(rb"[+-]?[0-9]{1,18}")
 _NPY_HEADER_BYTES = 10_000
 
 
 def documents(
-    entries: Iterable[Entry | Gap], chosen: Container[int] | None = None
+    entries: Iterable[Entry | Gap | Thing],
+    chosen: Container[int] | None = None,
+    inventory: Inventory | None = None,
 ) -> Iterator[Document]:
     """Images, each followed by its texts, with what cannot be read in its place.
 
     Every entry takes one image position and one text position per caption, readable or not,
-    `chosen` (image positions) or passed over.
+    `chosen` (image positions) or passed over. What each thing becomes goes to the inventory.
     """
+    inventory = inventory or Inventory()
     images = texts = gaps = 0
     for entry in entries:
+        if isinstance(entry, Thing):
+            inventory.add(entry)
+            continue
         if isinstance(entry, Gap):
+            inventory.add(*entry.things)
             yield Unreadable(
                 f"{entry.source}!{gaps}",
                 entry.source,
@@ -39,12 +59,31 @@ def documents(
             continue
         if chosen is None or images in chosen:
             image = _image(entry, images)
-            yield image
             refused = isinstance(image, Unreadable)
+            inventory.add(
+                *(_refused(t, image.reason) for t in entry.things)
+                if isinstance(image, Unreadable)
+                else entry.things
+            )
+            yield image
             for number, caption in enumerate(entry.captions):
                 yield _text(entry, number, caption, texts + number, image_refused=refused)
+        else:
+            inventory.add(
+                *(
+                    replace(t, role=Role.PASSED_OVER, why="not drawn for the sample")
+                    for t in entry.things
+                )
+            )
         images += 1
         texts += len(entry.captions)
+
+
+def _refused(thing: Thing, reason: Reason) -> Thing:
+    """What a thing becomes when the image that it belongs to is refused."""
+    if thing.role not in (Role.IMAGE, Role.CAPTIONS, Role.LABEL):
+        return thing
+    return replace(thing, role=Role.REFUSED, why=reason)
 
 
 def _image(entry: Entry, index: int) -> Image | Unreadable:
@@ -70,6 +109,16 @@ def _text(
     return Unreadable(id, entry.source, flaw.reason, flaw.detail, Kind.TEXT, index)
 
 
+NO_BYTES = Flaw(Reason.EMPTY, "the file has no bytes")
+NO_CAPTION = Flaw(Reason.EMPTY, "the image has no captions")
+
+
+def unsupported(suffix: str) -> Flaw:
+    """The flaw of an image in a format that is not decoded."""
+    known = ", ".join(formats.FORMATS)
+    return Flaw(Reason.NOT_AN_IMAGE, f".{suffix} files are not decoded, only {known}")
+
+
 def image_too_large(size: int) -> Flaw:
     """The flaw of an image of `size` bytes."""
     return Flaw(Reason.IMAGE_TOO_LARGE, f"{size:,} bytes, the limit is {MAX_IMAGE_BYTES:,}")
@@ -78,12 +127,14 @@ def image_too_large(size: int) -> Flaw:
 def parse_captions(data: bytes) -> tuple[str | Flaw, ...]:
     """Captions of a `.txt` file, one a line; blank lines at the end are no captions.
 
-    Lines end where `str.splitlines` says, as in CLIP_benchmark. In a file that is not UTF-8 the
-    lines that are remain usable.
+    An empty file holds one caption, which is empty. Lines end where `str.splitlines` says, as in
+    CLIP_benchmark. In a file that is not UTF-8 the lines that are remain usable.
     """
     if len(data) > MAX_CAPTIONS_BYTES:
         return (captions_too_large(len(data)),)
     data = data.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n\t ")
+    if not data:
+        return (Flaw(Reason.EMPTY, "the captions file is empty"),)
     try:
         return tuple(caption(line) for line in data.decode().splitlines())
     except UnicodeDecodeError:

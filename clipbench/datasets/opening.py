@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clipbench import embedded
@@ -16,7 +16,7 @@ from clipbench.datasets.prompts import DEFAULT_TEMPLATES, check_templates
 from clipbench.datasets.registry import DatasetInfo
 from clipbench.datasets.sampling import sampled
 from clipbench.datasets.sources import Remote
-from clipbench.datasets.types import Contents, Task
+from clipbench.datasets.types import Contents, Task, Wanted
 from clipbench.download import Progress, shown
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 
@@ -36,6 +36,7 @@ def open_dataset(
     sample: int | None = None,
     seed: int = 0,
     layout: str | None = None,
+    columns: Mapping[str, str] | None = None,
     templates: Sequence[str] | None = None,
     offline: bool = False,
     keep: bool = True,
@@ -46,19 +47,23 @@ def open_dataset(
     An id wins over a folder of the same name; write `./emoji` for the folder. A registered id is
     looked for in `root` (in any layout) and else read from its copy on the hub; files of an
     address are kept below `root` unless `keep` is False. `sample` takes that many images, drawn
-    with `seed`. `layout` decides where several fit, `templates` replace the data set's own.
+    with `seed`. `layout` decides where several fit, `columns` says which column of a table is the
+    `image`, `caption` or `label`, `templates` replace the data set's own.
 
     Raises UnknownName, InvalidRequest, DataError, Unavailable.
     """
     name = str(spec)
     root = root or default_root()
+    wanted = Wanted(split, columns or {})
     if isinstance(spec, str) and registry.is_registered(spec):
         info = registry.find(spec)
-        files = None if layout else remote(info, root, offline=offline, progress=progress)
+        files = (
+            None if layout or columns else remote(info, root, offline=offline, progress=progress)
+        )
         if files is not None:
             dataset = _remote_dataset(info.id, files, split, templates)
         else:
-            dataset = _local_dataset(info.id, local_folder(info, root), split, layout, templates)
+            dataset = _local_dataset(info.id, local_folder(info, root), wanted, layout, templates)
     elif name.startswith(("http://", "https://")):
         files = at_address(name, root if keep else None, offline=offline, progress=progress)
         dataset = _remote_dataset(_address_id(name), files, split, templates)
@@ -67,7 +72,7 @@ def open_dataset(
         if not path.exists():
             known = [info.id for info in registry.all_datasets()]
             raise UnknownName("data set", name, known, hint="and there is no such folder or file")
-        dataset = _local_dataset(_own_id(path), path, split, layout, templates)
+        dataset = _local_dataset(_own_id(path), path, wanted, layout, templates)
     return dataset if sample is None else sampled(dataset, sample, seed)
 
 
@@ -160,10 +165,13 @@ def _remote_dataset(
 
 
 def _local_dataset(
-    id: str, path: Path, split: str | None, layout: str | None, templates: Sequence[str] | None
+    id: str, path: Path, wanted: Wanted, layout: str | None, templates: Sequence[str] | None
 ) -> Dataset:
-    kind = layouts.find(path, layout)
-    return _assembled(id, kind.open(path, split), str(path), kind.name, templates)
+    try:
+        kind = layouts.find(path, layout, columns=bool(wanted.columns))
+        return _assembled(id, kind.open(path, wanted), str(path), kind.name, templates)
+    except OSError as error:  # a folder that may not be listed, or that went while it was read
+        raise DataError(f"{error.filename or path} cannot be read: {error.strerror}") from error
 
 
 def _assembled(

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from clipbench.datasets.dataset import Dataset
-from clipbench.datasets.types import Entry, Flaw, Gap, SampleNote, Task
+from clipbench.datasets.types import Entry, Flaw, SampleNote, Task
 from clipbench.errors import InvalidRequest
 
 Stratum = int | None
@@ -34,7 +34,7 @@ def sampled(dataset: Dataset, size: int, seed: int) -> Dataset:
     strata: dict[Stratum, array[int]] = defaultdict(lambda: array("Q"))  # number, position, …
     total = 0
     for entry in dataset.read(False):
-        if isinstance(entry, Gap):
+        if not isinstance(entry, Entry):
             continue
         strata[_stratum(entry) if stratified else None].extend((_number(entry.id, seed), total))
         total += 1

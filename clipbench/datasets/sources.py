@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from clipbench.datasets.types import Thing
 from clipbench.download import (
     Download,
     Patience,
@@ -84,6 +86,14 @@ class Remote:
     def splits(self) -> tuple[str, ...]:
         """None: an address cannot be listed."""
         return ()
+
+    def locate(self, name: str) -> str:
+        """The name itself: a server is not asked for others."""
+        return name
+
+    def others(self, used: Collection[str]) -> Iterator[Thing]:
+        """None: an address cannot be listed."""
+        return iter(())
 
     def fetch(self, name: str) -> Path:
         """The file of this name in the cache, fetched when it is not there yet."""

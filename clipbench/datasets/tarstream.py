@@ -1,15 +1,19 @@
 """Reads a tar file as a stream, member by member, in memory that does not grow.
 
-`tarfile` keeps every header and ends quietly at a damaged one; a benchmark must not. Links,
-devices and folders are passed over, names are never used as paths, nothing is written.
+`tarfile` keeps every header and ends quietly at a damaged one; a benchmark must not. Links and
+devices are named and not followed, folders are passed over, names are never used as paths, nothing
+is written. A tar in gzip is unpacked as it is read.
 """
 
 from __future__ import annotations
 
+import gzip
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from io import BufferedReader
+from typing import BinaryIO, cast
 
 from clipbench.datasets.limits import MAX_TAR_HEADER_BYTES
 
@@ -21,11 +25,12 @@ _MAX_SIZE = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A regular file in the tar. `data` is None when it was not asked for."""
+    """A file in the tar; `data` is None when it was not asked for, or is a link or device."""
 
     name: str
     size: int
     data: bytes | None
+    regular: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,15 @@ Wanted = Callable[[str, int], bool]
 
 
 def members(stream: BinaryIO, wanted: Wanted) -> Iterator[Member | Damage]:
-    """Every regular file of the tar in order, and every place where it is damaged.
+    """Every file of the tar in order, and every place where it is damaged.
 
     After a damaged header it goes on at the next block that is a header. A file that ends without
     the two empty blocks is cut off, even when the last member is whole.
     """
-    return _Reader(stream).members(wanted)
+    head = stream.peek(2)[:2] if isinstance(stream, BufferedReader) else b""
+    packed = head == b"\x1f\x8b"
+    unpacked = gzip.GzipFile(fileobj=stream, mode="rb") if packed else stream
+    return _Reader(cast(BinaryIO, unpacked)).members(wanted)
 
 
 class _Cut(Exception):
@@ -108,6 +116,7 @@ class _Reader:
         if header.type in _WITHOUT_BODY:
             size = 0
         if header.type in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE):
+            member: Member | None
             if wanted(name, size):
                 member = Member(name, size, self._body(size))
             else:
@@ -115,7 +124,8 @@ class _Reader:
                 member = Member(name, size, None)
         else:
             self._skip(size)
-            member = None
+            named = header.type in _LINKS
+            member = Member(name, 0, None, regular=False) if named else None
         if header.type not in (tarfile.XGLTYPE, tarfile.GNUTYPE_LONGLINK):
             self._long_name = self._long_size = None
         return member
@@ -144,7 +154,10 @@ class _Reader:
         parts: list[bytes] = []
         missing = size
         while missing > 0:
-            part = self._stream.read(min(missing, _CHUNK))
+            try:
+                part = self._stream.read(min(missing, _CHUNK))
+            except (gzip.BadGzipFile, EOFError, zlib.error):
+                part = b""  # the gzip file is cut off or damaged
             if not part:
                 raise _Cut
             self._position += len(part)
@@ -153,14 +166,8 @@ class _Reader:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-_WITHOUT_BODY = (
-    tarfile.LNKTYPE,
-    tarfile.SYMTYPE,
-    tarfile.CHRTYPE,
-    tarfile.BLKTYPE,
-    tarfile.DIRTYPE,
-    tarfile.FIFOTYPE,
-)
+_LINKS = (tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)
+_WITHOUT_BODY = (*_LINKS, tarfile.DIRTYPE)
 
 
 def _parse(block: bytes) -> _Header | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from clipbench.contract import Reason
@@ -69,11 +69,42 @@ class Flaw:
     detail: str
 
 
+class Unit(StrEnum):
+    """What a data set is counted in: files below its folder, members of shards, rows of tables."""
+
+    FILE = "files"
+    MEMBER = "members of shards"
+    ROW = "rows"
+
+
+class Role(StrEnum):
+    """What becomes of a file, member or row: exactly one of these."""
+
+    IMAGE = "image"  # sent to the encoder, which may still refuse it
+    CAPTIONS = "captions"  # sent with its image
+    LABEL = "label"
+    METADATA = "metadata"  # the layout's own: a table, a shard, class names
+    REFUSED = "refused"
+    PASSED_OVER = "passed over"
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A file, member or row (or `count` alike) and what becomes of it; `why` in a few words."""
+
+    unit: Unit
+    name: str
+    role: Role
+    why: str = ""
+    count: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One image with its labels or captions as a layout finds it, good or bad.
 
-    `image` is empty when a reader was asked for labels and captions only.
+    `image` is empty when a reader was asked for labels and captions only. `things` are the files,
+    members and rows that it is made of, as if nothing were wrong with the image.
     """
 
     id: str
@@ -81,6 +112,7 @@ class Entry:
     image: bytes | Flaw
     labels: tuple[int, ...] | Flaw | None = None
     captions: tuple[str | Flaw, ...] = ()
+    things: tuple[Thing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +121,24 @@ class Gap:
 
     source: str
     flaw: Flaw
+    things: tuple[Thing, ...] = ()
 
 
-Read = Callable[[bool], Iterator[Entry | Gap]]
-"""Reads a data set from its beginning; False asks for labels and captions only."""
+Read = Callable[[bool], Iterator[Entry | Gap | Thing]]
+"""Reads a data set from its beginning; False asks for labels and captions only.
+
+Every file below the folder, every member of a shard that was opened and every row of a table comes
+once: as a thing by itself, or among those of an entry or gap.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a person asked for: the split, and the column that plays a part (`image`, `caption`,
+    `label`) where a table has several that could."""
+
+    split: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

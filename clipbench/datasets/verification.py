@@ -1,25 +1,31 @@
-"""Counts a data set against what is known of it, and names what is short or damaged."""
+"""Counts a data set against what is known of it, and names what is short or damaged.
+
+A document is a fault exactly when a run would refuse it: the same checks of identity and content,
+and with `deep` the encoder's own decoder.
+"""
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, field
 
-from PIL import Image as Pixels
-from PIL import UnidentifiedImageError
-
+from clipbench import config
 from clipbench.contract import Reason
-from clipbench.contract.formats import kind_of
+from clipbench.contract import documents as contract
+from clipbench.contract.endpoints import Kind
+from clipbench.contract.limits import Limits
 from clipbench.datasets import registry
 from clipbench.datasets.dataset import Dataset
 from clipbench.datasets.fingerprint import Fingerprint
-from clipbench.datasets.types import Document, Image, Task, Unreadable
+from clipbench.datasets.inventory import Inventory
+from clipbench.datasets.types import Document, Image, Task, Text, Unreadable
+from clipbench.networks.preprocess import Preprocessing, RefusedImage
 
 MAX_FAULTS = 1000
 """How many faults are kept one by one; all of them are counted."""
+
+_PREPROCESSING = Preprocessing(224, mean=(0, 0, 0), std=(1, 1, 1))  # the side of most models
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,10 @@ class Fault:
 class Verification:
     """What was found in a data set beside what was expected.
 
-    `empty_classes` are indices of classes without an image. `faults` are the first of them,
-    `faults_by_reason` counts all. `sha256` is the digest of the readable data.
+    `found` counts what a run would count. `empty_classes` are indices of classes without an image.
+    `faults` are the first of them, `faults_by_reason` counts all. `problem` is why a run would not
+    take the data set at all. `sha256` is the digest of what is counted, `inventory` says what
+    became of every file, member and row.
     """
 
     id: str
@@ -61,6 +69,8 @@ class Verification:
     duplicate_images: int
     duplicate_texts: int
     sha256: str
+    inventory: Inventory
+    problem: str | None = None
 
     @property
     def short(self) -> tuple[str, ...]:
@@ -78,12 +88,16 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether all counts are right and nothing is damaged."""
-        return not self.short and not self.faults_by_reason
+        """Whether a run takes the data, all counts are right and nothing is damaged."""
+        return not self.problem and not self.short and not self.faults_by_reason
 
     def __str__(self) -> str:
-        state = "ok" if self.ok else "; ".join((*self.short, *self._faults_in_words()))
-        return f"{self.id} ({self.split}): {state}\n{', '.join(self._found_in_words())}"
+        told = (*([self.problem] if self.problem else []), *self.short, *self._faults_in_words())
+        state = "ok" if self.ok else "; ".join(told)
+        return (
+            f"{self.id} ({self.split}): {state}\n{', '.join(self._found_in_words())}\n"
+            f"{self.inventory}"
+        )
 
     def _faults_in_words(self) -> Iterator[str]:
         for reason, count in self.faults_by_reason.items():
@@ -100,25 +114,28 @@ class Verification:
         yield f"content {self.sha256}"
 
 
-def verify(dataset: Dataset, *, deep: bool = False, expected: Counts | None = None) -> Verification:
-    """Reads the whole data set once and counts it.
+def verify(
+    dataset: Dataset,
+    *,
+    deep: bool = False,
+    expected: Counts | None = None,
+    limits: Limits | None = None,
+) -> Verification:
+    """Read the whole data set once and count what a run would count.
 
-    Looks at the header of each image, and decodes its pixels when `deep`. The expected counts are
-    those given, else the registry's for a registered id, else what the layout itself declares.
+    Looks at the header of each image, and decodes its pixels as the encoder does when `deep`. The
+    expected counts are those given, else the registry's for a registered id, else what the layout
+    itself declares. `limits` are a server's; those of this machine's settings unless given.
     """
-    fingerprint = Fingerprint()
-    faults: list[Fault] = []
-    reasons: Counter[Reason] = Counter()
+    fingerprint, inventory = Fingerprint(), Inventory()
+    checks = _Checks(dataset, deep, limits or config.load().limits())
     labelled: Counter[int] = Counter()
-    for document in dataset.documents():
+    for document in dataset.documents(inventory):
+        if checks.take(document):
+            continue
         fingerprint.add(document)
         if isinstance(document, Image):
             labelled.update(document.labels or ())
-        fault = _fault(document, dataset, deep=deep)
-        if fault is not None:
-            reasons[fault.reason] += 1
-            if len(faults) < MAX_FAULTS:
-                faults.append(fault)
     retrieval = dataset.task is Task.RETRIEVAL
     classes = range(len(dataset.classnames))
     return Verification(
@@ -130,12 +147,14 @@ def verify(dataset: Dataset, *, deep: bool = False, expected: Counts | None = No
             classes=None if retrieval else len(classes),
         ),
         expected=expected or _expected(dataset),
-        faults=tuple(faults),
-        faults_by_reason=dict(reasons),
+        faults=tuple(checks.faults),
+        faults_by_reason=dict(checks.by_reason),
         empty_classes=tuple(index for index in classes if not labelled[index]),
         duplicate_images=fingerprint.duplicate_images,
         duplicate_texts=fingerprint.duplicate_texts,
         sha256=fingerprint.sha256,
+        inventory=inventory,
+        problem=_problem(dataset, fingerprint),
     )
 
 
@@ -147,32 +166,74 @@ def _expected(dataset: Dataset) -> Counts:
     return Counts(split.images, split.captions, info.classes)
 
 
-def _fault(document: Document, dataset: Dataset, *, deep: bool) -> Fault | None:
-    if isinstance(document, Unreadable):
-        return Fault(document.source, document.reason, document.detail)
-    if not isinstance(document, Image):
-        return None
-    classes = len(dataset.classnames)
-    outside = [label for label in document.labels or () if not 0 <= label < classes]
-    if outside:
-        detail = f"label {outside[0]} of {classes} classes"
-        return Fault(document.id, Reason.LABEL_OUT_OF_RANGE, detail)
-    return _image_fault(document, deep=deep)
-
-
-def _image_fault(document: Image, *, deep: bool) -> Fault | None:
-    if not document.data:
-        return Fault(document.id, Reason.EMPTY, "the image has no bytes")
-    try:
-        with Pixels.open(BytesIO(document.data)) as image:
-            if deep:
-                image.load()
-    except UnidentifiedImageError:
-        if kind_of(document.data):
-            return Fault(document.id, Reason.IMAGE_DAMAGED, "its header is cut off or damaged")
-        return Fault(document.id, Reason.NOT_AN_IMAGE, "no decoder knows the bytes")
-    except Pixels.DecompressionBombError as error:
-        return Fault(document.id, Reason.IMAGE_TOO_LARGE, str(error))
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        return Fault(document.id, Reason.IMAGE_DAMAGED, str(error))
+def _problem(dataset: Dataset, found: Fingerprint) -> str | None:
+    """Why a run would give no score."""
+    if not found.images:
+        return "no image can be read: there is nothing to score"
+    if dataset.task is Task.RETRIEVAL and not found.texts:
+        return "no caption can be read: there is nothing to score"
+    if dataset.task is Task.CLASSIFICATION and len(dataset.classnames) < 2:
+        return f"{len(dataset.classnames)} class: a run needs at least 2"
     return None
+
+
+@dataclass
+class _Checks:
+    """What a server would refuse, document by document; an image comes before its texts."""
+
+    dataset: Dataset
+    deep: bool
+    limits: Limits
+    faults: list[Fault] = field(default_factory=list)
+    by_reason: Counter[Reason] = field(default_factory=Counter)
+    _refused_image: str = ""
+
+    def take(self, document: Document) -> bool:
+        """Whether the document is refused."""
+        fault = self._fault(document)
+        if fault is None:
+            return False
+        if isinstance(document, Image):
+            self._refused_image = document.id
+        self.by_reason[fault.reason] += 1
+        if len(self.faults) < MAX_FAULTS:
+            self.faults.append(fault)
+        return True
+
+    def _fault(self, document: Document) -> Fault | None:
+        if isinstance(document, Unreadable):
+            return Fault(document.source, document.reason, document.detail)
+        if isinstance(document, Text) and document.image_id == self._refused_image:
+            detail = f"its image {document.image_id} is refused"
+            return Fault(document.id, Reason.IMAGE_REFUSED, detail)
+        try:
+            self._read(document)
+        except contract.Refused as refused:
+            return Fault(document.id, refused.reason, refused.detail)
+        return self._image_fault(document) if isinstance(document, Image) else None
+
+    def _read(self, document: Image | Text) -> None:
+        """What every server checks. Raises contract.Refused."""
+        labelled = self.dataset.task is Task.CLASSIFICATION
+        if isinstance(document, Image):
+            kind, labels = Kind.IMAGE, document.labels if labelled else None
+            sent = contract.image_document(document.id, document.index, document.data, labels)
+        else:
+            kind = Kind.TEXT
+            sent = contract.text_document(
+                document.id, document.index, document.text, document.image_id
+            )
+        contract.read_item(sent, kind, labelled=labelled, limits=self.limits)
+        contract.read_content(sent, kind, self.limits)
+
+    def _image_fault(self, image: Image) -> Fault | None:
+        look = _PREPROCESSING.decode if self.deep else _PREPROCESSING.refuse
+        refused = look(image.data)
+        if isinstance(refused, RefusedImage):
+            return Fault(image.id, refused.reason, refused.detail)
+        classes = len(self.dataset.classnames)
+        outside = [label for label in image.labels or () if label >= classes]
+        if outside:
+            detail = f"label {outside[0]} of {classes} classes"
+            return Fault(image.id, Reason.LABEL_OUT_OF_RANGE, detail)
+        return None

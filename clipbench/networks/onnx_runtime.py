@@ -25,11 +25,11 @@ from torch import Tensor, nn
 from clipbench.encode_settings import Precision
 from clipbench.errors import Unsupported
 from clipbench.networks.precision_check import has_vnni
-from clipbench.networks.preprocess import CPU
 from clipbench.networks.runtimes import Floats, TorchRuntime
 from clipbench.networks.token_batches import Ids, pad, prefixes
 from clipbench.networks.towers import Towers
 
+CPU = torch.device("cpu")
 _OPSET = 17
 _VERSION = 2  # of the export; another one makes cached graphs stale
 _PREFIX_AXES = {  # of the arrays of `blocks.Prefixes`

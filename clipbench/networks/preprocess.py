@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
-from torch import Tensor
 
 from clipbench.contract import Reason
 from clipbench.contract.formats import FORMATS, kind_of
@@ -28,6 +28,14 @@ from clipbench.encode_settings import Convert, Decoding, Interpolation
 from clipbench.pixels.geometry import Placement, ResizeMode, place
 from clipbench.registry.table import ModelInfo
 
+if TYPE_CHECKING:  # a client without torch checks images by this code
+    import torch
+    from torch import Tensor
+
+# above 89 megapixels Pillow warns; the limit here is `Preprocessing.max_pixels`
+warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)
+
+T = TypeVar("T")
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -43,9 +51,6 @@ _DAMAGE = (
 
 Pixels = NDArray[np.uint8]
 ImageData = bytes | NDArray[np.generic]
-
-
-CPU = torch.device("cpu")
 
 
 _SPARE = 3  # a fraction of a JPEG file has at least so many times the pixels of the resized side
@@ -97,6 +102,15 @@ class Preprocessing:
 
     def decode(self, data: ImageData) -> Pixels | RefusedImage:
         """(side, side, 3) pixels of an encoded image or of a (h, w[, channels]) array."""
+        return self._guarded(data, lambda image: np.asarray(self._fit(image)))
+
+    def refuse(self, data: bytes) -> RefusedImage | None:
+        """Why the header of an encoded image shows that it has no pixels; they are not decoded."""
+        found = self._guarded(data, lambda image: None)
+        return found if isinstance(found, RefusedImage) else None
+
+    def _guarded(self, data: ImageData, work: Callable[[Pillow.Image], T]) -> T | RefusedImage:
+        """What `work` makes of the opened image, or why there is none."""
         size = len(data) if isinstance(data, bytes) else data.nbytes
         if size > self.max_bytes:
             return RefusedImage(
@@ -107,7 +121,7 @@ class Preprocessing:
             if self._largest(image.size) > self.max_pixels:
                 detail = f"{image.width} x {image.height} pixels, the limit is {self.max_pixels}"
                 return RefusedImage(Reason.IMAGE_TOO_LARGE, detail)
-            return np.asarray(self._fit(image))
+            return work(image)
         except Pillow.DecompressionBombError as error:
             return RefusedImage(Reason.IMAGE_TOO_LARGE, str(error))
         except UnidentifiedImageError:
@@ -159,12 +173,15 @@ class Preprocessing:
         drafted = image.draft(None, (_SPARE * size[0], _SPARE * size[1]))
         return drafted and drafted[1]
 
-    def normalise(self, pixels: Sequence[Pixels], device: torch.device = CPU) -> Tensor:
+    def normalise(self, pixels: Sequence[Pixels], device: torch.device | None = None) -> Tensor:
         """(n, 3, side, side) float32 in channels-last layout on the device, from n images' pixels.
 
         The operations are ToTensor's and Normalize's, so that the result has the same bits. A GPU
         gets 8 bits a value, from pinned memory, while this thread goes on.
         """
+        import torch
+
+        device = device or torch.device("cpu")
         batch = torch.from_numpy(np.stack(pixels))
         if device.type == "cuda":
             batch = batch.pin_memory().to(device, non_blocking=True)

@@ -10,7 +10,7 @@ from clipbench.errors import DataError, InvalidRequest
 from tests.datasets import building
 from tests.datasets.building import png, tar, write
 
-CAPTIONS = [["one", "two"], ["three"], ["four", "five", "six"], []]
+CAPTIONS = [["one", "two"], ["three"], ["four", "five", "six"], ["seven"]]
 
 
 def files_of(folder):

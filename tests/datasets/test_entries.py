@@ -17,7 +17,7 @@ def test_any_bytes_give_captions_that_can_be_sent_or_flaws(data):
         assert isinstance(caption, Flaw) or (caption == caption.strip() and caption.encode())
 
 
-@given(st.lists(st.text("abc é日", min_size=1).filter(str.strip), max_size=9))
+@given(st.lists(st.text("abc é日", min_size=1).filter(str.strip), min_size=1, max_size=9))
 def test_captions_come_back_in_order(captions):
     captions = [caption.strip() for caption in captions]
     assert list(parse_captions("\n".join(captions).encode())) == captions

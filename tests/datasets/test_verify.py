@@ -161,7 +161,7 @@ def test_own_data_with_captions_good_short_and_damaged(tmp_path, build, image):
     assert (good.ok, good.found.images, good.found.captions) == (True, 3, 4)
     (tmp_path / image).write_bytes(png(1)[:30])
     damaged = verify(open_dataset(tmp_path))
-    assert damaged.faults_by_reason == {Reason.IMAGE_DAMAGED: 1}
+    assert damaged.faults_by_reason == {Reason.IMAGE_DAMAGED: 1, Reason.IMAGE_REFUSED: 1}
     (tmp_path / image).unlink()
     short = verify(open_dataset(tmp_path))
     assert "2 images instead of 3" in str(short)
@@ -177,8 +177,9 @@ def test_expected_counts_may_be_given(tmp_path):
 def test_only_a_deep_look_finds_damaged_pixels(tmp_path):
     image = bytearray(png(0))
     image[41:50] = bytes(9)
-    shard = tar([("a.png", bytes(image)), ("a.cls", b"0")])
-    dataset = open_dataset(building.wds(tmp_path, [shard], classnames="a\n"))
+    good = (("b.png", png(1)), ("b.cls", b"1"))
+    shard = tar([("a.png", bytes(image)), ("a.cls", b"0"), *good])
+    dataset = open_dataset(building.wds(tmp_path, [shard], classnames="a\nb\n"))
     assert verify(dataset).ok
     assert verify(dataset, deep=True).faults_by_reason == {Reason.IMAGE_DAMAGED: 1}
 

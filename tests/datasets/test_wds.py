@@ -38,8 +38,10 @@ def test_captions_are_one_a_line_in_any_number(tmp_path):
     documents = read(tmp_path, [shard], kind="retrieval\n")
     texts = [d for d in documents if isinstance(d, Text)]
     assert [t.id for t in texts[:3]] == ["0/s0000000#0", "0/s0000000#1", "0/s0000002#0"]
-    assert [t.index for t in texts] == list(range(9))
+    assert [t.index for t in texts] == [0, 1, *range(3, 10)]
     assert texts[1].text == "c"
+    (empty,) = [d for d in documents if isinstance(d, Unreadable)]
+    assert (empty.id, empty.index, empty.reason) == ("0/s0000001#0", 2, Reason.EMPTY)
     assert sum(isinstance(d, Image) for d in documents) == 3
 
 

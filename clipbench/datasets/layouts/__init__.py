@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipbench.datasets.layouts import beside, coco, flickr, folders, parquet, table, wds
-from clipbench.datasets.types import Contents
+from clipbench.datasets.layouts import beside, coco, flickr, folders, parquet, seen, table, wds
+from clipbench.datasets.types import Contents, Wanted
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 
 
@@ -15,33 +15,48 @@ from clipbench.errors import DataError, InvalidRequest, UnknownName
 class Layout:
     """A way to lay a data set out: how it is recognised, and how it is opened.
 
-    `recognise` says by what a path shows the layout, or None; `open` takes the path and the
-    split, of which None is the layout's own choice. A layout is `marked` when it has files that
-    no other has: then what else the path looks like does not matter.
+    `recognise` says by what a path shows the layout, or None; `open` takes the path and what the
+    person asked for. A layout is `marked` when `mark` finds files that no other layout has: then
+    what else the path looks like does not matter. `columns` are there for a person to name.
     """
 
     name: str
     summary: str
     recognise: Callable[[Path], str | None]
-    open: Callable[[Path, str | None], Contents]
-    marked: bool = False
+    open: Callable[[Path, Wanted], Contents]
+    mark: Callable[[Path], str | None] = lambda path: None
+    columns: bool = False
 
 
 LAYOUTS = (
-    Layout("wds", "shards and nshards.txt", wds.recognise, wds.open_folder, marked=True),
-    Layout("coco", "COCO with a Karpathy split", coco.recognise, coco.open_folder, marked=True),
-    Layout("flickr", "Flickr8k or Flickr30k", flickr.recognise, flickr.open_folder, marked=True),
-    Layout("parquet", "Parquet with label or caption", parquet.recognise, parquet.open_parts),
-    Layout("csv", "a CSV with columns image and caption", table.recognise, table.open_table),
-    Layout("captions", "images with a .txt beside each", beside.recognise, beside.open_folder),
+    Layout("wds", "shards and nshards.txt", wds.recognise, wds.open_folder, wds.recognise),
+    Layout("coco", "COCO with a Karpathy split", coco.recognise, coco.open_folder, coco.recognise),
+    Layout(
+        *("flickr", "Flickr8k or Flickr30k", flickr.recognise, flickr.open_folder),
+        mark=flickr.recognise,
+    ),
+    Layout("shards", "tar files without nshards.txt", wds.recognise_shards, wds.open_shards),
+    Layout(
+        *("parquet", "Parquet with label or caption", parquet.recognise, parquet.open_parts),
+        columns=True,
+    ),
+    Layout(
+        *("csv", "a CSV with columns image and caption", table.recognise, table.open_table),
+        columns=True,
+    ),
+    Layout(
+        *("captions", "images with a .txt beside each", beside.recognise, beside.open_folder),
+        mark=beside.recognise_img2dataset,
+    ),
     Layout("classes", "a folder of images for each class", folders.recognise, folders.open_folder),
 )
 
 
-def find(path: Path, name: str | None = None) -> Layout:
+def find(path: Path, name: str | None = None, *, columns: bool = False) -> Layout:
     """The layout of the data at `path`, or the one of this name.
 
-    Raises UnknownName, DataError when no layout fits, InvalidRequest when several do.
+    `columns` says that a person named some: then it is a table, whatever its columns are. Raises
+    UnknownName, DataError when no layout fits, InvalidRequest when several do.
     """
     if name is not None:
         for layout in LAYOUTS:
@@ -50,12 +65,27 @@ def find(path: Path, name: str | None = None) -> Layout:
         raise UnknownName("layout", name, [layout.name for layout in LAYOUTS])
     if not path.exists():
         raise DataError(f"there is nothing at {path}")
+    if columns:
+        return find(path, "parquet" if parquet.parts_of(path) else "csv")
+    marked = [layout for layout in LAYOUTS if layout.mark(path) is not None]
+    if marked:
+        return marked[0]
     found = [(layout, why) for layout in LAYOUTS if (why := layout.recognise(path)) is not None]
-    found = [(layout, why) for layout, why in found if layout.marked] or found
     if not found:
+        inner = seen.only_folder(path)
+        fits = next((layout for layout in LAYOUTS if inner and layout.recognise(inner)), None)
+        if inner is not None and fits is not None:
+            raise DataError(
+                f"{path} holds one folder, {inner.name}, which is laid out as {fits.name}: "
+                f"name {inner}"
+            )
         known = "\n".join(f"  {layout.name}: {layout.summary}" for layout in LAYOUTS)
-        raise DataError(f"{path} is laid out in no known way. Known are\n{known}")
+        raise DataError(
+            f"{path} is laid out in no known way. Seen: {seen.describe(path)}.\n"
+            f"Known layouts (--layout names one) are\n{known}"
+        )
     if len(found) > 1:
         ways = " or ".join(f"{layout.name} ({why})" for layout, why in found)
-        raise InvalidRequest(f"{path} can be read as {ways}: name the layout to take")
+        names = " or ".join(f"--layout {layout.name}" for layout, _ in found)
+        raise InvalidRequest(f"{path} can be read as {ways}: choose with {names}")
     return found[0][0]

@@ -5,50 +5,73 @@ The table is held in memory (some 250 bytes a caption), the images are read one 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipbench.datasets.layouts import files
-from clipbench.datasets.types import Contents, Entry, Flaw, Gap, Task
+from clipbench.datasets.types import Contents, Entry, Flaw, Gap, Role, Task, Thing, Unit
 from clipbench.errors import DataError, UnknownName
+
+Captions = tuple[str | Flaw, ...]
+"""The captions of one row; none for a row that only names the image."""
 
 
 @dataclass
 class Table:
-    """Captions of each image, images in the order in which they first appear."""
+    """Rows of each image, images in the order in which they first appear.
 
-    source: str
-    captions: dict[str, list[str | Flaw]] = field(default_factory=dict)
+    `others` counts rows of no image by what becomes of them, `gaps` are those that cannot be read.
+    """
+
+    file: Path
+    rows: dict[str, list[Captions]] = field(default_factory=dict)
+    others: Counter[tuple[Role, str]] = field(default_factory=Counter)
     gaps: list[Gap] = field(default_factory=list)
 
-    def add(self, image: str, caption: str | Flaw) -> None:
-        """One caption of an image, which may have others already."""
-        self.captions.setdefault(image, []).append(caption)
+    @property
+    def source(self) -> str:
+        """The name of its file."""
+        return files.printable(self.file.name)
 
-    def damaged(self, where: str, flaw: Flaw) -> None:
-        """A row that cannot be read."""
-        self.gaps.append(Gap(f"{self.source} {where}", flaw))
+    def add(self, image: str, *captions: str | Flaw) -> None:
+        """One row of an image, which may have others already."""
+        self.rows.setdefault(image, []).append(captions)
+
+    def damaged(self, where: str, flaw: Flaw, *, rows: int = 1) -> None:
+        """A row that cannot be read, or a place from which on none can (of 0 rows)."""
+        name = f"{self.source} {where}"
+        things = (Thing(Unit.ROW, name, Role.REFUSED, flaw.reason),) if rows else ()
+        self.gaps.append(Gap(name, flaw, things))
+
+    def passed_over(self, why: str, role: Role = Role.PASSED_OVER) -> None:
+        """A row of no image: blank, of another split, the header."""
+        self.others[role, why] += 1
 
 
 def contents(
-    table: Table, folders: Sequence[Path], split: str, *, anywhere: bool = False
+    table: Table,
+    folders: Sequence[Path],
+    split: str,
+    *,
+    root: Path | None,
+    anywhere: bool = False,
+    metadata: Sequence[Path] = (),
 ) -> Contents:
-    """The data set of a table whose images are in the first of `folders` that has them.
+    """The data set of a table; each image is in the first of `folders` that has it.
 
     A name that leads out of the folder is refused, unless the table is one's own and may name
-    images `anywhere`. Raises DataError when the table is empty.
+    images `anywhere`. `root` is the folder of the data set, None when the table alone was named:
+    then no other file is part of it. `metadata` are files of the layout beside the table. Raises
+    DataError when the table is empty.
     """
-    if not table.captions:
-        raise DataError(f"{table.source} has no captions")
-    folder = image_folder(folders, next(iter(table.captions)))
-    reader = _Captioned(table, folder, anywhere)
-    return Contents(Task.RETRIEVAL, reader.read, split, images=len(table.captions))
-
-
-def image_folder(folders: Sequence[Path], image: str) -> Path:
-    """The folder that holds the image; the first when none does."""
-    return next((folder for folder in folders if (folder / image).is_file()), folders[0])
+    if not table.rows:
+        why = f": {len(table.gaps)} bad rows" if table.gaps else ""
+        why += "".join(f", the first {g.source}: {g.flaw.detail}" for g in table.gaps[:1])
+        raise DataError(f"{files.printable(str(table.file))} has no captions{why}")
+    reader = _Captioned(table, tuple(folders), root, anywhere, (table.file, *metadata))
+    return Contents(Task.RETRIEVAL, reader.read, split, images=len(table.rows))
 
 
 def only_split(split: str | None, path: Path) -> None:
@@ -60,15 +83,55 @@ def only_split(split: str | None, path: Path) -> None:
 @dataclass(frozen=True)
 class _Captioned:
     table: Table
-    folder: Path
+    folders: tuple[Path, ...]
+    root: Path | None
     anywhere: bool
+    metadata: tuple[Path, ...]
 
-    def read(self, images: bool) -> Iterator[Entry | Gap]:
+    def read(self, images: bool) -> Iterator[Entry | Gap | Thing]:
+        for (role, why), count in self.table.others.items():
+            yield Thing(Unit.ROW, self.table.source, role, why, count)
         yield from self.table.gaps
-        for name, captions in self.table.captions.items():
-            if self.anywhere or files.leads_inside(name):
-                image = files.read_image(self.folder / name, images)
-            else:
-                image = files.OUTSIDE
-            id = files.printable(name)
-            yield Entry(id, f"{self.table.source} {id}", image, None, tuple(captions))
+        used: set[Path] = set()
+        for name, rows in self.table.rows.items():
+            yield self._entry(name, rows, images, used)
+        if self.root is None:
+            yield Thing(Unit.FILE, self.table.source, Role.METADATA, "table")
+            return
+        for path in self.metadata:
+            yield files.metadata(path, self.root, "table")
+        used.update(self.metadata)
+        yield from files.leftovers(self.root, used, "an image that the table does not name")
+
+    def _entry(self, name: str, rows: list[Captions], images: bool, used: set[Path]) -> Entry:
+        image, things = self._image(name, images, used)
+        id = files.printable(name)
+        things += [_row_thing(id, row) for row in rows]
+        captions = tuple(caption for row in rows for caption in row)
+        return Entry(id, f"{self.table.source} {id}", image, None, captions, tuple(things))
+
+    def _image(self, name: str, wanted: bool, used: set[Path]) -> tuple[bytes | Flaw, list[Thing]]:
+        """The image, and the file that it is when that is below the folder and comes first."""
+        if not self.anywhere and not files.leads_inside(name):
+            return files.OUTSIDE, []
+        path = _find(self.folders, name)
+        things = []
+        inside = files.inside(path, self.root) if self.root is not None else path
+        if inside is not None and inside not in used and files.is_there(path):
+            used.add(inside)
+            things.append(Thing(Unit.FILE, files.printable(name), Role.IMAGE))
+        return files.read_image(path, wanted), things
+
+
+def _row_thing(id: str, row: Captions) -> Thing:
+    flaw = next((caption for caption in row if isinstance(caption, Flaw)), None)
+    if flaw is None or any(isinstance(caption, str) for caption in row):
+        return Thing(Unit.ROW, id, Role.CAPTIONS)
+    return Thing(Unit.ROW, id, Role.REFUSED, flaw.reason)
+
+
+def _find(folders: Sequence[Path], name: str) -> Path:
+    """The file of this name in the first folder that has it; in the first of all when none does."""
+    return next(
+        (path for folder in folders if files.is_there(path := folder / name)), folders[0] / name
+    )

@@ -18,7 +18,7 @@ from pathlib import Path
 from clipbench.contract import Reason
 from clipbench.datasets import entries, tarstream
 from clipbench.datasets.layouts import captions, karpathy
-from clipbench.datasets.types import Contents, Flaw
+from clipbench.datasets.types import Contents, Flaw, Role, Wanted
 from clipbench.errors import DataError
 
 Row = tuple[str, bytes]
@@ -41,11 +41,11 @@ def recognise(path: Path) -> str | None:
     return found.name if found else None
 
 
-def open_folder(path: Path, split: str | None) -> Contents:
+def open_folder(path: Path, wanted: Wanted) -> Contents:
     """The data set in a folder; the split is `all` unless told. Raises DataError."""
-    split = split or "all"
+    split = wanted.split or "all"
     folders = (path, *(path / name for name in _FOLDERS))
-    return captions.contents(_table(path, split), folders, split)
+    return captions.contents(_table(path, split), folders, split, root=path)
 
 
 def read_table(path: Path) -> captions.Table:
@@ -53,10 +53,14 @@ def read_table(path: Path) -> captions.Table:
     parse = _form(path)
     if parse is None:
         raise DataError(f"{path} is no captions file of Flickr8k or Flickr30k")
-    table = captions.Table(path.name)
+    table = captions.Table(path)
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if not line.strip() or (number == 1 and _is_header(line)):
+            if not line.strip():
+                table.passed_over("blank line")
+                continue
+            if number == 1 and _is_header(line):
+                table.passed_over("header", Role.METADATA)
                 continue
             row = parse(line.rstrip(b"\r\n"))
             if row is None:
@@ -71,7 +75,10 @@ def _table(path: Path, split: str) -> captions.Table:
     if split == "all":
         file = _captions_file(path)
         if file is None:
-            raise DataError(f"{path} has no captions file: captions.txt or a token file")
+            raise DataError(
+                f"{path} has no captions file (captions.txt or a token file), which holds split "
+                f"all; {_split_files(path)[0].name} holds others: name one with --split"
+            )
         return read_table(file)
     for file in _split_files(path):
         if file.suffix == ".json":

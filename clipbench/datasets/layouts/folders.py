@@ -11,31 +11,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipbench.datasets.layouts import files, wds
-from clipbench.datasets.types import Contents, Entry, Gap, Task
-from clipbench.errors import DataError, UnknownName
+from clipbench.datasets.layouts import files, splits, wds
+from clipbench.datasets.types import Contents, Entry, Gap, Role, Task, Thing, Unit, Wanted
+from clipbench.errors import DataError, InvalidRequest, UnknownName
 
-SPLITS = ("test", "val", "valid", "validation", "dev", "train")
-"""Names of folders that are splits and not classes, the first of them the one to choose."""
+_METADATA = (wds.CLASSNAMES, wds.TEMPLATES)
 
 
 def recognise(path: Path) -> str | None:
     """Why the path looks like this layout: it has at least two folders with images."""
     if not path.is_dir():
         return None
-    for folder in (*_split_folders(path), path):
-        classes = [sub for sub in files.subfolders(folder) if files.has_images(sub)]
-        if len(classes) > 1 and not {sub.name for sub in classes} <= set(SPLITS):
-            return f"images in {classes[0].name}/ and {classes[1].name}/"
+    found = files.with_images(path)
+    for folder in (*_split_folders(found).values(), path):
+        classes = found if folder == path else files.with_images(folder)
+        if len(classes) > 1 and not (folder == path and _has_splits(classes)):
+            return f"images in {_name(classes[0])}/ and {_name(classes[1])}/"
     return None
 
 
-def open_folder(path: Path, split: str | None) -> Contents:
-    """The data set in a folder. Raises DataError, UnknownName."""
-    root, split = _choose_split(path, split)
-    classes = [sub for sub in files.subfolders(root) if files.has_images(sub)]
+def open_folder(path: Path, wanted: Wanted) -> Contents:
+    """The data set in a folder. Raises DataError, UnknownName, InvalidRequest."""
+    root, split = _choose_split(path, wanted.split)
+    classes = files.with_images(root, path)
     if not classes:
-        raise DataError(f"{root} has no folder with images")
+        raise DataError(f"{root} has no folder with images: a folder for each class is expected")
     source = wds.Folder(path)
     names = wds.parse_names(wds.metadata(source, wds.CLASSNAMES, str(path)))
     if names and len(names) != len(classes):
@@ -45,42 +45,85 @@ def open_folder(path: Path, split: str | None) -> Contents:
     templates = wds.parse_templates(wds.metadata(source, wds.TEMPLATES, str(path)), str(path))
     return Contents(
         task=Task.CLASSIFICATION,
-        read=_ClassFolders(root, tuple(classes)).read,
+        read=_ClassFolders(path, root, tuple(classes)).read,
         split=split,
-        classnames=names or tuple(files.printable(sub.name).replace("_", " ") for sub in classes),
+        classnames=names or tuple(_name(folder).replace("_", " ") for folder in classes),
         templates=templates,
-        images=sum(1 for folder in classes for _ in files.images_below(folder)),
+        images=sum(1 for folder in classes for _ in files.images_below(path, folder)),
     )
 
 
 @dataclass(frozen=True)
 class _ClassFolders:
-    root: Path
+    path: Path  # of the data set
+    root: Path  # of the split
     classes: tuple[Path, ...]
 
-    def read(self, images: bool) -> Iterator[Entry | Gap]:
+    def read(self, images: bool) -> Iterator[Entry | Gap | Thing]:
         for label, folder in enumerate(self.classes):
-            for path in files.images_below(folder):
-                id = files.name_of(path, self.root)
-                yield Entry(id, id, files.read_image(path, images), (label,))
+            for found in files.walk(self.path, folder):
+                yield from found.things
+                for name in found.names:
+                    yield self._one(found.path / name, label, images)
+        yield from self._others()
+
+    def _one(self, path: Path, label: int, images: bool) -> Entry | Thing:
+        if not files.is_image(path.name):
+            return files.passed_over(path, self.path, "")
+        id = files.name_of(path, self.root)
+        thing = Thing(Unit.FILE, id, Role.IMAGE)
+        return Entry(id, id, files.read_image(path, images), (label,), things=(thing,))
+
+    def _others(self) -> Iterator[Thing]:
+        """What lies beside the class folders."""
+        for name in _METADATA:
+            if (self.path / name).is_file():
+                yield files.metadata(self.path / name, self.path, name)
+        used = {self.path / name for name in _METADATA}
+        stray = "an image beside the class folders has no class"
+        if self.root != self.path:
+            yield from files.beside_split(self.path, self.root, used, stray)
+            used = set()
+        yield from files.leftovers(self.path, used, stray, self.classes, self.root)
 
 
-def _split_folders(path: Path) -> list[Path]:
-    """The split folders of `path`, when it has nothing else with images."""
-    folders = [sub for sub in files.subfolders(path) if files.has_images(sub)]
-    if not folders or not {folder.name for folder in folders} <= set(SPLITS):
-        return []
-    return [folder for folder in folders if len(files.subfolders(folder)) > 1]
+def _name(folder: Path) -> str:
+    return files.printable(folder.name)
+
+
+def _has_splits(folders: list[Path]) -> bool:
+    """Whether folders with images are splits and not classes.
+
+    One of them may be a class of that name among others (`train` beside `bus`), unless it holds
+    folders with images of its own.
+    """
+    named = [folder for folder in folders if splits.role_of(folder.name)]
+    if len(named) != 1 or len(folders) < 3:
+        return bool(named)
+    return splits.role_of(named[0].name) != "train" or bool(files.with_images(named[0]))
+
+
+def _split_folders(folders: list[Path]) -> dict[str, Path]:
+    """The folders that are splits and hold class folders, by name."""
+    if not _has_splits(folders):
+        return {}
+    named = [folder for folder in folders if splits.role_of(folder.name)]
+    return {_name(folder): folder for folder in named if len(files.with_images(folder)) > 1}
 
 
 def _choose_split(path: Path, split: str | None) -> tuple[Path, str]:
-    known = {folder.name: folder for folder in _split_folders(path)}
-    if not known:
-        if split not in (None, "all"):
-            raise UnknownName("split", str(split), ["all"], hint=f"in {path}")
-        return path, "all"
-    if split is None:
-        split = next(name for name in SPLITS if name in known)
-    if split not in known:
-        raise UnknownName("split", split, known, hint=f"in {path}")
-    return known[split], split
+    found = files.with_images(path)
+    known = _split_folders(found)
+    if known:
+        name, folder = splits.choose(split, known, str(path))
+        return folder, name
+    if _has_splits(found):
+        named = next(_name(folder) for folder in found if splits.role_of(folder.name))
+        raise InvalidRequest(
+            f"{path}: {named}/ is named after a split, so it is not scored as a class; inside it "
+            f"a folder for each class is expected, as in {named}/cat/1.jpg. If it is a class, "
+            "rename it"
+        )
+    if split not in (None, "all"):
+        raise UnknownName("split", str(split), ["all"], hint=f"in {path}")
+    return path, "all"

@@ -31,7 +31,7 @@ class Damaged(Exception):
 
 def read_table(path: Path, split: str) -> captions.Table:
     """Captions of one split. Raises DataError when the file has no image of it."""
-    table = captions.Table(path.name)
+    table = captions.Table(path)
     seen: set[str] = set()
     try:
         with path.open(encoding="utf-8", errors="surrogateescape") as file:
@@ -39,6 +39,7 @@ def read_table(path: Path, split: str) -> captions.Table:
                 try:
                     seen.add(str(item["split"]))
                     if item["split"] != split:
+                        table.passed_over("of another split")
                         continue
                     name = "/".join(filter(None, (item.get("filepath", ""), item["filename"])))
                     sentences = [str(sentence["raw"]) for sentence in item["sentences"]]
@@ -46,13 +47,17 @@ def read_table(path: Path, split: str) -> captions.Table:
                     flaw = Flaw(Reason.MEMBER_MISSING, f"it has no {error}")
                     table.damaged(f"images[{number}]", flaw)
                     continue
-                for sentence in sentences:
-                    table.add(name, entries.caption(sentence.encode("utf-8", "surrogateescape")))
+                encoded = (text.encode("utf-8", "surrogateescape") for text in sentences)
+                table.add(
+                    name, *(map(entries.caption, encoded) if sentences else [entries.NO_CAPTION])
+                )
     except Damaged as damage:
-        table.damaged(str(damage), Flaw(Reason.SHARD_DAMAGED, "the file is cut off or damaged"))
-    if not table.captions:
+        flaw = Flaw(Reason.SHARD_DAMAGED, "the file is cut off or damaged")
+        table.damaged(str(damage), flaw, rows=0)
+    if not table.rows:
         raise DataError(
-            f"{path} has no split {split!r}; it has {', '.join(sorted(seen)) or 'none'}"
+            f"{path} has no split {split!r}; it has {', '.join(sorted(seen)) or 'none'}: "
+            "choose with --split"
         )
     return table
 
@@ -79,7 +84,7 @@ def items(file: TextIO, key: str) -> Iterator[Any]:
             return
         try:
             value, position = decoder.raw_decode(text, position)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             piece = file.read(_PIECE)
             if not piece or len(text) - position > _MAX_ITEM:
                 raise Damaged(f"after {count} {key}") from None

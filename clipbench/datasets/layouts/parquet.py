@@ -1,8 +1,8 @@
 """Parquet of the Hugging Face kind: a column `image`, and `label` or captions.
 
-    image    struct {bytes, path}, or bytes
-    label    integer, names in the schema's metadata (ClassLabel); a list of them is multilabel
-    caption  string or list of strings; also named captions, text, sentence
+    image    struct {bytes, path}, bytes, or the path of a file
+    label    integer, names in the schema's metadata (ClassLabel); a string; a list is multilabel
+    caption  string, struct with a string, or a list of them; also named text, sentence …
 
 One file, or a folder of `test-00000-of-00004.parquet` (perhaps in `data/`), of which the part
 before the number is the split.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,151 +21,217 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clipbench.contract import Reason
-from clipbench.datasets import entries
-from clipbench.datasets.layouts import files, wds
-from clipbench.datasets.limits import MAX_IMAGE_BYTES
-from clipbench.datasets.types import Contents, Entry, Flaw, Gap, Task
-from clipbench.errors import DataError, InvalidRequest, UnknownName
+from clipbench.datasets.layouts import cells, columns, files, splits, wds
+from clipbench.datasets.types import Contents, Entry, Flaw, Gap, Role, Task, Thing, Unit, Wanted
+from clipbench.errors import DataError, InvalidRequest
 
-LABELS = ("label", "labels", "fine_label")
-CAPTIONS = ("caption", "captions", "text", "texts", "sentence", "sentences")
-_PART = re.compile(r"(\w+?)-\d+(?:-of-\d+.*)?\.parquet")
+_PART = re.compile(r"(\w+?)-\d+(?:-of-\d+.*)?\.parquet", re.IGNORECASE)
 _ROWS_AT_ONCE = 16
+_MOST_CLASSES = 100_000  # of string labels, which are all held
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of the columns that are read; one of label and captions is there."""
+
+    image: str
+    label: str | None = None
+    captions: tuple[str, ...] = ()
+
+    @property
+    def others(self) -> list[str]:
+        """All but the image."""
+        return [*([self.label] if self.label else []), *self.captions]
 
 
 def recognise(path: Path) -> str | None:
-    """Why the path looks like this layout: it is such a file, or a folder with some."""
-    found = _parts(path)
-    return found[0].name if found else None
+    """Why the path looks like this layout: a file, or the first in a folder, has an image column.
+
+    A file that cannot be read is taken for one: then its damage is said.
+    """
+    for part in parts_of(path):
+        schema = _schema(part)
+        if schema is None or columns.image_columns(schema.names, {}):
+            return files.printable(part.name)
+    return None
 
 
-def open_parts(path: Path, split: str | None) -> Contents:
+def open_parts(path: Path, wanted: Wanted) -> Contents:
     """The data set of a file or folder. Raises DataError, UnknownName, InvalidRequest."""
-    split, parts = _choose_split(_parts(path), split, path)
+    split, parts = _choose_split(parts_of(path), wanted.split, path)
     schema = next((s for part in parts if (s := _schema(part)) is not None), None)
     if schema is None:
         raise DataError(f"{parts[0]} is no Parquet file, or is cut off or damaged")
-    if "image" not in schema.names:
-        raise DataError(f"{path} has no column image, but {', '.join(schema.names)}")
-    label = next((name for name in LABELS if name in schema.names), None)
-    caption = next((name for name in CAPTIONS if name in schema.names), None)
-    if (label is None) == (caption is None):
-        raise InvalidRequest(
-            f"{path} has {', '.join(schema.names)}: one column of labels ({', '.join(LABELS)}) or "
-            f"one of captions ({', '.join(CAPTIONS)}) is expected"
-        )
-    rows = [_count(part) for part in parts]
-    images = sum(n for n in rows if n is not None) if None not in rows else None
-    reader = _Parts(tuple(parts), label, caption)
-    if label is None:
+    found = choose_columns(path, schema, wanted.columns)
+    counts = [_count(part) for part in parts]
+    images = sum(n for n in counts if n is not None) if None not in counts else None
+    root = path if path.is_dir() else None
+    if found.label is None:
+        reader = _Parts(root, tuple(parts), found, {}, ())
         return Contents(Task.RETRIEVAL, reader.read, split, images=images)
     folder = wds.Folder(path if path.is_dir() else path.parent)
-    names = _class_names(schema, label) or wds.parse_names(
-        wds.metadata(folder, wds.CLASSNAMES, str(path))
-    )
+    names = _class_names(schema, found.label)
+    beside = wds.metadata(folder, wds.CLASSNAMES, str(path)) if not names else None
+    names = names or wds.parse_names(beside)
+    kind = schema.field(found.label).type
+    of_strings = cells.is_text(cells.item_type(kind))
+    if of_strings:
+        names = names or _distinct(parts, found.label)
     if not names:
         raise DataError(f"{path}: the schema names no classes: put {wds.CLASSNAMES} beside it")
+    templates = wds.metadata(folder, wds.TEMPLATES, str(path))
+    known = {wds.CLASSNAMES: beside, wds.TEMPLATES: templates}
+    used = tuple(folder.path / name for name, text in known.items() if text is not None)
+    classes = {name: index for index, name in reversed(list(enumerate(names)))}
+    reader = _Parts(root, tuple(parts), found, classes if of_strings else {}, used)
     return Contents(
         task=Task.CLASSIFICATION,
         read=reader.read,
         split=split,
         classnames=names,
-        templates=wds.parse_templates(wds.metadata(folder, wds.TEMPLATES, str(path)), str(path)),
-        multilabel=pa.types.is_list(schema.field(label).type),
+        templates=wds.parse_templates(templates, str(path)),
+        multilabel=cells.is_list(kind),
         images=images,
     )
+
+
+def choose_columns(path: Path, schema: pa.Schema, wanted: Mapping[str, str]) -> Columns:
+    """The columns that a person named, else those whose names say what they hold.
+
+    Raises InvalidRequest.
+    """
+    names = [str(name) for name in schema.names]
+    said = f"{path} has the columns {', '.join(names)}"
+    try:
+        image = columns.image_columns(names, wanted)
+        labels = columns.label_columns(names, wanted) if "caption" not in wanted else []
+        captions = columns.caption_columns(names, wanted) if "label" not in wanted else []
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{said}: {error}") from error
+    if not image:
+        raise InvalidRequest(f"{said}, none of them an image: name it with --column image=NAME")
+    if bool(labels) == bool(captions):
+        raise InvalidRequest(
+            f"{said}: one column of labels or one of captions is expected; choose with "
+            "--column label=NAME or --column caption=NAME"
+        )
+    texts = tuple(names[index] for index in captions)
+    return Columns(names[image[0]], names[labels[0]] if labels else None, texts)
 
 
 @dataclass(frozen=True)
 class _Parts:
     """The rows of the files, one after the other, a few at a time."""
 
+    root: Path | None  # the folder of the data set, None for a file by itself
     parts: tuple[Path, ...]
-    label: str | None
-    caption: str | None
+    columns: Columns
+    classes: Mapping[str, int]  # of string labels
+    metadata: tuple[Path, ...]
 
-    def read(self, images: bool) -> Iterator[Entry | Gap]:
-        columns = ["image"] if images else []
-        columns += [name for name in (self.label, self.caption) if name is not None]
+    def read(self, images: bool) -> Iterator[Entry | Gap | Thing]:
+        used = {*self.parts, *self.metadata}
         for number, part in enumerate(self.parts):
-            try:
-                file = pq.ParquetFile(part)
-            except (OSError, pa.ArrowException) as error:
-                flaw = Flaw(Reason.SHARD_DAMAGED, f"it is cut off or damaged: {error}")
-                yield Gap(part.name, flaw)
-                continue
-            row = 0
-            with file:
-                for group in range(file.num_row_groups):
-                    for values in _rows(file, group, columns):
-                        id, source = f"{number}/{row}", f"{part.name} row {row}"
-                        if isinstance(values, Flaw):
-                            yield Entry(id, source, values)
-                        else:
-                            yield self._entry(id, source, values, part.parent, images)
-                        row += 1
+            yield from self._part(number, part, images, used)
+        for path in self.metadata if self.root else ():
+            yield files.metadata(path, path.parent, path.name)
+        if self.root is not None:
+            stray = "an image that no row names"
+            for thing in files.leftovers(self.root, used, stray):
+                table = thing.name.lower().endswith(".parquet")
+                yield (
+                    Thing(thing.unit, thing.name, thing.role, "of another split")
+                    if (table and thing.role is Role.PASSED_OVER)
+                    else thing
+                )
+
+    def _part(
+        self, number: int, part: Path, images: bool, used: set[Path]
+    ) -> Iterator[Entry | Gap | Thing]:
+        name = files.printable(part.name)
+        names = [*([self.columns.image] if images else []), *self.columns.others]
+        try:
+            file = pq.ParquetFile(part)
+            missing = [column for column in names if column not in file.schema_arrow.names]
+            if missing:
+                raise pa.ArrowInvalid(f"it has no column {', '.join(missing)}")
+        except (OSError, pa.ArrowException) as error:
+            flaw = Flaw(Reason.SHARD_DAMAGED, f"it is cut off or damaged: {error}")
+            yield Gap(name, flaw, (Thing(Unit.FILE, name, Role.REFUSED, flaw.reason),))
+            return
+        yield Thing(Unit.FILE, name, Role.METADATA, "table")
+        row = 0
+        with file:
+            for group in range(file.num_row_groups):
+                for values in _rows(file, group, names):
+                    id, source = f"{number}/{row}", f"{name} row {row}"
+                    yield self._entry(id, source, values, part.parent, images, used)
+                    row += 1
 
     def _entry(
-        self, id: str, source: str, values: dict[str, Any], folder: Path, images: bool
+        self,
+        id: str,
+        source: str,
+        values: dict[str, Any] | Flaw,
+        folder: Path,
+        images: bool,
+        used: set[Path],
     ) -> Entry:
-        image = _image(values["image"], folder) if images else b""
-        labels = _labels(values[self.label]) if self.label else None
-        texts = _captions(values[self.caption]) if self.caption else ()
-        if isinstance(texts, Flaw):
-            return Entry(id, source, texts)
-        return Entry(id, source, image, labels, texts)
+        if isinstance(values, Flaw):
+            return Entry(id, source, values, things=(Thing(Unit.ROW, source, Role.IMAGE),))
+        things = [Thing(Unit.ROW, source, Role.IMAGE)]
+        image: bytes | Flaw = b""
+        if images:
+            image, path = cells.image(values[self.columns.image], folder)
+            if path is not None and self.root is not None:
+                path = files.inside(path, self.root)
+            if path is not None and path not in used:
+                used.add(path)
+                things.append(Thing(Unit.FILE, files.printable(path.name), Role.IMAGE))
+        labels = None
+        if self.columns.label is not None:
+            labels = cells.labels(values[self.columns.label], self.classes)
+        texts: tuple[str | Flaw, ...] = ()
+        for name in self.columns.captions:
+            found = cells.captions(values[name])
+            if isinstance(found, Flaw):
+                if len(self.columns.captions) == 1:
+                    return Entry(id, source, found, things=tuple(things))
+                continue
+            texts += found
+        return Entry(id, source, image, labels, texts, tuple(things))
 
 
-def _rows(file: pq.ParquetFile, group: int, columns: list[str]) -> Iterator[dict[str, Any] | Flaw]:
+def _rows(file: pq.ParquetFile, group: int, names: list[str]) -> Iterator[dict[str, Any] | Flaw]:
     """As many rows as the group declares; those that cannot be read are flaws."""
     missing = int(file.metadata.row_group(group).num_rows)
     flaw = Flaw(Reason.SHARD_DAMAGED, f"row group {group} ends early")
     try:
-        for batch in file.iter_batches(_ROWS_AT_ONCE, [group], columns):
+        for batch in file.iter_batches(_ROWS_AT_ONCE, [group], names):
             for values in batch.to_pylist():
                 missing -= 1
                 yield values
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         flaw = Flaw(Reason.SHARD_DAMAGED, f"row group {group}: {error}")
     for _ in range(missing):
         yield flaw
 
 
-def _image(value: Any, folder: Path) -> bytes | Flaw:
-    if isinstance(value, bytes):
-        data: bytes | None = value
-    elif isinstance(value, dict):
-        data = value.get("bytes")
-        if data is None and value.get("path"):
-            if not files.leads_inside(value["path"]):
-                return files.OUTSIDE
-            return files.read_image(folder / value["path"], True)
-    else:
-        data = None
-    if not data:
-        return Flaw(Reason.MEMBER_MISSING, "the row has no image")
-    return data if len(data) <= MAX_IMAGE_BYTES else entries.image_too_large(len(data))
-
-
-def _labels(value: Any) -> tuple[int, ...] | Flaw:
-    if value is None:
-        return Flaw(Reason.MEMBER_MISSING, "the row has no label")
-    labels = value if isinstance(value, list) else [value]
-    if not all(type(label) is int for label in labels):
-        return Flaw(Reason.LABEL_INVALID, f"the label is {str(value)[:40]!r}, not an integer")
-    return tuple(sorted(set(labels)))
-
-
-def _captions(value: Any) -> tuple[str | Flaw, ...] | Flaw:
-    if value is None:
-        return Flaw(Reason.MEMBER_MISSING, "the row has no caption")
-    texts = value if isinstance(value, list) else [value]
-    return tuple(
-        entries.caption(text)
-        if isinstance(text, str | bytes)
-        else Flaw(Reason.EMPTY, "the caption is empty")
-        for text in texts
-    )
+def _distinct(parts: list[Path], label: str) -> tuple[str, ...]:
+    """Every string that a label column holds, sorted. Raises DataError past the limit."""
+    found: set[str] = set()
+    for part in parts:
+        try:
+            with pq.ParquetFile(part) as file:
+                for batch in file.iter_batches(columns=[label]):
+                    for value in batch.column(0).to_pylist():
+                        items = value if isinstance(value, list) else [value]
+                        found.update(item for item in items if isinstance(item, str))
+        except (OSError, ValueError, pa.ArrowException):
+            continue  # said when the part is read
+        if len(found) > _MOST_CLASSES:
+            raise DataError(f"column {label} holds more than {_MOST_CLASSES:,} different labels")
+    return tuple(sorted(found))
 
 
 def _class_names(schema: pa.Schema, label: str) -> tuple[str, ...]:
@@ -173,41 +239,51 @@ def _class_names(schema: pa.Schema, label: str) -> tuple[str, ...]:
     try:
         info = json.loads((schema.metadata or {})[b"huggingface"])
         feature = info["info"]["features"][label]
+        if isinstance(feature, list):
+            feature = feature[0]
         feature = feature.get("feature", feature)
         return tuple(str(name) for name in feature["names"])
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except (LookupError, ValueError, TypeError, AttributeError):
         return ()
 
 
-def _parts(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path] if path.suffix == ".parquet" else []
-    return sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))
+def parts_of(path: Path) -> list[Path]:
+    """The Parquet files at a path: itself, in the folder, or in its folder `data`."""
+    if not path.is_dir():
+        return [path] if path.suffix.lower() == ".parquet" else []
+    for folder in (path, path / "data"):
+        names = files.files_in(folder) if folder.is_dir() else []
+        if found := [folder / name for name in names if name.lower().endswith(".parquet")]:
+            return found
+    return []
 
 
 def _choose_split(parts: list[Path], split: str | None, path: Path) -> tuple[str, list[Path]]:
-    splits: dict[str, list[Path]] = {}
+    known: dict[str, list[Path]] = {}
     for part in parts:
         match = _PART.fullmatch(part.name)
-        splits.setdefault(match[1] if match else "all", []).append(part)
-    if not splits:
+        name = match[1] if match else part.stem if splits.role_of(part.stem) else "all"
+        known.setdefault(files.printable(name), []).append(part)
+    if not known:
         raise DataError(f"{path} has no .parquet file")
-    if split is None:
-        split = next(iter(splits)) if len(splits) == 1 else "test"
-    if split not in splits:
-        raise UnknownName("split", split, splits, hint=f"in {path}")
-    return split, splits[split]
+    return splits.choose(split, known, str(path))
+
+
+def column_names(part: Path) -> tuple[str, ...]:
+    """Names of a file's columns; none of one that is damaged."""
+    schema = _schema(part)
+    return tuple(map(str, schema.names)) if schema is not None else ()
 
 
 def _schema(part: Path) -> pa.Schema | None:
     try:
         return pq.read_schema(part)
-    except (OSError, pa.ArrowException):
+    except (OSError, ValueError, pa.ArrowException):
         return None
 
 
 def _count(part: Path) -> int | None:
     try:
         return int(pq.read_metadata(part).num_rows)
-    except (OSError, pa.ArrowException):
+    except (OSError, ValueError, pa.ArrowException):
         return None

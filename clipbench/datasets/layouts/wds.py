@@ -2,21 +2,27 @@
 
 classnames.txt  zeroshot_classification_templates.txt  dataset_type.txt
 test/nshards.txt  test/0.tar  test/1.tar …
+
+`nshards.txt` says how many shards there should be, so that a missing one is known. A folder of tar
+files without it (img2dataset, webdataset) is the layout `shards`, which reads all that are there.
 """
 
 from __future__ import annotations
 
+import errno
+import itertools
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from clipbench.datasets.layouts.shards import Files, Shards
-from clipbench.datasets.limits import (
-    MAX_METADATA_BYTES,
-)
+from clipbench.datasets import tarstream
+from clipbench.datasets.layouts import files, samples, splits
+from clipbench.datasets.layouts.shards import Files, Shard, Shards
+from clipbench.datasets.limits import MAX_METADATA_BYTES
 from clipbench.datasets.prompts import check_templates
-from clipbench.datasets.types import Contents, Task
+from clipbench.datasets.types import Contents, Task, Thing, Wanted
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 
 CLASSNAMES = "classnames.txt"
@@ -32,11 +38,15 @@ _TYPES = {
 }
 
 
+TARS = (".tar", ".tar.gz", ".tgz")
+
+
 @dataclass(frozen=True)
 class Folder:
-    """Files in a folder of this machine."""
+    """Files in a folder of this machine; those that no one names are told unless not `listed`."""
 
     path: Path
+    listed: bool = True
 
     def read(self, name: str, limit: int) -> bytes | None:
         """The small file of this name, None when there is none."""
@@ -51,43 +61,117 @@ class Folder:
             raise DataError(f"{self.path / name} is larger than {limit:,} bytes")
         return data
 
+    def locate(self, name: str) -> str:
+        """The shard of this name; `0.tar` may be kept as `0.tar.gz` or `0.tgz`."""
+        others = (name, f"{name}.gz", f"{name.removesuffix('.tar')}.tgz")
+        return next((other for other in others if (self.path / other).exists()), name)
+
     def open(self, name: str) -> BinaryIO:
         """The file of this name as a stream."""
-        return (self.path / name).open("rb")
+        if not (path := self.path / name).exists() or path.is_file():
+            return path.open("rb")
+        raise OSError(errno.EINVAL, "it is no regular file")
 
     def splits(self) -> tuple[str, ...]:
         """Names of the subfolders with an `nshards.txt`."""
         return tuple(sorted(path.parent.name for path in self.path.glob(f"*/{SHARDS}")))
 
+    def others(self, used: Collection[str]) -> Iterator[Thing]:
+        """Every file but the used ones, as passed over."""
+        if not self.listed:
+            return
+        paths = {self.path / name for name in used}
+        for thing in files.leftovers(self.path, paths, "an image beside the shards"):
+            tar = thing.name.lower().endswith(TARS)
+            yield replace(thing, why="a shard that is not of this split") if tar else thing
+
 
 def recognise(path: Path) -> str | None:
     """Why the path looks like this layout, None when it does not."""
-    splits = Folder(path).splits() if path.is_dir() else ()
-    return f"{splits[0]}/{SHARDS}" if splits else None
+    found = Folder(path).splits() if path.is_dir() else ()
+    return f"{found[0]}/{SHARDS}" if found else None
 
 
-def open_folder(path: Path, split: str | None) -> Contents:
+def recognise_shards(path: Path) -> str | None:
+    """Why the path is shards without `nshards.txt`: a tar file, or a folder with some in it."""
+    found = loose_shards(path)
+    return f"{files.printable(found[0].name)}, a shard" if found else None
+
+
+def loose_shards(path: Path) -> list[Path]:
+    """Tar files by themselves: the one at the path, or those in the folder."""
+    if not path.is_dir():
+        return [path] if path.name.lower().endswith(TARS) else []
+    return [path / name for name in files.files_in(path) if name.lower().endswith(TARS)]
+
+
+def open_folder(path: Path, wanted: Wanted) -> Contents:
     """The data set in a folder."""
-    return open_files(Folder(path), split, str(path))
+    return open_files(Folder(path), wanted.split, str(path))
+
+
+def open_shards(path: Path, wanted: Wanted) -> Contents:
+    """Tar files without `nshards.txt`: of the folder, or of the folder of a split.
+
+    Raises DataError, UnknownName.
+    """
+    root = path if path.is_dir() else path.parent
+    found, split = loose_shards(path), "all"
+    if not found:
+        known = {sub.name: tars for sub in files.subfolders(path) if (tars := loose_shards(sub))}
+        if not known:
+            raise DataError(f"{path} has no tar file, nor has a folder in it")
+        split, found = splits.choose(wanted.split, known, str(path))
+    elif wanted.split not in (None, "all"):
+        raise UnknownName("split", str(wanted.split), ["all"], hint=f"in {path}")
+    names = [tar.relative_to(root).as_posix() for tar in found]
+    shards = tuple(Shard(name, files.printable(name).rsplit("/")[-1]) for name in names)
+    folder = Folder(root, listed=path.is_dir())
+    return _contents(folder, split, shards, str(path), _guessed_type(found))
 
 
 def open_files(files: Files, split: str | None, source: str) -> Contents:
     """The data set in `files`; `source` names them in messages."""
     split = _choose_split(files, split, source)
-    shards = count_shards(files, split, source)
-    name = (metadata(files, TYPE, source) or "classification").strip().lower()
+    count = count_shards(files, split, source)
+    shards = tuple(Shard(f"{split}/{number}.tar", str(number)) for number in range(count))
+    return _contents(files, split, shards, source, "classification", f"{split}/{SHARDS}")
+
+
+def _contents(
+    files: Files, split: str, shards: tuple[Shard, ...], source: str, default: str, *more: str
+) -> Contents:
+    """The data set of these shards; `more` are files of metadata that were read before."""
+    texts = {name: metadata(files, name, source) for name in (TYPE, CLASSNAMES, TEMPLATES)}
+    name = (texts[TYPE] or default).strip().lower()
     if name not in _TYPES:
         raise DataError(f"{source}: {TYPE} says {name[:40]!r}, not one of {', '.join(_TYPES)}")
     task, multilabel = _TYPES[name]
     classnames: tuple[str, ...] = ()
     templates: tuple[str, ...] = ()
     if task is Task.CLASSIFICATION:
-        classnames = parse_names(metadata(files, CLASSNAMES, source))
+        classnames = parse_names(texts[CLASSNAMES])
         if not classnames:
             raise DataError(f"{source}: {CLASSNAMES} is missing or empty: one class name a line")
-        templates = parse_templates(metadata(files, TEMPLATES, source), source)
-    reader = Shards(files, split, shards, task, multilabel, len(classnames))
+        templates = parse_templates(texts[TEMPLATES], source)
+    there = tuple(name for name, text in texts.items() if text is not None)
+    reader = Shards(files, shards, (*there, *more), task, multilabel, len(classnames))
     return Contents(task, reader.read, split, classnames, templates, multilabel)
+
+
+def _guessed_type(shards: Sequence[Path]) -> str:
+    """The task by the first members of the first shard: `.txt` are captions, else labels."""
+    try:
+        with shards[0].open("rb") as stream:
+            for member in itertools.islice(tarstream.members(stream, lambda *_: False), 20):
+                suffix = samples.split_name(member.name)[1]
+                if suffix in ("cls", "npy"):
+                    return "classification"
+                if suffix == "txt":
+                    return "retrieval"
+    except OSError:
+        pass
+    return "retrieval"
 
 
 def parse_names(text: str | None) -> tuple[str, ...]:

@@ -1,0 +1,66 @@
+"""What a data set consists of, and what becomes of every file, member and row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from clipbench.datasets.types import Role, Thing, Unit
+
+_EXAMPLES = 3  # names kept of each kind, so that a person knows where to look
+
+
+class Inventory:
+    """Counts things by unit and by what becomes of them; filled while a data set is read.
+
+    The counts of a unit add up to the files, members or rows that there are.
+    """
+
+    def __init__(self) -> None:
+        self.counts: dict[Unit, Counter[tuple[Role, str]]] = {unit: Counter() for unit in Unit}
+        self.examples: dict[tuple[Unit, Role, str], list[str]] = {}
+
+    def add(self, *things: Thing) -> None:
+        """Takes what passes by."""
+        for thing in things:
+            self.counts[thing.unit][thing.role, thing.why] += thing.count
+            if thing.role in (Role.METADATA, Role.REFUSED, Role.PASSED_OVER):
+                names = self.examples.setdefault((thing.unit, thing.role, thing.why), [])
+                if len(names) < _EXAMPLES:
+                    names.append(thing.name)
+
+    def total(self, unit: Unit) -> int:
+        """How many things of this unit there are."""
+        return self.counts[unit].total()
+
+    def of(self, unit: Unit, role: Role) -> int:
+        """How many things of this unit become this."""
+        return sum(n for (found, _), n in self.counts[unit].items() if found is role)
+
+    def as_mapping(self) -> dict[str, dict[str, int]]:
+        """For a result: {"files": {"image": 4, "passed over: hidden": 1}}."""
+        return {
+            str(unit): {f"{role}: {why}" if why else str(role): n for (role, why), n in counts}
+            for unit in Unit
+            if (counts := sorted(self.counts[unit].items()))
+        }
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        for unit in Unit:
+            if not self.total(unit):
+                continue
+            roles = [(role, self.of(unit, role)) for role in Role]
+            sums = " + ".join(f"{count:,} {role}" for role, count in roles if count)
+            yield f"{self.total(unit):,} {unit} = {sums}"
+            for role in (Role.METADATA, Role.REFUSED, Role.PASSED_OVER):
+                for (found, why), count in sorted(self.counts[unit].items()):
+                    if found is role:
+                        yield f"  {role}: {count:,} × {why or 'file'}{self._named(unit, role, why)}"
+
+    def _named(self, unit: Unit, role: Role, why: str) -> str:
+        names = self.examples[unit, role, why]
+        more = ", …" if self.counts[unit][role, why] > len(names) else ""
+        return f" ({', '.join(names)}{more})"
