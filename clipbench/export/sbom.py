@@ -95,7 +95,7 @@ def _licence(name: str) -> str:
         about = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return ""
-    stated = about.get("License-Expression") or about.get("License") or ""
+    stated = str((about.get_all("License-Expression") or about.get_all("License") or [""])[0])
     if stated and len(stated) < 100 and "\n" not in stated:
         return stated
     classifiers = about.get_all("Classifier") or []
