@@ -32,7 +32,7 @@ from PIL import Image
 
 from clipbench import config
 from clipbench.client.connection import Connection
-from clipbench.client.serving import Server, free_ports
+from clipbench.client.serving import Server
 from clipbench.contract import documents as contract
 from clipbench.contract.batches import BatchOutcome
 from clipbench.contract.endpoints import Task, job_endpoint
@@ -256,12 +256,10 @@ def report(tally: Tally, samples: Samples, kills: int, restarts: int, seconds: f
 def soak(arguments: argparse.Namespace) -> bool:
     """Start the Flow, let the clients loose, kill the encoder, and report."""
     with tempfile.TemporaryDirectory(prefix="clipbench-soak-") as state:
-        settings = replace(
-            free_ports(config.load()), host="127.0.0.1", state=state, offline=True, model=MODEL
-        )
+        settings = replace(config.load(), host="127.0.0.1", state=state, offline=True, model=MODEL)
         tally, stop, kills = Tally(), threading.Event(), 0
         samples: Samples = defaultdict(list)
-        with Server(settings) as server:
+        with Server(settings, any_port=True) as server:
             print(f"{server.address}, {arguments.clients} clients, {arguments.minutes:g} minutes")
             started = time.monotonic()
             until = started + 60 * arguments.minutes

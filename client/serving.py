@@ -1,42 +1,47 @@
 """`clipbench serve`: the Flow of flow.yml, with every Executor restarted when it dies.
 
-Jina starts Executors and does not look after them. Their ports are fixed when the Flow starts, so
-that a restarted one is found by the gateway again, and its jobs are on disk.
+Jina starts Executors and does not look after them. Their ports are bound before they start and
+until the server ends, so that the gateway finds a restarted one again; its jobs are on disk.
 """
 
 from __future__ import annotations
 
-import io
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
-import socket
+import tempfile
 import threading
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import yaml
+
 import clipbench
-from clipbench import config
-from clipbench.config import Settings
+from clipbench import config, preflight
+from clipbench.client.ports import Ports
+from clipbench.config import REPLICA_STEP, Settings
 from clipbench.environment import SERVER_LOCK
-from clipbench.errors import DataError, Unsupported
-from clipbench.lifetime import SUPERVISOR
+from clipbench.errors import ClipbenchError, DataError, Unsupported
+from clipbench.lifetime import REASONS, SUPERVISOR, take_reasons
+from clipbench.roles import GATEWAY, PROFILER, ROLES
 
 log = logging.getLogger("clipbench.serve")
 
 FLOW = Path(clipbench.__file__).with_name("flow.yml")
 _CHECK_SECONDS = 0.5
-_EXECUTOR_VARIABLES = {
+_LOCAL = "127.0.0.1"  # Executors listen past the gateway and its token otherwise
+_VARIABLES = {
     "JINA_OPTOUT_TELEMETRY": "1",
     "JINA_HIDE_SURVEY": "1",
-    "JINA_DEFAULT_HOST": "127.0.0.1",  # Executors listen past the gateway and its token otherwise
+    "JINA_DEFAULT_HOST": _LOCAL,
     "JINA_LOG_LEVEL": "WARNING",
     "PYTHONWARNINGS": "ignore::UserWarning,ignore::DeprecationWarning",
     "TOKENIZERS_PARALLELISM": "false",
@@ -45,45 +50,26 @@ _EXECUTOR_VARIABLES = {
 # fork of this process, where gRPC runs, would deadlock. executors.preload is last: it freezes.
 _START_METHOD = "forkserver"
 _PRELOAD = ["clipbench.client.main", "clipbench.executors.preload"]
-_PORTS = (
-    "grpc_port",
-    "http_port",
-    "encoder_metrics_port",
-    "retrieval_metrics_port",
-    "classification_metrics_port",
-    "gateway_metrics_port",
-    "profiler_metrics_port",
-)
-
-
-def free_ports(settings: Settings) -> Settings:
-    """The same settings, with a free port for each one that is taken or 0."""
-    changed: dict[str, Any] = {}
-    for name in _PORTS:
-        wanted = getattr(settings, name)
-        port = wanted if wanted and _is_free(wanted) else _any_free(changed.values())
-        if port != wanted:
-            log.info("port %s for %s is taken, using %s", wanted, name, port)
-        changed[name] = port
-    return replace(settings, **changed)
 
 
 class Server:
-    """A running Flow and the watch over its processes. Use as a context manager."""
+    """A running Flow and the watch over its processes. Use as a context manager.
 
-    def __init__(self, settings: Settings, flow: Path = FLOW) -> None:
-        if not flow.is_file():
-            raise DataError(f"no flow at {flow}; name one with --flow")
+    any_port: a taken port gives way to a free one, as 0 always does. `settings` are those in
+    force, with the ports that were bound.
+    """
+
+    def __init__(self, settings: Settings, flow: Path = FLOW, *, any_port: bool = False) -> None:
         if find_spec("torch") is None:
             raise Unsupported(
                 "a server needs packages that `pip install clipbench` alone leaves out: "
                 f"pip install --no-deps -r {SERVER_LOCK}, or name a running server with --server"
             )
-        # the Executors start in the folder of flow.yml, not where the command was given
-        self.settings = config.absolute(settings, Path.cwd())
-        self._path = flow
+        self._path, self._declared = flow, read_flow(flow)
+        self.settings, self._any_port = config.absolute(settings, Path.cwd()), any_port
+        self._ports = Ports()
         self._stop = threading.Event()
-        self._watch = threading.Thread(target=self._watch_pods, name="supervisor", daemon=True)
+        self._watch = threading.Thread(target=self._watch_processes, name="supervisor", daemon=True)
         self._lock = threading.Lock()  # between the watch and `renew`
         self.restarts = 0
 
@@ -91,35 +77,26 @@ class Server:
     def address(self) -> str:
         """Where a client on this machine reaches the gateway."""
         scheme = "grpcs" if self.settings.tls_certificate else "grpc"
-        host = "127.0.0.1" if self.settings.host == "0.0.0.0" else self.settings.host
+        host = _LOCAL if self.settings.host == "0.0.0.0" else self.settings.host
         return f"{scheme}://{host}:{self.settings.grpc_port}"
 
     @property
     def metrics_address(self) -> str:
         """Where Prometheus finds the whole Flow's metrics."""
-        return f"http://{self.settings.metrics_host}:{self.settings.profiler_metrics_port}/metrics"
+        port = self.settings.metrics_port(PROFILER.name)
+        return f"http://{self.settings.metrics_host}:{port}/metrics"
 
     def __enter__(self) -> Server:
+        """Raises a ClipbenchError that says why the Flow does not start."""
+        preflight.check_all(self.settings)
         self._environment = dict(os.environ)
-        environment = _EXECUTOR_VARIABLES | config.environment(self.settings)
-        environment[SUPERVISOR] = str(os.getpid())
-        os.environ.update(environment)
-        from jina import Flow
-
-        started = time.perf_counter()
-        multiprocessing.set_start_method(_START_METHOD, force=True)
-        multiprocessing.set_forkserver_preload(_PRELOAD)
-        working, folder = Path.cwd(), self._path.parent
-        os.chdir(folder)  # the paths in flow.yml are relative to it
+        self._folder = Path(tempfile.mkdtemp(prefix="clipbench-"))
         try:
-            self._flow = Flow.load_config(self._path.name)
-            environment["CLIPBENCH_METRICS_PEERS"] = _peers(self.settings, self._flow)
-            self._flow.env = environment  # the fork server has that of the first Flow
-            with redirect_stdout(io.StringIO()):  # Jina's banner, whose addresses mislead
-                self._flow.start()
-        finally:
-            os.chdir(working)
-        log.info("ready after %.1f s on %s", time.perf_counter() - started, self.address)
+            peers = self._bind_ports()
+            self._start(peers)
+        except BaseException:
+            self._clean_up()
+            raise
         self._watch.start()
         return self
 
@@ -127,60 +104,154 @@ class Server:
         self._stop.set()
         self._watch.join()
         self._flow.close()
-        os.environ.clear()  # the Flow removes what it was told, the caller's own settings too
-        os.environ.update(self._environment)
+        self._clean_up()
 
     def process_ids(self) -> dict[str, int]:
         """The process of each Executor by name, and of the gateway."""
-        return {name: pod.worker.pid for name, _, _, pod in self._pods()}
+        return {process.name: process.pid for process in self._processes()}
 
     def renew(self, name: str) -> None:
         """Replace one Executor's process by a fresh one, and wait until it answers."""
-        for found, holder, key, pod in self._pods():
-            if found == name:
+        for process in self._processes():
+            if process.name == name:
                 with self._lock:
-                    pod.close()
-                    self._restart(name, holder, key, pod)
-                    holder[key].wait_start_success()
+                    process.close()
+                    process.restart()
+                    process.wait()
                 return
         raise DataError(f"no Executor {name!r} in {self._path}")
 
-    def _pods(self) -> Iterator[tuple[str, Any, Any, Any]]:
-        """(name, holder, key, pod): holder[key] or holder.key is where the Flow keeps the pod."""
-        for name, deployment in self._flow._deployment_nodes.items():
-            if deployment.gateway_pod is not None:
-                yield name, deployment, "gateway_pod", deployment.gateway_pod
-            for replicas in deployment.shards.values():
-                for index, pod in enumerate(replicas._pods):
-                    label = name if len(replicas._pods) == 1 else f"{name}/{index}"
-                    yield label, replicas._pods, index, pod
+    def _bind_ports(self) -> str:
+        """Bind every port and write it into settings and Flow; returns the profiler's peers."""
+        any_port, settings = self._any_port, self.settings
+        gateway = self._declared.setdefault("gateway", {})
 
-    def _watch_pods(self) -> None:
+        def door(port: int, purpose: str, option: str) -> int:
+            advice = f"choose another with {option}, or let --any-port take a free one"
+            return self._ports.claim(settings.host, port, purpose, advice, any_port=any_port)
+
+        doors = [
+            door(settings.grpc_port, "gRPC", "--port"),
+            door(settings.http_port, "HTTP", "--http-port"),
+        ]
+        gateway |= {"host": settings.host, "port": doors}
+        replicas = {executor["name"]: executor for executor in self._declared["executors"]}
+        for executor in replicas.values():
+            count = int(executor.get("replicas", 1))
+            ports = [self._ports.claim(_LOCAL, 0, "", "", any_port=True) for _ in range(count)]
+            executor |= {"host": _LOCAL, "port": ports[0] if count == 1 else ports}
+        chosen, peers = [], []
+        for role in ROLES:
+            if role is not GATEWAY and role.name not in replicas:
+                continue
+            count = int(replicas.get(role.name, {}).get("replicas", 1))
+            first = self._metrics_ports(role.name, count)
+            chosen.append(f"{role.name}={first}")
+            if role is not PROFILER:
+                host = settings.metrics_host
+                peers += [f"{role.name}={host}:{first + REPLICA_STEP * n}" for n in range(count)]
+        self.settings = replace(
+            settings, grpc_port=doors[0], http_port=doors[1], metrics_ports=",".join(chosen)
+        )
+        return ",".join(peers)
+
+    def _metrics_ports(self, role: str, replicas: int) -> int:
+        """Bind the ports of a role's metrics, one a replica; returns the first.
+
+        Metrics are looked up by the profiler, so a taken port gives way to a free one.
+        """
+        host, purpose = self.settings.metrics_host, f"metrics of {role}"
+        wanted = self.settings.metrics_port(role)
+        first = self._ports.claim(host, wanted, purpose, "", any_port=True)
+        for number in range(1, replicas):
+            self._ports.claim(host, first + REPLICA_STEP * number, purpose, "", any_port=False)
+        return first
+
+    def _start(self, peers: str) -> None:
+        environment = _VARIABLES | config.environment(self.settings)
+        environment |= {
+            SUPERVISOR: str(os.getpid()),
+            REASONS: str(self._reasons),
+            "CLIPBENCH_METRICS_PEERS": peers,
+        }
+        os.environ.update(environment)
+        from jina import Flow
+        from jina.excepts import RuntimeFailToStart
+
+        from clipbench.jina_changes import supervision
+
+        self._processes_of = supervision.processes
+        started = time.perf_counter()
+        multiprocessing.set_start_method(_START_METHOD, force=True)
+        multiprocessing.set_forkserver_preload(_PRELOAD)
+        with supervision.silent_start():
+            self._flow = Flow.load_config(yaml.safe_dump(self._declared, sort_keys=False))
+            self._flow.env = environment  # the fork server has that of the first Flow
+            try:
+                self._flow.start()
+            except RuntimeFailToStart:
+                raise self._reason() from None
+        log.info("ready after %.1f s on %s", time.perf_counter() - started, self.address)
+
+    def _reason(self) -> ClipbenchError:
+        told = take_reasons(self._reasons)
+        return told[0] if told else Unsupported("the Flow did not start; its log says why")
+
+    @property
+    def _reasons(self) -> Path:
+        return self._folder / "reasons.jsonl"
+
+    def _clean_up(self) -> None:
+        self._ports.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os.environ.clear()  # the Flow removes what it was told, the caller's own settings too
+        os.environ.update(self._environment)
+
+    def _processes(self) -> list[Any]:
+        return list(self._processes_of(self._flow))
+
+    def _watch_processes(self) -> None:
         while not self._stop.wait(_CHECK_SECONDS):
-            for name, holder, key, _ in list(self._pods()):
-                with self._lock:  # before the look: `renew` replaces the pod while it holds it
-                    pod = getattr(holder, key) if isinstance(key, str) else holder[key]
-                    if not pod.worker.is_alive() and not self._stop.is_set():
-                        log.warning("%s died (exit code %s)", name, pod.worker.exitcode)
-                        self._restart(name, holder, key, pod)
+            for process in self._processes():
+                with self._lock:  # before the look: `renew` replaces the process while it holds it
+                    if not process.alive and not self._stop.is_set():
+                        log.warning("%s died (exit code %s)", process.name, process.exit_code)
+                        for reason in take_reasons(self._reasons):
+                            log.error("%s", reason)
+                        process.restart()
                         self.restarts += 1
+                        log.info("%s started again", process.name)
 
-    def _restart(self, name: str, holder: Any, key: Any, pod: Any) -> None:
-        from jina.orchestrate.pods.factory import PodFactory
 
-        working = Path.cwd()
-        os.chdir(self._path.parent)
-        try:
-            fresh = PodFactory.build_pod(pod.args)
-            fresh.args.noblock_on_start = True
-            fresh.start()
-        finally:
-            os.chdir(working)
-        if isinstance(key, str):
-            setattr(holder, key, fresh)
-        else:
-            holder[key] = fresh
-        log.info("%s started again", name)
+def read_flow(path: Path) -> dict[str, Any]:
+    """A Flow's declaration, with `uses` as absolute paths: the Flow starts in any folder.
+
+    Raises DataError when it is no Flow of Jina's.
+    """
+    try:
+        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"flow {path}: {error.strerror}; name one with --flow") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"flow {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(declared, Mapping) or not isinstance(declared.get("executors"), list):
+        raise DataError(f"flow {path} has no list of executors; compare it with {FLOW}")
+    flow = dict(declared)
+    for part in (flow.get("gateway") or {}, *flow["executors"]):
+        uses = path.absolute().parent / str(part.get("uses", ""))
+        if uses.is_file():
+            part["uses"] = str(uses)
+    return flow
+
+
+def settings_of(flow: Path) -> dict[str, Any]:
+    """The settings that a Flow's declaration makes: where its gateway listens."""
+    gateway = read_flow(flow).get("gateway") or {}
+    ports = gateway.get("port")
+    found = {"host": gateway.get("host")}
+    if isinstance(ports, list) and len(ports) == 2:
+        found |= {"grpc_port": ports[0], "http_port": ports[1]}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 @contextmanager
@@ -197,34 +268,3 @@ def until_signalled() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _peers(settings: Settings, flow: Any) -> str:
-    """Where the profiler finds each process's metrics: every replica has a port of its own."""
-    found = []
-    for role in ("gateway", "encoder", "retrieval", "classification"):
-        first = getattr(settings, f"{role}_metrics_port")
-        deployment = flow._deployment_nodes.get(role)
-        for number in range(deployment.args.replicas if deployment else 1):
-            port = first + config.REPLICA_STEP * number
-            found.append(f"{role}={settings.metrics_host}:{port}")
-    return ",".join(found)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _any_free(taken: Collection[int]) -> int:
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in taken:
-            return port

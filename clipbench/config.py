@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from clipbench.contract.limits import Limits
 from clipbench.errors import InvalidRequest
+from clipbench.roles import BY_NAME, GRPC_PORT, HTTP_PORT
 
 PREFIX = "CLIPBENCH_"
 REPLICA_STEP = 100  # between the metrics ports of an Executor's replicas
@@ -26,8 +27,8 @@ class Settings:
     """Everything an operator may set. Paths are of the server, never of a client."""
 
     host: str = "127.0.0.1"  # where the gateway listens
-    grpc_port: int = 51000
-    http_port: int = 51001
+    grpc_port: int = GRPC_PORT
+    http_port: int = HTTP_PORT
     state: str = "state"  # folder of the evaluators' SQLite files
     database: str = ""  # a PostgreSQL URL replaces the SQLite files
     retrieval_parts: int = 1  # a result is counted in, by every evaluator on PostgreSQL
@@ -47,11 +48,7 @@ class Settings:
     insecure: bool = False  # listen beyond this machine without TLS and a token
     rate_limit: float = 0.0  # requests a second of one token; 0: unlimited
     max_in_flight: int = 256  # requests the gateway works on at a time
-    encoder_metrics_port: int = 9465
-    retrieval_metrics_port: int = 9466
-    classification_metrics_port: int = 9467
-    gateway_metrics_port: int = 9468
-    profiler_metrics_port: int = 9464
+    metrics_ports: str = ""  # ROLE=PORT, comma-separated, instead of those of clipbench/roles.py
     metrics_host: str = "127.0.0.1"
 
     def database_url(self, task: str) -> str:
@@ -59,6 +56,28 @@ class Settings:
         if self.database:
             return self.database
         return f"sqlite:///{Path(self.state).expanduser().resolve() / f'{task}.sqlite'}"
+
+    def metrics_port(self, role: str, pod: object = None) -> int:
+        """The port of one process's metrics; a replica's is a step after the one before.
+
+        pod: Jina's arguments of the process, whose name is encoder/rep-0, encoder/rep-1, …
+        Raises InvalidRequest for a `metrics_ports` that cannot be read.
+        """
+        port = self._metrics_ports().get(role, BY_NAME[role].metrics_port)
+        number = re.search(r"/rep-(\d+)", str(getattr(pod, "name", "")))
+        return port + REPLICA_STEP * int(number[1]) if number else port
+
+    def _metrics_ports(self) -> dict[str, int]:
+        found = {}
+        for part in filter(None, (part.strip() for part in self.metrics_ports.split(","))):
+            role, _, port = part.partition("=")
+            if role not in BY_NAME or not port.isdecimal():
+                raise InvalidRequest(
+                    f"{PREFIX}METRICS_PORTS: {part!r} must be ROLE=PORT, ROLE one of "
+                    f"{', '.join(BY_NAME)}"
+                )
+            found[role] = int(port)
+        return found
 
     def limits(self) -> Limits:
         """The bounds on requests; `CLIPBENCH_LIMIT_<NAME>` changes one."""
@@ -94,12 +113,6 @@ def environment(settings: Settings) -> dict[str, str]:
         PREFIX + field.name.upper(): _text(getattr(settings, field.name))
         for field in fields(settings)
     }
-
-
-def replica_port(port: int, pod: object) -> int:
-    """The metrics port of one replica of an Executor; Jina names them encoder/rep-0, …/rep-1."""
-    number = re.search(r"/rep-(\d+)", str(getattr(pod, "name", "")))
-    return port + REPLICA_STEP * int(number[1]) if number else port
 
 
 def _overlay(base: T, overrides: Mapping[str, Any], prefix: str) -> T:

@@ -1,4 +1,4 @@
-"""What every process of the Flow does first, and how it ends.
+"""What every process of the Flow does first, how it says why it does not start, and how it ends.
 
 A supervisor that is killed closes nothing. Its Executors would stay, hold their ports, and own the
 SQLite files beside the processes of the next supervisor.
@@ -6,24 +6,79 @@ SQLite files beside the processes of the next supervisor.
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 
+from clipbench import errors
+from clipbench.errors import ClipbenchError
 from clipbench.memory_trim import keep_returning_freed_memory
+
+log = logging.getLogger(__name__)
 
 SUPERVISOR = "CLIPBENCH_SUPERVISOR"
 """The supervisor's process id, in the environment of what it starts."""
 
+REASONS = "CLIPBENCH_START_REASONS"
+"""The supervisor's file, in which a process that does not start writes why."""
+
 _CHECK_SECONDS = 0.5
 
 
-def begin_process() -> None:
-    """Called once by each Executor and the gateway."""
+@contextmanager
+def starting(role: str) -> Iterator[None]:
+    """Everything that each Executor and the gateway do to start stands in this.
+
+    An error is told to the supervisor, or logged as one line where there is none, and ends the
+    process with status 1. Jina would log that it cannot load the Executor, a traceback, and go on.
+    """
     end_with_supervisor()
     keep_returning_freed_memory()
+    try:
+        yield
+    except Exception as error:
+        _tell(role, error)
+        raise SystemExit(1) from None
+
+
+def _tell(role: str, error: Exception) -> None:
+    expected = isinstance(error, ClipbenchError)
+    message = str(error) if expected else f"{type(error).__name__}: {error}"
+    if not expected:
+        log.debug("%s does not start", role, exc_info=error)
+    if file := os.environ.get(REASONS):
+        line = json.dumps({"role": role, "kind": type(error).__name__, "message": message})
+        with Path(file).open("a", encoding="utf-8") as reasons:
+            reasons.write(line + "\n")
+    else:
+        log.critical("%s does not start: %s", role, " ".join(message.split()))
+
+
+def take_reasons(file: Path) -> list[ClipbenchError]:
+    """Why processes did not start, in the order in which they said so; the file is emptied."""
+    if not file.is_file():
+        return []
+    told = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    file.unlink()
+    return [_reason(one["role"], one["kind"], one["message"]) for one in told]
+
+
+def _reason(role: str, kind: str, message: str) -> ClipbenchError:
+    known = getattr(errors, kind, None)
+    if known is None or not issubclass(known, ClipbenchError):
+        return errors.Unsupported(f"{role} does not start: {message}")
+    if known is errors.UnknownName:
+        known = (
+            errors.InvalidRequest
+        )  # the message is complete; the names it was made of stay there
+    return known(message)  # type: ignore[no-any-return]
 
 
 def end_with_supervisor() -> None:

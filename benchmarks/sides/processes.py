@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,8 @@ import psutil
 from benchmarks.environments import ARCHITECTURE, ROOT
 from benchmarks.measure import Sample
 from clipbench.client.serving import FLOW
+from clipbench.config import Settings
+from clipbench.roles import ROLES
 
 READY_SECONDS = 600.0  # a busy machine takes minutes to import PyTorch in five processes
 HERE = Path(__file__).parent
@@ -160,12 +163,9 @@ def clipbench_server(
         yield running, address
 
 
-ROLES = ("gateway", "encoder", "retrieval", "classification", "profiler")
-
-
 def metrics_ports() -> dict[str, str]:
     """The settings that give each process of the Flow a port for its metrics that is free now."""
-    return {f"CLIPBENCH_{role.upper()}_METRICS_PORT": str(free_port()) for role in ROLES}
+    return {"CLIPBENCH_METRICS_PORTS": ",".join(f"{r.name}={free_port()}" for r in ROLES)}
 
 
 def executors(server: int, ports: Mapping[str, str]) -> dict[int, str]:
@@ -174,14 +174,15 @@ def executors(server: int, ports: Mapping[str, str]) -> dict[int, str]:
     All are forks of one process, and nothing else that can be seen from outside tells them apart.
     Raises RuntimeError when one is missing.
     """
-    roles = {int(ports[f"CLIPBENCH_{role.upper()}_METRICS_PORT"]): role for role in ROLES}
+    chosen = replace(Settings(), metrics_ports=ports["CLIPBENCH_METRICS_PORTS"])
+    roles = {chosen.metrics_port(role.name): role.name for role in ROLES}
     found = {
         member.pid: roles[connection.laddr.port]
         for member in family([server])
         for connection in member.net_connections("tcp")
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port in roles
     }
-    if missing := set(ROLES) - set(found.values()):
+    if missing := set(roles.values()) - set(found.values()):
         raise RuntimeError(f"no process listens for the metrics of {', '.join(sorted(missing))}")
     return found
 

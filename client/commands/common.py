@@ -80,8 +80,8 @@ def at_server(
             yield connection
         return
     console.print("No server is named or running: starting one for this run …")
-    settings = serving.free_ports(replace(config.load(), state=str(folder / ".state")))
-    with serving.Server(settings) as own, Connection(own.address) as connection:
+    settings = replace(config.load(), state=str(folder / ".state"))
+    with serving.Server(settings, any_port=True) as own, Connection(own.address) as connection:
         yield connection
 
 

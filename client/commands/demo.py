@@ -16,7 +16,7 @@ from clipbench.client.commands.report import write_page
 from clipbench.client.commands.run import run_all
 from clipbench.client.commands.stats import measure_fresh
 from clipbench.client.connection import Connection
-from clipbench.client.serving import Server, free_ports
+from clipbench.client.serving import Server
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import open_dataset
 from clipbench.files import writable_folder
@@ -35,9 +35,9 @@ def demo(
     """
     writable_folder(out)
     with tempfile.TemporaryDirectory() as state:
-        settings = free_ports(replace(config.load(), state=state))
+        settings = replace(config.load(), state=state)
         console.print("Starting the Flow: gateway, encoder, two evaluators, profiler …")
-        with Server(settings) as server, Connection(server.address) as connection:
+        with Server(settings, any_port=True) as server, Connection(server.address) as connection:
             console.print(f"Ready on {server.address}, metrics on {server.metrics_address}")
             statistics = []
             for model in MODELS:

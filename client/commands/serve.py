@@ -12,7 +12,7 @@ from rich.logging import RichHandler
 
 from clipbench import config
 from clipbench.client.commands.common import console, errors, reported
-from clipbench.client.serving import FLOW, Server, free_ports, until_signalled
+from clipbench.client.serving import FLOW, Server, settings_of, until_signalled
 
 
 def serve(
@@ -40,9 +40,9 @@ def serve(
         "device": device,
     }
     with reported():
-        settings = replace(config.load(), **{k: v for k, v in named.items() if v is not None})
-        settings = free_ports(settings) if any_port else settings
-        with until_signalled() as stop, Server(settings, flow) as server:
+        named = {name: value for name, value in named.items() if value is not None}
+        settings = replace(config.load(settings_of(flow)), **named)
+        with until_signalled() as stop, Server(settings, flow, any_port=any_port) as server:
             console.print(f"ready on {server.address}", style="bold green")
             console.print(f"metrics on {server.metrics_address}", highlight=False)
             stop.wait()

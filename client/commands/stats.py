@@ -12,7 +12,7 @@ from clipbench import config, results
 from clipbench.client.commands.common import RESULTS, Out, console, print_tables
 from clipbench.client.commands.settings import takes_settings
 from clipbench.client.connection import Connection
-from clipbench.client.serving import Server, free_ports
+from clipbench.client.serving import Server
 from clipbench.client.statistics import describe_fresh, measure
 from clipbench.contract import endpoints
 from clipbench.contract.parameters import ModelOptions
@@ -42,8 +42,8 @@ def stats(
     for model in [name.strip() for name in models.split(",") if name.strip()]:
         options = ModelOptions(model, settings, force)
         with tempfile.TemporaryDirectory() as state, console.status(f"measuring {model}"):
-            alone = free_ports(replace(config.load(), state=state))
-            with Server(alone) as server, Connection(server.address) as connection:
+            alone = Server(replace(config.load(), state=state), any_port=True)
+            with alone as server, Connection(server.address) as connection:
                 if settings.runtime is RuntimeName.ONNX:
                     _export(server, connection, options)
                 measured.append(measure_fresh(connection, options, seconds))

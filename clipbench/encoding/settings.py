@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from clipbench.config import Settings
+from clipbench.errors import Unsupported
+from clipbench.preflight import check_models
 from clipbench.profiling.memory import memory_limit
 from clipbench.serving.encoder import EncoderSettings
 from clipbench.weights import own
 
 
 def encoder_settings(settings: Settings) -> EncoderSettings:
-    """Raises InvalidRequest for a checkpoint that is not in a form of `weights.own`."""
+    """Raises what `check_models` raises, and Unsupported for a device that is not there."""
+    check_models(settings)
     limits = settings.limits()
     return EncoderSettings(
         cache=Path(settings.weights).expanduser(),
         offline=settings.offline,
-        device=settings.device or None,
+        device=_device(settings.device),
         threads=settings.threads or None,
         decoders=settings.decoders or None,
         batch_size=settings.minibatch,
@@ -26,3 +31,15 @@ def encoder_settings(settings: Settings) -> EncoderSettings:
         max_image_pixels=limits.image_pixels,
         checkpoints=own.parse(settings.checkpoints, Path.cwd()),
     )
+
+
+def _device(name: str) -> str | None:
+    """The device that was asked for; None lets the encoder choose. Raises Unsupported."""
+    if not name.startswith("cuda"):
+        return name or None
+    count = torch.cuda.device_count()
+    number = int(name.partition(":")[2] or 0)
+    if number >= count:
+        there = f"it has {count}" if count else "it sees none: is the driver installed?"
+        raise Unsupported(f"device {name}: PyTorch has no such CUDA device here, {there}")
+    return name

@@ -9,40 +9,14 @@ writes the files.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from clipbench.export.network import (
-    EVALUATORS,
-    GRPC_PORT,
-    HTTP_PORT,
-    LABEL,
-    Object,
-    monitor,
-    policies,
-)
-from clipbench.profiling.exporter import DEFAULT_PORTS
+from clipbench.export.network import GRPC_PORT, HTTP_PORT, LABEL, Object, monitor, policies
+from clipbench.roles import BY_NAME, PEERS, ROLES
 
 SECRET = "clipbench"  # of the operator: database, tokens, tls.crt, tls.key
 USER = 10001  # of the images, see Dockerfile
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """CPU and memory that a container asks for, and the memory at which it is stopped."""
-
-    cpu: str
-    memory: str
-    limit: str
-
-
-SIZES: Mapping[str, Sizes] = {
-    "gateway": Sizes("500m", "512Mi", "2Gi"),
-    "encoder": Sizes("2", "8Gi", "16Gi"),
-    "retrieval": Sizes("1", "2Gi", "4Gi"),
-    "classification": Sizes("500m", "1Gi", "2Gi"),
-    "profiler": Sizes("100m", "256Mi", "512Mi"),
-}
 
 
 @dataclass(frozen=True)
@@ -87,14 +61,14 @@ def kustomization(files: Sequence[str], choices: Choices) -> Object:
         "resources": sorted(files),
         "images": [
             {"name": name, "newName": name, "newTag": "local"}
-            for name in ("clipbench-encoder", "clipbench-slim")
+            for name in sorted({image(role.name) for role in ROLES})
         ],
     }
 
 
 def image(role: str) -> str:
     """The image of a process, by the name that kustomization.yaml replaces."""
-    return f"clipbench-{'encoder' if role == 'encoder' else 'slim'}"
+    return f"clipbench-{BY_NAME[role].image}"
 
 
 def _labelled(object_: Object, role: str) -> Object:
@@ -144,7 +118,7 @@ def _container(exported: Object, role: str, choices: Choices) -> Object:
     ports = [{"name": "grpc", "containerPort": GRPC_PORT}]
     if role == "gateway":
         ports.append({"name": "http", "containerPort": HTTP_PORT})
-    ports.append({"name": "metrics", "containerPort": DEFAULT_PORTS[role]})
+    ports.append({"name": "metrics", "containerPort": BY_NAME[role].metrics_port})
     return {
         "name": exported["name"],
         "image": image(role),
@@ -201,34 +175,34 @@ def _settings(role: str) -> dict[str, str]:
             "CLIPBENCH_TLS_CERTIFICATE": "/run/secrets/clipbench/tls.crt",
             "CLIPBENCH_TLS_KEY": "/run/secrets/clipbench/tls.key",
         }
-    if role == "encoder":
+    if BY_NAME[role].weights:
         settings["CLIPBENCH_WEIGHTS"] = "/data/weights"
     if role == "profiler":
         # a headless name gives one address a replica, so that each is asked
         settings["CLIPBENCH_METRICS_PEERS"] = ",".join(
-            f"{peer}={peer}:{DEFAULT_PORTS[peer]}" for peer in ("gateway", "encoder", *EVALUATORS)
+            f"{peer.name}={peer.name}:{peer.metrics_port}" for peer in PEERS
         )
     return settings
 
 
 def _secret_settings(role: str) -> list[Object]:
-    if role not in EVALUATORS:
+    if not BY_NAME[role].database:
         return []
     reference = {"secretKeyRef": {"name": SECRET, "key": "database"}}
     return [{"name": "CLIPBENCH_DATABASE", "valueFrom": reference}]
 
 
 def _resources(role: str, choices: Choices) -> Object:
-    sizes = SIZES[role]
-    requests, limits = {"cpu": sizes.cpu, "memory": sizes.memory}, {"memory": sizes.limit}
-    if role == "encoder" and choices.gpus:
+    row = BY_NAME[role]
+    requests, limits = {"cpu": row.cpu, "memory": row.memory}, {"memory": row.limit}
+    if row.gpu and choices.gpus:
         requests["nvidia.com/gpu"] = limits["nvidia.com/gpu"] = str(choices.gpus)
     return {"requests": requests, "limits": limits}
 
 
 def _volumes(role: str) -> list[Object]:
     volumes: list[Object] = [{"name": "tmp", "emptyDir": {"sizeLimit": "512Mi"}}]
-    if role == "encoder":
+    if BY_NAME[role].weights:
         claim = {"persistentVolumeClaim": {"claimName": "weights"}}
         volumes.append({"name": "weights", **claim})
     if role == "gateway":
@@ -244,7 +218,7 @@ def _volumes(role: str) -> list[Object]:
 
 def _mounts(role: str) -> list[Object]:
     mounts: list[Object] = [{"name": "tmp", "mountPath": "/tmp"}]
-    if role == "encoder":
+    if BY_NAME[role].weights:
         mounts.append({"name": "weights", "mountPath": "/data/weights"})
     if role == "gateway":
         path = "/run/secrets/clipbench"
@@ -256,7 +230,7 @@ def _service(exported: Object, role: str) -> Object:
     ports = [{"name": "grpc", "port": GRPC_PORT, "targetPort": "grpc", "protocol": "TCP"}]
     if role == "gateway":
         ports.append({"name": "http", "port": HTTP_PORT, "targetPort": "http", "protocol": "TCP"})
-    metrics = {"name": "metrics", "port": DEFAULT_PORTS[role], "targetPort": "metrics"}
+    metrics = {"name": "metrics", "port": BY_NAME[role].metrics_port, "targetPort": "metrics"}
     ports.append({**metrics, "protocol": "TCP"})
     spec = {**exported["spec"], "ports": ports, "selector": {"app": role}}
     if role == "encoder":

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clipbench.profiling.exporter import DEFAULT_PORTS
+from clipbench.roles import EXECUTORS, PROFILER, ROLES, Role
 
 Object = dict[str, Any]
 
 GRPC_PORT, HTTP_PORT = 8080, 8081  # Jina's choice in Kubernetes
-EVALUATORS = ("retrieval", "classification")
 LABEL = "app.kubernetes.io/part-of"
 
 
@@ -29,7 +28,7 @@ def monitor() -> Object:
 def policies() -> list[Object]:
     """Nobody reaches an Executor but the gateway, and nothing leaves but what has to."""
     ours: Object = {"podSelector": {"matchLabels": {LABEL: "clipbench"}}}
-    metrics = [{"protocol": "TCP", "port": port} for port in sorted(DEFAULT_PORTS.values())]
+    metrics = _tcp(*sorted(role.metrics_port for role in ROLES))
     dns = {"ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]}
     return [
         _policy("default-deny", {}, ingress=[], egress=[dns]),
@@ -37,43 +36,45 @@ def policies() -> list[Object]:
             "gateway",
             {"app": "gateway"},
             ingress=[
-                {"ports": [{"protocol": "TCP", "port": port} for port in (GRPC_PORT, HTTP_PORT)]},
+                {"ports": _tcp(GRPC_PORT, HTTP_PORT)},
                 {"from": [_from("profiler")], "ports": metrics},
             ],
-            egress=[{"to": [ours], "ports": [{"protocol": "TCP", "port": GRPC_PORT}]}],
+            egress=[{"to": [ours], "ports": _tcp(GRPC_PORT)}],
         ),
         *(
             _policy(
-                role,
-                {"app": role},
+                role.name,
+                {"app": role.name},
                 ingress=[
-                    {
-                        "from": [_from("gateway")],
-                        "ports": [{"protocol": "TCP", "port": GRPC_PORT}],
-                    },
+                    {"from": [_from("gateway")], "ports": _tcp(GRPC_PORT)},
                     {"from": [_from("profiler")], "ports": metrics},
                 ],
-                egress=egress,
+                egress=_egress(role),
             )
-            for role, egress in (
-                ("encoder", [{"ports": [{"protocol": "TCP", "port": 443}]}]),  # weights
-                *((name, [{"ports": [{"protocol": "TCP", "port": 5432}]}]) for name in EVALUATORS),
-            )
+            for role in EXECUTORS
+            if role is not PROFILER
         ),
         _policy(
             "profiler",
             {"app": "profiler"},
             ingress=[
-                {"from": [_from("gateway")], "ports": [{"protocol": "TCP", "port": GRPC_PORT}]},
+                {"from": [_from("gateway")], "ports": _tcp(GRPC_PORT)},
                 # Prometheus, in whichever namespace it runs
-                {
-                    "from": [{"namespaceSelector": {}}],
-                    "ports": [{"protocol": "TCP", "port": DEFAULT_PORTS["profiler"]}],
-                },
+                {"from": [{"namespaceSelector": {}}], "ports": _tcp(PROFILER.metrics_port)},
             ],
             egress=[{"to": [ours], "ports": metrics}],
         ),
     ]
+
+
+def _egress(role: Role) -> list[Object]:
+    """What a process asks outside of the Flow: weights over HTTPS, PostgreSQL."""
+    ports = [port for port, needed in ((443, role.weights), (5432, role.database)) if needed]
+    return [{"ports": _tcp(*ports)}] if ports else []
+
+
+def _tcp(*ports: int) -> list[Object]:
+    return [{"protocol": "TCP", "port": port} for port in ports]
 
 
 def _from(role: str) -> Object:

@@ -7,12 +7,29 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
+from clipbench.errors import DataError
 from clipbench.jobs import tables
 
 
 def open_engine(url: str) -> Engine:
-    """An engine with the tables in place; the folder of a SQLite file is made."""
+    """An engine with the tables in place; the folder of a SQLite file is made.
+
+    Raises DataError when the database cannot be opened.
+    """
+    try:
+        return _open(url)
+    except SQLAlchemyError as error:
+        try:
+            shown = make_url(url).render_as_string(hide_password=True)
+        except SQLAlchemyError:
+            shown = "CLIPBENCH_DATABASE"
+        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise DataError(f"the state in {shown} cannot be opened: {reason}") from error
+
+
+def _open(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@
 The profiler Executor serves a `Flow` instead: all processes' series, and totals.
 """
 
-from clipbench.profiling.exporter import DEFAULT_PORTS, Exporter, start_exporter
+from clipbench.profiling.exporter import Exporter, start_exporter
 from clipbench.profiling.flow import Flow
 from clipbench.profiling.gpu import GpuReading, read_gpus
 from clipbench.profiling.logs import JsonLines, log_json_lines
@@ -16,7 +16,6 @@ from clipbench.profiling.peers import Peer, parse_peers
 from clipbench.profiling.statistics import ProcessStatistics, Statistics
 
 __all__ = [
-    "DEFAULT_PORTS",
     "Exporter",
     "Flow",
     "GpuReading",

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from collections.abc import Iterator
-from wsgiref.simple_server import WSGIServer
+from socketserver import ThreadingMixIn
+from threading import Thread
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import start_http_server
+from prometheus_client import make_wsgi_app
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from clipbench.lifetime import SUPERVISOR
 from clipbench.profiling.metrics import REGISTRY
 from clipbench.profiling.readings import Readings
-
-DEFAULT_PORTS = {
-    "profiler": 9464,
-    "encoder": 9465,
-    "retrieval": 9466,
-    "classification": 9467,
-    "gateway": 9468,
-}
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +37,7 @@ class Exporter:
 def start_exporter(
     port: int, role: str, host: str = "127.0.0.1", series: Collector | None = None
 ) -> Exporter:
-    """Serve this process's metrics as those of the Executor `role`.
+    """Serve this process's metrics as those of the role.
 
     A port in use gives way to a free one, with a line in the log; 0 is any free one. `series` is
     what to serve instead (the whole Flow's, say).
@@ -49,15 +45,35 @@ def start_exporter(
     registry = CollectorRegistry()
     registry.register(series or ProcessSeries(role))
     try:
-        server, _ = start_http_server(port, addr=host, registry=registry)
+        server = _listen(host, port, registry)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        server, _ = start_http_server(0, addr=host, registry=registry)
+        server = _listen(host, 0, registry)
         log.warning("metrics port %d is taken: exporting on %d", port, server.server_port)
     exporter = Exporter(server, host)
     log.info("metrics of %s on http://%s:%d/metrics", role, host, exporter.port)
     return exporter
+
+
+def _listen(host: str, port: int, registry: CollectorRegistry) -> WSGIServer:
+    app = make_wsgi_app(registry)
+    server = make_server(host, port, app, server_class=_Server, handler_class=_Silent)
+    Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    return server
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        self.allow_reuse_port = SUPERVISOR in os.environ  # which has bound the port
+        super().server_bind()
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: a line for each scrape says nothing."""
 
 
 class ProcessSeries(Collector):

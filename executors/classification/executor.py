@@ -12,7 +12,8 @@ from clipbench.contract.endpoints import Task
 from clipbench.jobs.classification import ClassificationEvaluator
 from clipbench.jobs.handler import Door
 from clipbench.jobs.store import JobStore
-from clipbench.lifetime import begin_process
+from clipbench.lifetime import starting
+from clipbench.preflight import check_state
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
 
@@ -22,14 +23,17 @@ class ClassificationExecutor(Executor):
 
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        begin_process()
-        loaded = config.load(settings)
+        with starting("classification"):
+            self._start(config.load(settings))
+
+    def _start(self, loaded: config.Settings) -> None:
+        check_state(loaded)
         limits = loaded.limits()
         url = loaded.database_url(Task.CLASSIFICATION)
         bounds = {"max_jobs": limits.jobs, "max_bytes": limits.state_bytes}
         store = JobStore(url, Task.CLASSIFICATION, **bounds)
         self.door = Door(ClassificationEvaluator(store, limits), Metrics("classification"))
-        port = config.replica_port(loaded.classification_metrics_port, self.runtime_args)
+        port = loaded.metrics_port("classification", self.runtime_args)
         start_exporter(port, "classification", loaded.metrics_host)
 
     @requests(on=endpoints.CLASSIFICATION_OPEN)

@@ -14,7 +14,7 @@ from clipbench.contract.endpoints import Kind
 from clipbench.contract.parameters import ModelOptions
 from clipbench.encoding.start import light_imports
 from clipbench.errors import DocumentRefused
-from clipbench.lifetime import begin_process
+from clipbench.lifetime import starting
 
 with light_imports():
     from clipbench.encoding import jobs, public
@@ -30,15 +30,15 @@ class CLIPEncoder(Executor):
 
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        begin_process()
-        self.settings = config.load(settings)
-        self.limits = self.settings.limits()
-        self.metrics = Metrics("encoder")
-        self.encoder = Encoder(encoder_settings(self.settings), self.metrics.stage)
-        self.metrics.watch_models(self.encoder.loaded)
-        port = config.replica_port(self.settings.encoder_metrics_port, self.runtime_args)
-        start_exporter(port, "encoder", self.settings.metrics_host)
-        self._bind_models()
+        with starting("encoder"):
+            self.settings = config.load(settings)
+            self.limits = self.settings.limits()
+            self.metrics = Metrics("encoder")
+            self.encoder = Encoder(encoder_settings(self.settings), self.metrics.stage)
+            self.metrics.watch_models(self.encoder.loaded)
+            port = self.settings.metrics_port("encoder", self.runtime_args)
+            start_exporter(port, "encoder", self.settings.metrics_host)
+            self._bind_models()
 
     def _bind_models(self) -> None:
         """Give each model a method of its own: Jina does not tell a method the endpoint."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from docarray import DocumentArray
 from jina.excepts import InternalNetworkError
 from jina.helper import GATEWAY_NAME
 from jina.proto import jina_pb2
-from jina.serve.executors import __dry_run_endpoint__
 from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
@@ -27,10 +25,10 @@ from clipbench.errors import (
     UnknownName,
 )
 from clipbench.executors.gateway.handlers import caller
+from clipbench.jina_changes import gateway as jina_changes
 from clipbench.jobs.job import ADMIN
 from clipbench.profiling.metrics import Metrics
 
-Handler = Callable[..., tuple[asyncio.Future[Any], asyncio.Future[Any] | None]]
 _QUEUE_FACTOR = 16  # requests that may wait for each that is worked on
 
 
@@ -48,27 +46,32 @@ class Guard:
 
     def install(self, streamer: GatewayStreamer) -> None:
         """Every request of gRPC and HTTP passes the streamer's request handler."""
-        self._topology, self._pool = streamer.topology_graph, streamer._connection_pool
-        self._handler: Handler = streamer._streamer._request_handler
-        self._finish: Callable[[DataRequest], DataRequest] = streamer._streamer._result_handler
-        streamer._streamer._request_handler = self.handle
-        streamer._streamer.process_single_data = self.process
+        self._inner = jina_changes.answer_first(streamer, self.handle, self.process)
 
     def handle(self, request: DataRequest, return_type: Any) -> Any:
-        """In the place of Jina's own handler: (response, nothing that floats)."""
-        return asyncio.ensure_future(self._answer(request, return_type)), None
+        """Replaces Jina's handler of a stream; the second value is None: no Executor floats."""
+        return asyncio.ensure_future(self._of_stream(request, return_type)), None
 
     async def process(self, request: DataRequest, context: Any = None) -> DataRequest:
-        """In the place of Jina's own, which makes a stream of every single request: queues, tasks
-        and hops to a thread, and a generator that nobody closes."""
+        """Replaces Jina's handler of a single request. Ends the call with UNAVAILABLE when an
+        Executor is away: the client sends the request again."""
         try:
-            return self._finish(await self._answer(request, DocumentArray))
+            return self._inner.finish(await self._answer(request, DocumentArray))
         except InternalNetworkError as error:
             if context is None:
                 raise
             trailing = error.trailing_metadata() or ()
             await context.abort(error.code(), error.details(), tuple(trailing))
             raise
+
+    async def _of_stream(self, request: DataRequest, return_type: Any) -> DataRequest:
+        """An answer even when an Executor is away: Jina would end the stream, with every request
+        in flight, after a response that looks like a success without documents."""
+        try:
+            return await self._answer(request, return_type)
+        except InternalNetworkError as error:
+            away = "an Executor is being restarted: send the request again"
+            return _refused(request, Unavailable(f"{away} ({error.details()})"))
 
     async def _answer(self, request: DataRequest, return_type: Any) -> DataRequest:
         endpoint = request.header.exec_endpoint
@@ -83,7 +86,7 @@ class Guard:
         try:
             async with self._slots:
                 with self.metrics.request(_series(endpoint)):
-                    future, _ = self._handler(request=request, return_type=return_type)
+                    future, _ = self._inner.handle(request=request, return_type=return_type)
                     response = await future
         finally:
             self._waiting, self._held_bytes = self._waiting - 1, self._held_bytes - size
@@ -92,7 +95,7 @@ class Guard:
 
     async def _check(self, request: DataRequest, endpoint: str) -> None:
         who = caller.get()
-        if endpoint != __dry_run_endpoint__:
+        if endpoint != jina_changes.DRY_RUN:
             if endpoint not in (known := await self._endpoints()):
                 raise _unknown(endpoint, known)
             if who.role < (needed := role_for(endpoint)):
@@ -123,36 +126,8 @@ class Guard:
 
     async def _endpoints(self) -> frozenset[str]:
         if not self._known:
-            found = await self._topology._get_all_endpoints(self._pool)
-            self._known = frozenset(found or ()) - {__dry_run_endpoint__}
-            _share_endpoints(self._topology)
+            self._known = await self._inner.endpoints()
         return self._known
-
-
-class _Shared:
-    """What a deep copy has in common with the original."""
-
-    def __deepcopy__(self, _memo: dict[int, Any]) -> Any:
-        return self
-
-
-class _Names(_Shared, frozenset[str]):
-    pass
-
-
-class _Described(_Shared, tuple[Any, ...]):
-    pass
-
-
-def _share_endpoints(topology: Any) -> None:
-    """Jina copies the whole graph for every request, with what it knows of every endpoint and its
-    schema: more than half of the gateway's work."""
-    topology._all_endpoints = _Names(topology._all_endpoints or ())
-    for node in topology.all_nodes:
-        if node.endpoints is not None:
-            node.endpoints = _Names(node.endpoints)
-        if node._endpoints_proto is not None:
-            node._endpoints_proto = _Described(node._endpoints_proto)
 
 
 def _tidy(response: DataRequest) -> None:

@@ -8,8 +8,6 @@ from contextvars import ContextVar
 from typing import Any
 
 import grpc
-from jina.serve.runtimes.servers.grpc import GRPCServer
-from jina.serve.runtimes.servers.http import FastAPIBaseServer
 
 from clipbench.access.tokens import ANYBODY, Caller, Tokens
 from clipbench.errors import Unauthorized
@@ -25,11 +23,6 @@ class GrpcDoor(grpc.aio.ServerInterceptor):
 
     def __init__(self, tokens: Tokens) -> None:
         self.tokens = tokens
-
-    def install(self, server: GRPCServer) -> None:
-        """Before the server is set up."""
-        present = list(server.grpc_tracing_server_interceptors or [])
-        server.grpc_tracing_server_interceptors = [self, *present]
 
     async def intercept_service(
         self,
@@ -64,29 +57,13 @@ def _refusal(handler: grpc.RpcMethodHandler, reason: str) -> grpc.RpcMethodHandl
 
 
 class HttpDoor:
-    """ASGI middleware: the `Authorization` header, and a bound on the body."""
+    """ASGI middleware: the `Authorization` header, and a bound on the body.
 
-    def __init__(self, tokens: Tokens, body_bytes: int) -> None:
-        self.tokens, self.body_bytes = tokens, body_bytes
+    body_bytes: the largest body that is read.
+    """
 
-    def install(self, server: FastAPIBaseServer) -> None:
-        """Wrap the app that the server makes when it is set up."""
-        door = self
-        made = type(server).app
-
-        class Guarded(type(server)):  # type: ignore[misc]
-            @property
-            def app(self) -> Any:
-                app = made.fget(self)
-                app.add_middleware(_Middleware, door=door)
-                return app
-
-        server.__class__ = Guarded
-
-
-class _Middleware:
-    def __init__(self, app: Any, door: HttpDoor) -> None:
-        self.app, self.door = app, door
+    def __init__(self, app: Any, tokens: Tokens, body_bytes: int) -> None:
+        self.app, self.tokens, self.body_bytes = app, tokens, body_bytes
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
@@ -99,15 +76,15 @@ class _Middleware:
             name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]
         }
         try:
-            caller.set(self.door.tokens.caller(headers.get("authorization")))
+            caller.set(self.tokens.caller(headers.get("authorization")))
         except Unauthorized as error:
             await _answer(send, 401, str(error))
             return
         length = headers.get("content-length", "")
         if not length.isdigit() and scope["method"] in ("POST", "PUT", "PATCH", "DELETE"):
             await _answer(send, 411, "state the body's length in Content-Length")
-        elif length.isdigit() and int(length) > self.door.body_bytes:
-            await _answer(send, 413, f"the limit on a request is {self.door.body_bytes} bytes")
+        elif length.isdigit() and int(length) > self.body_bytes:
+            await _answer(send, 413, f"the limit on a request is {self.body_bytes} bytes")
         else:
             await self.app(scope, receive, send)
 

@@ -10,10 +10,11 @@ from jina import Executor, requests
 
 from clipbench import config
 from clipbench.contract import endpoints
-from clipbench.lifetime import begin_process
+from clipbench.lifetime import starting
 from clipbench.profiling import Flow, Peer, parse_peers, start_exporter
+from clipbench.roles import PEERS, PROFILER
 
-PEERS = "CLIPBENCH_METRICS_PEERS"  # encoder=host:port,retrieval=host:port,…
+_NAMED_PEERS = "CLIPBENCH_METRICS_PEERS"  # encoder=host:port,retrieval=host:port,…
 
 
 class Profiler(Executor):
@@ -21,13 +22,13 @@ class Profiler(Executor):
 
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        begin_process()
-        loaded = config.load(settings)
-        self.flow = Flow(_peers(loaded))
-        self.exporter = start_exporter(
-            loaded.profiler_metrics_port, "profiler", loaded.metrics_host, self.flow
-        )
-        self.flow.watch()
+        with starting(PROFILER.name):
+            loaded = config.load(settings)
+            self.flow = Flow(_peers(loaded))
+            self.exporter = start_exporter(
+                loaded.metrics_port(PROFILER.name), PROFILER.name, loaded.metrics_host, self.flow
+            )
+            self.flow.watch()
 
     @requests(on=endpoints.PROFILE)
     def profile(self, **_: Any) -> DocumentArray:
@@ -42,12 +43,6 @@ class Profiler(Executor):
 
 def _peers(settings: config.Settings) -> tuple[Peer, ...]:
     """The exporters that CLIPBENCH_METRICS_PEERS names, or those of this machine."""
-    if named := os.environ.get(PEERS):
+    if named := os.environ.get(_NAMED_PEERS):
         return parse_peers(named)
-    ports = {
-        "gateway": settings.gateway_metrics_port,
-        "encoder": settings.encoder_metrics_port,
-        "retrieval": settings.retrieval_metrics_port,
-        "classification": settings.classification_metrics_port,
-    }
-    return tuple(Peer(name, "127.0.0.1", port) for name, port in ports.items())
+    return tuple(Peer(role.name, "127.0.0.1", settings.metrics_port(role.name)) for role in PEERS)

@@ -13,7 +13,8 @@ from clipbench.jobs.handler import Door
 from clipbench.jobs.retrieval import RetrievalEvaluator
 from clipbench.jobs.shards import Helper
 from clipbench.jobs.store import JobStore
-from clipbench.lifetime import begin_process
+from clipbench.lifetime import starting
+from clipbench.preflight import check_state
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
 
@@ -23,8 +24,11 @@ class RetrievalExecutor(Executor):
 
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        begin_process()
-        loaded = config.load(settings)
+        with starting("retrieval"):
+            self._start(config.load(settings))
+
+    def _start(self, loaded: config.Settings) -> None:
+        check_state(loaded)
         limits = loaded.limits()
         url = loaded.database_url(Task.RETRIEVAL)
         bounds = {"max_jobs": limits.jobs, "max_bytes": limits.state_bytes}
@@ -34,7 +38,7 @@ class RetrievalExecutor(Executor):
         self.helper = None
         if loaded.retrieval_parts > 1:
             self.helper = Helper(evaluator.share_out(loaded.retrieval_parts), store.find)
-        port = config.replica_port(loaded.retrieval_metrics_port, self.runtime_args)
+        port = loaded.metrics_port("retrieval", self.runtime_args)
         start_exporter(port, "retrieval", loaded.metrics_host)
 
     @requests(on=endpoints.RETRIEVAL_OPEN)

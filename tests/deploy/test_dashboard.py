@@ -16,6 +16,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from clipbench.roles import ROLES
+
 from ..containers.stack import free_ports
 from ..programs import needed
 from .dashboard import DASHBOARD, ROOT, ask, queries, without_data
@@ -96,9 +98,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ports() -> dict[str, int]:
-    names = ("GRPC", "HTTP", *(f"{e}_METRICS" for e in ("ENCODER", "RETRIEVAL", "GATEWAY")))
-    names = (*names, "CLASSIFICATION_METRICS", "PROFILER_METRICS")
-    return dict(zip((f"CLIPBENCH_{n}_PORT" for n in names), free_ports(len(names)), strict=True))
+    names = ("grpc", "http", *(role.name for role in ROLES))
+    return dict(zip(names, free_ports(len(names)), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -107,13 +108,17 @@ def flow(folder: Path, ports: dict[str, int]) -> Iterator[str]:
     stub = ROOT / "tests" / "profiling" / "nvml_stub.c"
     library = folder / "libnvidia-ml.so.1"
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, stub], check=True)
-    environment = os.environ | {name: str(port) for name, port in ports.items()}
+    environment = os.environ | {
+        "CLIPBENCH_GRPC_PORT": str(ports["grpc"]),
+        "CLIPBENCH_HTTP_PORT": str(ports["http"]),
+        "CLIPBENCH_METRICS_PORTS": ",".join(f"{r.name}={ports[r.name]}" for r in ROLES),
+    }
     environment |= {"LD_LIBRARY_PATH": str(folder), "CLIPBENCH_STATE": str(folder / "state")}
     with (folder / "serve.log").open("w") as log:
         server = subprocess.Popen(
             [*CLIPBENCH, "serve"], cwd=ROOT, env=environment, stdout=log, stderr=log
         )
-    yield f"grpc://127.0.0.1:{ports['CLIPBENCH_GRPC_PORT']}"
+    yield f"grpc://127.0.0.1:{ports['grpc']}"
     server.terminate()
     server.wait(60)
 
@@ -125,7 +130,7 @@ def prometheus(folder: Path, ports: dict[str, int]) -> Iterator[str]:
     deployed = ROOT / "deploy" / "prometheus"
     quick = re.sub(r"(_interval): \d+s", r"\1: 1s", (deployed / "prometheus.yml").read_text())
     quick = quick.replace("scrape_timeout: 4s", "scrape_timeout: 1s")
-    target = f"127.0.0.1:{ports['CLIPBENCH_PROFILER_METRICS_PORT']}"
+    target = f"127.0.0.1:{ports['profiler']}"
     (folder / "prometheus.yml").write_text(quick.replace("profiler:9464", target))
     rules = (deployed / "rules.yml").read_text().replace("interval: 5s", "interval: 1s")
     (folder / "rules.yml").write_text(rules)

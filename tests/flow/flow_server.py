@@ -16,17 +16,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clipbench.roles import ROLES
+
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 280.0  # 10 s on a quiet machine; importing torch is slow when others run
 PORTS = {
-    "CLIPBENCH_GRPC_PORT",
-    "CLIPBENCH_HTTP_PORT",
-    "CLIPBENCH_ENCODER_METRICS_PORT",
-    "CLIPBENCH_RETRIEVAL_METRICS_PORT",
-    "CLIPBENCH_CLASSIFICATION_METRICS_PORT",
-    "CLIPBENCH_GATEWAY_METRICS_PORT",
-    "CLIPBENCH_PROFILER_METRICS_PORT",
+    "CLIPBENCH_GRPC_PORT": "0",
+    "CLIPBENCH_HTTP_PORT": "0",
+    "CLIPBENCH_METRICS_PORTS": ",".join(f"{role.name}=0" for role in ROLES),
 }
+"""Settings: a free port for each door."""
 
 
 class FlowServer:
@@ -37,7 +36,7 @@ class FlowServer:
         self.log = state.with_suffix(".log")
         self._environment = {
             **{name: value for name, value in os.environ.items() if name[:10] != "CLIPBENCH_"},
-            **dict.fromkeys(PORTS, "0"),
+            **PORTS,
             "CLIPBENCH_STATE": str(state),
             "CLIPBENCH_WEIGHTS": str(state / "weights"),
             "CLIPBENCH_OFFLINE": "true",
@@ -47,19 +46,7 @@ class FlowServer:
         }
 
     def start(self) -> FlowServer:
-        """Wait until the Flow answers. Raises RuntimeError with the log when it does not start.
-
-        Jina draws the Executors' ports at random; one that somebody took since is drawn again.
-        """
-        try:
-            return self._start()
-        except RuntimeError as error:
-            if "No address added" not in str(error):
-                raise
-        self.log.unlink()
-        return self._start()
-
-    def _start(self) -> FlowServer:
+        """Wait until the Flow answers. Raises RuntimeError with the log when it does not start."""
         self.state.mkdir(parents=True, exist_ok=True)
         told, tell = os.pipe()
         with self.log.open("a") as log:
@@ -129,9 +116,8 @@ class FlowServer:
 def serve(tell: int) -> None:
     """The server's process: say where it listens, then answer questions until SIGTERM."""
     from clipbench import config
-    from clipbench.client.serving import FLOW, Server, free_ports, until_signalled
+    from clipbench.client.serving import FLOW, Server, until_signalled
 
-    settings = free_ports(config.load())
     flow = Path(os.environ.get("CLIPBENCH_FLOW", FLOW))
     answers = os.fdopen(tell, "w", encoding="utf-8")
 
@@ -139,8 +125,8 @@ def serve(tell: int) -> None:
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
-    with until_signalled() as stop, Server(settings, flow) as server:
-        http = f"http://127.0.0.1:{settings.http_port}"
+    with until_signalled() as stop, Server(config.load(), flow) as server:
+        http = f"http://127.0.0.1:{server.settings.http_port}"
         say({"grpc": server.address, "http": http, "metrics": server.metrics_address})
 
         def answer() -> None:

@@ -11,7 +11,7 @@ from docarray import Document
 
 from clipbench import config
 from clipbench.client.connection import Connection
-from clipbench.client.serving import Server, free_ports
+from clipbench.client.serving import Server
 from tests.conftest import MODEL
 
 
@@ -19,9 +19,9 @@ from tests.conftest import MODEL
 @mock.patch("clipbench.client.serving._CHECK_SECONDS", 0.01)  # it looks while the encoder ends
 @mock.patch.dict(os.environ)  # the server sets its Executors' environment
 def test_the_watch_leaves_a_renewed_encoder_alone(tmp_path):
-    settings = free_ports(replace(config.load(), state=str(tmp_path / "state"), model=MODEL))
+    settings = replace(config.load(), state=str(tmp_path / "state"), model=MODEL)
     environment = dict(os.environ)
-    with Server(settings) as server, Connection(server.address) as connection:
+    with Server(settings, any_port=True) as server, Connection(server.address) as connection:
         before = server.process_ids()
         server.renew("encoder")
         after = server.process_ids()

@@ -1,0 +1,92 @@
+"""The processes of a started Flow, which Jina starts and does not look after."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+from clipbench.jina_changes import check_version
+
+
+@dataclass(frozen=True)
+class FlowProcess:
+    """One process; `holder` is where the Flow keeps it, by attribute or by position."""
+
+    name: str
+    _holder: Any
+    _key: str | int
+
+    @property
+    def _pod(self) -> Any:
+        if isinstance(self._key, str):
+            return getattr(self._holder, self._key)
+        return self._holder[self._key]
+
+    @property
+    def pid(self) -> int:
+        return int(self._pod.worker.pid)
+
+    @property
+    def alive(self) -> bool:
+        return bool(self._pod.worker.is_alive())
+
+    @property
+    def exit_code(self) -> int | None:
+        code: int | None = self._pod.worker.exitcode
+        return code
+
+    def restart(self) -> None:
+        """Start a process with the same arguments, ports included, in the place of this one.
+
+        Jina does not: a Flow whose Executor died stays broken. The gateway finds it by its port.
+        """
+        from jina.orchestrate.pods.factory import PodFactory
+
+        fresh = PodFactory.build_pod(self._pod.args)
+        fresh.args.noblock_on_start = True
+        fresh.start()
+        if isinstance(self._key, str):
+            setattr(self._holder, self._key, fresh)
+        else:
+            self._holder[self._key] = fresh
+
+    def close(self) -> None:
+        """End it as Jina does."""
+        self._pod.close()
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        self._pod.wait_start_success()
+
+
+def processes(flow: Any) -> Iterator[FlowProcess]:
+    """The gateway and each replica of each Executor. Jina offers no list of them."""
+    check_version()
+    for name, deployment in flow._deployment_nodes.items():
+        if deployment.gateway_pod is not None:
+            yield FlowProcess(name, deployment, "gateway_pod")
+        for replicas in deployment.shards.values():
+            pods = replicas._pods
+            for index in range(len(pods)):
+                yield FlowProcess(name if len(pods) == 1 else f"{name}/{index}", pods, index)
+
+
+@contextmanager
+def silent_start() -> Iterator[None]:
+    """Keep Jina's banner, spinner and errors of a start from the terminal.
+
+    The banner's addresses mislead. When a process ends early Jina logs which one at ERROR, with
+    tracebacks of its own, and never why; our Executors tell the supervisor.
+    """
+    check_version()
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)
