@@ -111,13 +111,21 @@ class Server:
         return {process.name: process.pid for process in self._processes()}
 
     def renew(self, name: str) -> None:
-        """Replace one Executor's process by a fresh one, and wait until it answers."""
+        """Replace one Executor's process by a fresh one, and wait until it answers.
+
+        Raises a ClipbenchError that says why it does not start.
+        """
+        from jina.excepts import RuntimeFailToStart
+
         for process in self._processes():
             if process.name == name:
                 with self._lock:
                     process.close()
                     process.restart()
-                    process.wait()
+                    try:
+                        process.wait()
+                    except RuntimeFailToStart:
+                        raise self._reason() from None
                 return
         raise DataError(f"no Executor {name!r} in {self._path}")
 
