@@ -17,6 +17,7 @@ from clipbench.config import PREFIX, Settings
 from clipbench.errors import CheckpointError, DataError, InvalidRequest
 from clipbench.registry.table import Registry, packaged
 from clipbench.weights.own import parse
+from clipbench.weights.sources import absence
 
 
 def check_all(settings: Settings) -> None:
@@ -53,9 +54,8 @@ def registry_with_checkpoints(settings: Settings) -> Registry:
             )
         except InvalidRequest as error:
             raise InvalidRequest(f"checkpoint {own.name!r}: {error}") from error
-        if not own.path.is_file():
-            found = "is a folder; name the file in it" if own.path.is_dir() else "is not there"
-            raise CheckpointError(f"checkpoint {own.name!r}: {own.path} {found}")
+        if problem := absence(own.path):
+            raise CheckpointError(f"checkpoint {own.name!r}: {problem}")
     return registry
 
 

@@ -45,7 +45,7 @@ def test_a_wrong_checkpoint_is_told(serve, tmp_path):
     weights.write_bytes(b"")
     for text, reason in (
         (f"tuned=ViT-B-99={weights}", "checkpoint 'tuned': unknown architecture 'ViT-B-99'"),
-        (f"tuned=ViT-B-32={weights},x=ViT-B-32=/no/x.pt", "checkpoint 'x': /no/x.pt is not there"),
+        (f"tuned=ViT-B-32={weights},x=ViT-B-32=/no/x.pt", "checkpoint 'x': there is no file at /no/x.pt"),
         (f"tuned=ViT-B-32={tmp_path}", f"checkpoint 'tuned': {tmp_path} is a folder"),
         (f"ViT-B-32::openai=ViT-B-32={NANO}", "model 'ViT-B-32::openai' is in the registry"),
         (f"a=ViT-B-32={NANO},a=ViT-B-32={NANO}", "model 'a' is in the registry"),
@@ -59,7 +59,7 @@ def test_a_path_of_a_setting_is_of_the_folder_where_the_command_was_given(
     serve, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    assert f"{tmp_path}/own/epoch.pt is not there" in serve(
+    assert f"there is no file at {tmp_path}/own/epoch.pt" in serve(
         checkpoints="tuned=ViT-B-32=own/epoch.pt"
     )
     (tmp_path / "tokens").write_text("nonsense")

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -85,6 +86,40 @@ def test_a_new_metric_shows_in_every_table_without_another_change(tree, tmp_path
     ]
     printed = run(tree, "-m", "tests.docs.added_metric", str(tmp_path))
     assert printed.splitlines()[-1] == "missing in:", printed
+
+
+@pytest.mark.slow
+def test_an_executor_is_added_as_the_page_says(tmp_path):
+    tree = tmp_path / "tree"
+    ignored = shutil.ignore_patterns("__pycache__", "data", "weights")
+    tree.mkdir()
+    for folder in ("clipbench", "client", "executors"):
+        shutil.copytree(ROOT / folder, tree / folder, symlinks=True, ignore=ignored)
+    shutil.copytree(ROOT / "clipbench/weights", tree / "clipbench/weights")
+    shutil.copy(ROOT / "flow.yml", tree)
+    (change,) = found("An Executor", "diff")
+    applied = subprocess.run(["git", "apply", "-"], cwd=tree, input=change,
+                             capture_output=True, text=True)  # fmt: skip
+    assert applied.returncode == 0, applied.stderr
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+
+    def output(*command):
+        ran = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    (code,), (shown,) = found("An Executor", "python"), found("An Executor", "text")
+    program = tree / "own.py"  # a spawned process reads its parent's file
+    program.write_text(f"def main():\n{textwrap.indent(code, '    ')}\n"
+                       "if __name__ == '__main__':\n    main()\n")  # fmt: skip
+    assert output(sys.executable, "-W", "ignore", program).endswith(shown)
+    run = "from clipbench.client.main import run; run()"
+    output(sys.executable, "-c", run, "export", "kubernetes", "base")
+    assert "executors/words/config.yml" in (tree / "base" / "words.yaml").read_text()
+    profiler = (tree / "base" / "profiler.yaml").read_text()
+    assert "words=words:9469" in profiler.replace("\n", "")
+    chain = (tree / "base" / "gateway.yaml").read_text()
+    assert '"classification": ["words"]' in chain.replace("\n", "")
 
 
 def test_the_unchanged_tree_knows_none_of_them():
