@@ -45,12 +45,18 @@ def test_a_wrong_checkpoint_is_told(serve, tmp_path):
     weights.write_bytes(b"")
     for text, reason in (
         (f"tuned=ViT-B-99={weights}", "checkpoint 'tuned': unknown architecture 'ViT-B-99'"),
-        (f"tuned=ViT-B-32={weights},x=ViT-B-32=/no/x.pt", "checkpoint 'x': there is no file at /no/x.pt"),
+        (
+            f"tuned=ViT-B-32={weights},x=ViT-B-32=/no/x.pt",
+            "checkpoint 'x': there is no file at /no/x.pt",
+        ),
         (f"tuned=ViT-B-32={tmp_path}", f"checkpoint 'tuned': {tmp_path} is a folder"),
         (f"ViT-B-32::openai=ViT-B-32={NANO}", "model 'ViT-B-32::openai' is in the registry"),
         (f"a=ViT-B-32={NANO},a=ViT-B-32={NANO}", "model 'a' is in the registry"),
         ("tuned=ViT-B-32", "checkpoint 'tuned=ViT-B-32' must be NAME=ARCHITECTURE=PATH"),
-        (f"tuned=/no/config.json={weights}", "checkpoint 'tuned': config.json is not a readable"),
+        (
+            f"tuned=/no/config.json={weights}",
+            "checkpoint 'tuned': there is no model configuration at /no",
+        ),
     ):
         assert reason in serve(checkpoints=text)
 
