@@ -69,7 +69,7 @@ def test_a_path_of_a_setting_is_of_the_folder_where_the_command_was_given(
         checkpoints="tuned=ViT-B-32=own/epoch.pt"
     )
     (tmp_path / "tokens").write_text("nonsense")
-    assert "token file tokens, line 1: expected" in serve(token_file="tokens")
+    assert "tokens, line 1: expected" in serve(token_file="tokens")
 
 
 def test_a_wrong_model_or_device_is_told(serve):
