@@ -6,6 +6,7 @@ what it uses. A check raises a ClipbenchError that names the setting, what was f
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import os
 import re
@@ -16,7 +17,7 @@ from clipbench.access.tokens import Tokens
 from clipbench.config import PREFIX, Settings
 from clipbench.errors import CheckpointError, DataError, InvalidRequest
 from clipbench.registry.table import Registry, packaged
-from clipbench.weights.own import parse
+from clipbench.weights.own import as_text, parse
 from clipbench.weights.sources import absence
 
 
@@ -57,6 +58,17 @@ def registry_with_checkpoints(settings: Settings) -> Registry:
         if problem := absence(own.path):
             raise CheckpointError(f"checkpoint {own.name!r}: {problem}")
     return registry
+
+
+def checkpoint_digests(settings: Settings) -> dict[str, str]:
+    """A digest of what each of the operator's names stands for: architecture, path, activation.
+
+    A client compares its own with a server's, which tells nobody the server's paths.
+    """
+    return {
+        own.name: hashlib.sha256(as_text([own]).encode()).hexdigest()
+        for own in parse(settings.checkpoints, Path.cwd())
+    }
 
 
 def check_state(settings: Settings) -> None:

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from clipbench import config
 from clipbench.client import serving
 from clipbench.client.connection import DEFAULT_SERVER, Connection
+from clipbench.client.own_settings import refuse_other_settings
 from clipbench.client.screen import console as console
 from clipbench.client.screen import errors as errors
 from clipbench.errors import ClipbenchError
@@ -26,6 +27,7 @@ from clipbench.report import samples_in
 from clipbench.report.grid import printable
 from clipbench.report.terminal import tables
 from clipbench.results import Result, Statistics
+from clipbench.roles import GRPC_PORT
 
 Server = Annotated[
     str, typer.Option(envvar="CLIPBENCH_SERVER", help="Address of the Flow: grpc://HOST:PORT.")
@@ -68,15 +70,19 @@ def connect(server: str, token_file: Path | None, certificate: Path | None) -> C
 def at_server(
     server: str | None, token_file: Path | None, certificate: Path | None, folder: Path
 ) -> Iterator[Connection]:
-    """A connection to `server`, or to a Flow of our own whose state is kept in the folder."""
+    """A connection to `server`, else to the one on this machine, else to a Flow of our own.
+
+    folder: where the state of our own is kept. Prints which it is. Raises InvalidRequest when this
+    shell's settings are another's to decide and differ.
+    """
+    if server is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", GRPC_PORT)) == 0:
+                server = SERVER
     if server is not None:
+        console.print(Text(f"Using the server at {printable(server.partition('//')[2])}"))
         with connect(server, token_file, certificate) as connection:
-            yield connection
-        return
-    with socket.socket() as probe:
-        listening = probe.connect_ex(("127.0.0.1", 51000)) == 0
-    if listening:
-        with connect(SERVER, token_file, certificate) as connection:
+            refuse_other_settings(config.load(), connection)
             yield connection
         return
     console.print("No server is named or running: starting one for this run …")

@@ -57,11 +57,6 @@ def encode_endpoint(model: str) -> str:
     return f"{ENCODE}/{model}"
 
 
-def rank_endpoint(model: str) -> str:
-    """The endpoint that ranks with one named model, as clip_client builds it."""
-    return f"{RANK}/{model}"
-
-
 def job_endpoint(task: Task, verb: str) -> str:
     """The endpoint of a job's `verb` (open, prompts, images, texts, result, records, delete)."""
     return f"/{task}/{verb}"

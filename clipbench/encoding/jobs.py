@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from docarray import DocumentArray
 
+from clipbench.config import Settings
 from clipbench.contract import Refusal
 from clipbench.contract.batches import EncodedBatch
 from clipbench.contract.documents import (
@@ -22,12 +23,22 @@ from clipbench.contract.endpoints import Kind
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import ModelOptions
 from clipbench.errors import TooLarge
+from clipbench.preflight import checkpoint_digests
 from clipbench.serving.encoder import Encoded, EncodeOptions, Encoder
 
 
 def encode_options(options: ModelOptions) -> EncodeOptions:
     """The contract's options as the encoder's."""
     return EncodeOptions(options.settings, forced=options.forced)
+
+
+def served(encoder: Encoder, settings: Settings) -> dict[str, Any]:
+    """What a client may ask for, and what of its own settings this server decides instead."""
+    return {
+        "names": sorted(encoder.names()),
+        "device": str(encoder.device),
+        "checkpoints": checkpoint_digests(settings),
+    }
 
 
 def describe(encoder: Encoder, options: ModelOptions) -> dict[str, Any]:

@@ -99,6 +99,11 @@ class Encoder:
         self._batcher = DynamicBatcher(self._workers)
         self._known = EmbeddingCache(settings.embedding_cache_bytes, self._cache)
 
+    @property
+    def device(self) -> str:
+        """Where models run: cpu, cuda, cuda:1."""
+        return str(self._device)
+
     def names(self) -> tuple[str, ...]:
         """Every name, alias and spelling that it serves."""
         return self.registry.names()
@@ -201,7 +206,7 @@ class Encoder:
             embed_dim=info.embed_dim,
             licence=info.licence,
             logit_scale=loaded.logit_scale,
-            device=str(self._device),
+            device=self.device,
             device_name=_device_name(self._device),
             runtime_difference=loaded.difference,
         )

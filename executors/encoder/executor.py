@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from docarray import Document, DocumentArray
@@ -41,76 +41,57 @@ class CLIPEncoder(Executor):
             self._bind_models()
 
     def _bind_models(self) -> None:
-        """Give each model a method of its own: Jina does not tell a method the endpoint."""
-        methods = {}
-        own = type(self)
-        doors = (
-            (endpoints.encode_endpoint, own._encode_with),
-            (endpoints.rank_endpoint, own._rank_with),
-        )
-        for number, name in enumerate(self.encoder.names()):
-            for endpoint, door in doors:
-                bound = functools.partialmethod(door, model=name).__get__(None, own)
-                bound.__annotations__, bound.__name__ = {}, f"{door.__name__}_{number}"
-                setattr(own, bound.__name__, bound)
-                methods[endpoint(name)] = bound.__name__
+        """Give each model methods of its own: Jina does not tell a method the endpoint."""
+        own, methods = type(self), {}
+        models = {"": self.settings.model} | {f"/{name}": name for name in self.encoder.names()}
+        for number, (suffix, model) in enumerate(models.items()):
+            for endpoint, act in ((endpoints.ENCODE, public.encode), (endpoints.RANK, public.rank)):
+                method = functools.partialmethod(
+                    own._public, endpoint=endpoint, act=act, model=model
+                ).__get__(None, own)
+                method.__annotations__, method.__name__ = {}, f"{act.__name__}_{number}"
+                setattr(own, method.__name__, method)
+                methods[endpoint + suffix] = method.__name__
         self._add_requests(methods)
 
     @requests(on=endpoints.HOME)
     def home(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
         if public.is_probe(docs):
             return docs
-        return self._encode_with(docs, parameters, model=self.settings.model)
-
-    @requests(on=endpoints.ENCODE)
-    def encode(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self._encode_with(docs, parameters, model=self.settings.model)
-
-    def _encode_with(
-        self, docs: DocumentArray, parameters: dict[str, Any], model: str = "", **_: Any
-    ) -> DocumentArray:
-        return self._public(endpoints.ENCODE, public.encode, model, docs, parameters)
-
-    @requests(on=endpoints.RANK)
-    def rank(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self._rank_with(docs, parameters, model=self.settings.model)
-
-    def _rank_with(
-        self, docs: DocumentArray, parameters: dict[str, Any], model: str = "", **_: Any
-    ) -> DocumentArray:
-        return self._public(endpoints.RANK, public.rank, model, docs, parameters)
+        return self._public(docs, parameters, model=self.settings.model)
 
     def _public(
         self,
-        endpoint: str,
-        answer: Callable[..., public.Counts],
-        model: str,
         docs: DocumentArray,
         parameters: dict[str, Any],
+        *,
+        endpoint: str = endpoints.ENCODE,
+        act: Callable[..., public.Counts] = public.encode,
+        model: str = "",
+        **_: Any,
     ) -> DocumentArray:
         try:
             with self.metrics.request(endpoint):
-                counts = answer(self.encoder, model, docs, parameters, self.limits)
+                counts = act(self.encoder, model, docs, parameters, self.limits)
         except DocumentRefused as error:
-            for reason in error.reasons:
-                self.metrics.refused(reason)
+            self._count_refused(error.reasons)
             raise
-        self._count(model, counts)
+        self.metrics.documents("image", model, counts.images)
+        self.metrics.documents("text", model, counts.texts)
+        self._count_refused(counts.refused)
         return docs
 
     @requests(on=endpoints.MODELS)
     def models(self, **_: Any) -> DocumentArray:
-        return DocumentArray([Document(text=json.dumps({"names": sorted(self.encoder.names())}))])
+        return _answer(jobs.served(self.encoder, self.settings))
 
     @requests(on=endpoints.DESCRIBE)
     def describe(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        description = jobs.describe(self.encoder, ModelOptions.read(parameters))
-        return DocumentArray([Document(text=json.dumps(description))])
+        return _answer(jobs.describe(self.encoder, ModelOptions.read(parameters)))
 
     @requests(on=endpoints.NEEDS)
     def needs(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        answer = needs(self.encoder, ModelOptions.read(parameters).model)
-        return DocumentArray([Document(text=json.dumps(answer))])
+        return _answer(needs(self.encoder, ModelOptions.read(parameters).model))
 
     @requests(on=[endpoints.CLASSIFICATION_OPEN, endpoints.RETRIEVAL_OPEN])
     def open(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
@@ -144,12 +125,13 @@ class CLIPEncoder(Executor):
             )
         modality = "image" if kind is Kind.IMAGE else "text"
         self.metrics.documents(modality, options.model, len(batch.items))
-        for _, refusal in batch.refused:
-            self.metrics.refused(refusal.reason)
+        self._count_refused(refusal.reason for _, refusal in batch.refused)
         return batch.pack()
 
-    def _count(self, model: str, counts: public.Counts) -> None:
-        self.metrics.documents("image", model, counts.images)
-        self.metrics.documents("text", model, counts.texts)
-        for reason in counts.refused:
+    def _count_refused(self, reasons: Iterable[str]) -> None:
+        for reason in reasons:
             self.metrics.refused(reason)
+
+
+def _answer(content: dict[str, Any]) -> DocumentArray:
+    return DocumentArray([Document(text=json.dumps(content))])
