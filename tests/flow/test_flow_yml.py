@@ -88,7 +88,8 @@ def listening_beyond_this_machine(pid):
         connection.laddr
         for process in processes
         for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.ip != "127.0.0.1"
+        if connection.status == psutil.CONN_LISTEN
+        and connection.laddr.ip.removeprefix("::ffff:") != "127.0.0.1"
     ]
 
 
