@@ -55,8 +55,10 @@ def run_job(
         model, dataset, server=connection, options=Options(EncodeSettings(decoding=decoding))
     )
     sample = Sample(time.perf_counter() - started, processor_seconds(os.getpid(), server) - before)
-    if result.documents.refused or result.model.decoding != decoding:
-        raise RuntimeError(f"{result.documents.refused} refused, decoded {result.model.decoding}")
+    if result.documents.refused or result.settings.decoding != decoding:
+        raise RuntimeError(
+            f"{result.documents.refused} refused, decoded {result.settings.decoding}"
+        )
     return sample
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 from clipbench import results
 from clipbench.contract.parameters import JobSpec
 from clipbench.datasets import Dataset, Unreadable
-from clipbench.environment import package_versions, processor_name
+from clipbench.encode_settings import EncodeSettings
+from clipbench.environment import environment
+from clipbench.results.codec import decode
 
 
 def assemble(
@@ -31,8 +33,7 @@ def assemble(
     return results.Result(
         job=spec.job,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        model=model_of(model),
-        run=run_of(model, batch_size, server),
+        **described(model, batch_size, server),
         dataset=results.Dataset(
             id=dataset.id,
             split=dataset.split,
@@ -68,41 +69,25 @@ def assemble(
         ),
         confused=tuple(results.Confused(**pair) for pair in answer["confused"]),
         timings={stage: round(value, 3) for stage, value in seconds.items()},
-        environment=environment(),
     )
 
 
-def model_of(description: Mapping[str, Any]) -> results.Model:
-    """What a result says of the model, from the encoder's description."""
-    columns: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in {**description, **description["settings"]}.items()
-        if name in results.Model.__dataclass_fields__
+def described(description: Mapping[str, Any], batch_size: int, server: str) -> dict[str, Any]:
+    """What a result says of the model, its settings and where it ran, from the encoder's
+    description; and of the client."""
+    model = {name: description.get(name) for name in _names(results.Model)}
+    run: dict[str, Any] = {name: description.get(name) for name in _names(results.Run)}
+    return {
+        "model": decode(results.Model, model, where="model"),
+        "settings": EncodeSettings(**description["settings"]),
+        "run": results.Run(**{**run, "batch_size": batch_size, "server": server}),
+        "server": decode(results.Environment, description["environment"], where="environment"),
+        "client": environment(),
     }
-    return results.Model(**columns)
 
 
-def run_of(description: Mapping[str, Any], batch_size: int, server: str) -> results.Run:
-    """How and where the model ran, from the encoder's description."""
-    return results.Run(
-        precision=description["settings"]["precision"],
-        runtime=description["settings"]["runtime"],
-        runtime_difference=description["runtime_difference"],
-        device=description["device"],
-        device_name=description["device_name"],
-        batch_size=batch_size,
-        server=server,
-    )
-
-
-def environment() -> results.Environment:
-    """The client's machine and packages."""
-    return results.Environment(
-        packages=package_versions(),
-        python=platform.python_version(),
-        platform=platform.platform(),
-        cpu=processor_name(),
-    )
+def _names(cls: type[results.Model] | type[results.Run]) -> list[str]:
+    return [field.name for field in fields(cls)]
 
 
 def _documents(

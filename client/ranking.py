@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
 from clipbench.metrics import principal
 from clipbench.report import samples_in
 from clipbench.report.best import Entry, leaders
-from clipbench.results import Result
+from clipbench.report.sources import dataset_title
+from clipbench.results import Result, data_labels, run_labels
 
 
 def ranking(results: Sequence[Result], folder: Path) -> Iterator[str]:
     """One paragraph a data set: the order, the intervals, and whether the first is really first."""
     samples = samples_in(folder)
-    groups: dict[tuple[str, str], list[Result]] = {}
+    groups: dict[Hashable, list[Result]] = {}
     for result in results:
-        groups.setdefault((result.dataset.id, result.dataset.split), []).append(result)
-    for (data, _), group in groups.items():
+        groups.setdefault(result.key.data.comparable, []).append(result)
+    label = run_labels(result.key.run for result in results)
+    apart = data_labels((result.key.data, result.dataset.source) for result in results)
+    for group in groups.values():
+        data = dataset_title(group[0], apart)
         names = [name for name in group[0].metrics if all(name in r.metrics for r in group)]
         figure = principal(names, group[0].dataset.task)
         if figure is None or len(group) < 2:
@@ -33,10 +37,10 @@ def ranking(results: Sequence[Result], folder: Path) -> Iterator[str]:
         for place, result in enumerate(ordered):
             ends = ", ".join(map(measure.text, result.intervals.get(metric, ())))
             value = measure.text(result.metrics[metric]) + (f" [{ends}]" if ends else "")
-            lines.append(f"  {place + 1}. {result.model.name} {value}")
+            lines.append(f"  {place + 1}. {label[result.key.run]} {value}")
         if len(tied) == 1:
-            lines.append(f"  {ordered[0].model.name} is best, beyond what chance explains.")
+            lines.append(f"  {label[ordered[0].key.run]} is best, beyond what chance explains.")
         else:
-            names = " and ".join(ordered[place].model.name for place in sorted(tied))
+            names = " and ".join(label[ordered[place].key.run] for place in sorted(tied))
             lines.append(f"  No clear winner: {names} cannot be told apart with these images.")
         yield "\n".join(lines)

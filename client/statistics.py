@@ -17,7 +17,7 @@ from typing import Any
 from docarray import Document
 
 from clipbench import results
-from clipbench.client.assembly import environment, model_of, run_of
+from clipbench.client.assembly import described
 from clipbench.client.connection import Connection
 from clipbench.client.inputs import captions, photos
 from clipbench.client.load import BATCH, IN_FLIGHT, REPEATS, Load
@@ -57,8 +57,7 @@ def measure(
     image_latencies = images.latencies(connection, seconds)
     before, after = description["baseline"], encoder_process(connection)
     return results.Statistics(
-        model=model_of(description),
-        run=run_of(description, BATCH, connection.server),
+        **described(description, BATCH, connection.server),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         disk_bytes=description["checkpoint_bytes"],
         peak_ram_bytes=_difference(after, before, "peak_rss_bytes", "rss_bytes"),
@@ -77,7 +76,6 @@ def measure(
             "text_qps": (min(text_rates), max(text_rates)),
             "image_qps": (min(image_rates), max(image_rates)),
         },
-        environment=environment(),
     )
 
 

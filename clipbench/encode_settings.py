@@ -100,7 +100,10 @@ class EncodeSettings:
     )
     normalisation: Normalisation | None = field(
         default=Normalisation.OWN,
-        metadata={"about": "Mean and deviation of the pixels: the checkpoint's own, or OpenAI's."},
+        metadata={
+            "about": "Mean and deviation of the pixels: the checkpoint's own, or OpenAI's.",
+            "label": "{} normalisation",
+        },
     )
     interpolation: Interpolation | None = field(
         default=None, metadata={"about": "How images are resized; as in training unless named."}
@@ -109,12 +112,16 @@ class EncodeSettings:
         default=Decoding.FULL,
         metadata={
             "about": "scaled: large JPEG files at a fraction of their size, which is quicker and "
-            "compares with no published figure."
+            "compares with no published figure.",
+            "label": "{} decoding",
         },
     )
     convert: Convert | None = field(
         default=Convert.AFTER,
-        metadata={"about": "When images become RGB: after or before the resize."},
+        metadata={
+            "about": "When images become RGB: after or before the resize.",
+            "label": "RGB {} resizing",
+        },
     )
 
     def __post_init__(self) -> None:
@@ -167,5 +174,13 @@ def setting_choices() -> dict[str, type[StrEnum]]:
 
 def setting_help(name: str) -> str:
     """The sentence that says what a setting chooses."""
-    fields = {f.name: f for f in dataclasses.fields(EncodeSettings)}
-    return str(fields[name].metadata["about"])
+    return str(_metadata(name)["about"])
+
+
+def setting_label(name: str, value: str) -> str:
+    """A value as the name of a row has it: `float16`, `scaled decoding`."""
+    return str(_metadata(name).get("label", "{}")).format(value)
+
+
+def _metadata(name: str) -> Mapping[str, Any]:
+    return next(f.metadata for f in dataclasses.fields(EncodeSettings) if f.name == name)

@@ -1,10 +1,15 @@
-"""What machine and which packages a figure was measured with."""
+"""What machine, which packages and which commit a figure was measured with."""
 
 from __future__ import annotations
 
+import json
+import os
 import platform
+import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -23,12 +28,69 @@ PACKAGES = (
     "open-clip-torch",
     "torch",
     "torchvision",
+    "onnxruntime",
     "onnxruntime-gpu",
     "transformers",
     "numpy",
     "pillow",
     "protobuf",
 )
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One machine and its packages, enough to set up the same again. None: not stated."""
+
+    packages: Mapping[str, str] = field(default_factory=dict)
+    python: str | None = None
+    platform: str | None = None
+    processor: str | None = None
+    commit: str | None = None  # of clipbench; `-dirty` where the checkout was changed
+
+
+@cache
+def environment() -> Environment:
+    """Of this process."""
+    return Environment(
+        packages=package_versions(),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        processor=processor_name(),
+        commit=commit(),
+    )
+
+
+def commit() -> str | None:
+    """The commit of this code: as CLIPBENCH_COMMIT names it (the images have no checkout), of the
+    checkout that it lies in, or of the repository that pip installed it from."""
+    return os.environ.get("CLIPBENCH_COMMIT") or _of_checkout() or _of_installation()
+
+
+def _of_checkout() -> str | None:
+    here = Path(__file__).resolve()
+    tracked = ["ls-files", "--error-unmatch", here.name]  # not the repository of a user's .venv
+    described = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        for arguments in (tracked, described):
+            done = subprocess.run(
+                ["git", "-C", str(here.parent), *arguments],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=10,
+            )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def _of_installation() -> str | None:
+    try:
+        text = metadata.distribution("clipbench").read_text("direct_url.json")
+        found = json.loads(text or "{}").get("vcs_info", {}).get("commit_id")
+    except (metadata.PackageNotFoundError, ValueError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,14 @@ import typer
 from clipbench.client.commands.common import console
 from clipbench.compare import Comparison, compare_paths, judge, parse_rule
 from clipbench.report.grid import Column, Grid
+
+
+class Across(StrEnum):
+    """What may differ between two results that are compared all the same."""
+
+    DATA = "data"
+    PROMPTS = "prompts"
+
 
 REGRESSED = 2  # apart from 1, which is an error
 
@@ -25,6 +34,10 @@ def compare(
         list[str] | None,
         typer.Option(help="Fail past so many points: recall@5=0.5, or a sentence (see docs)."),
     ] = None,
+    across: Annotated[
+        list[Across] | None,
+        typer.Option(help="Compare all the same where this differs; repeat for both."),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail also where the drop may be noise.")
     ] = False,
@@ -33,7 +46,7 @@ def compare(
 
     Example: clipbench compare results/base results/tuned --max-drop recall@5=0.5
     """
-    comparisons = compare_paths(before, after, metric)
+    comparisons = compare_paths(before, after, metric, across or ())
     verdicts = judge(comparisons, [parse_rule(rule) for rule in max_drop or []], strict=strict)
     for comparison in comparisons:
         _print(comparison)
@@ -44,7 +57,6 @@ def compare(
 
 
 def _print(comparison: Comparison) -> None:
-    data = comparison.after.dataset
     titles = ("before", "after", "difference", "95 % interval", "real")
     columns = [Column("measure"), *(Column(title, number=True) for title in titles)]
     rows = []
@@ -55,7 +67,7 @@ def _print(comparison: Comparison) -> None:
             interval = f"[{low:+.4f}, {high:+.4f}]" + ("" if change.paired else " unpaired")
         values = (f"{change.before:.4f}", f"{change.after:.4f}", f"{change.difference:+.4f}")
         rows.append([change.metric, *values, interval, "yes" if change.real else "no"])
-    title = f"{comparison.before.model.name} → {comparison.after.model.name} on {data.id}"
+    title = f"{' → '.join(comparison.names)} on {comparison.data}"
     console.print(Grid.of(columns, rows, title=title))
     for note in comparison.notes:
         console.paragraph(f"! {note}")

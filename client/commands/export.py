@@ -20,7 +20,7 @@ from clipbench.errors import DataError, InvalidRequest
 from clipbench.export import kubernetes, sbom
 from clipbench.export.network import GRPC_PORT, HTTP_PORT
 from clipbench.files import read_text, writable_folder
-from clipbench.results import interchange
+from clipbench.results import interchange, schema
 
 app = typer.Typer(help="Results and deployments for other tools.", no_args_is_help=True)
 
@@ -46,6 +46,17 @@ def export_results(
             name = results.file_name(result).replace(results.RESULT_SUFFIX, ".json")
             results.write_atomically(out / name, interchange.write_json(result).encode())
     console.print(f"{len(found)} results in {out}")
+
+
+@app.command("schema")
+def print_schema(
+    name: Annotated[str, typer.Argument(help="result or statistics.")] = "result",
+) -> None:
+    """Print the JSON Schema of a file format.
+
+    Example: clipbench export schema statistics
+    """
+    print(json.dumps(schema.derive(name), indent=1, ensure_ascii=False))
 
 
 @app.command("kubernetes")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 import typer
@@ -31,7 +33,7 @@ from clipbench.datasets import Dataset, open_dataset
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import ClipbenchError, Unsupported
 from clipbench.files import writable_folder
-from clipbench.results import Result
+from clipbench.results import RESULT_SUFFIX, Result, file_name
 
 INTERRUPTED = 130  # as a shell reports Ctrl-C
 
@@ -89,6 +91,7 @@ def run(
         )
         for spec in data or ["emoji", "fashion_mnist"]
     ]
+    before = {path.name for path in out.glob(f"*{RESULT_SUFFIX}")}
     with at_server(server, token_file, certificate, out) as connection:
         names, left_out = _plan(models, datasets, connection, options)
         finished, failed = run_all(names, datasets, connection, options)
@@ -96,6 +99,8 @@ def run(
         print_tables(out, finished)
         for paragraph in ranking(finished, out):
             console.print(paragraph)
+        for name in replaced(finished, before):
+            console.paragraph(f"Replaced the result of the same run: {name}")
         console.print(f"Result files are in {out}", style="bold")
     if failed or left_out:
         errors.print(f"{failed} jobs failed, {left_out} models were left out", style="bold red")
@@ -119,6 +124,12 @@ def _plan(
         raise Unsupported("none of these models can run here; the plan says why")
     by_group = dict(wanted)
     return able, sum(plan.problem is not None and not by_group[plan.model] for plan in plans)
+
+
+def replaced(finished: Sequence[Result], before: Collection[str]) -> list[str]:
+    """The files, by name, that a result of the same key had before, or twice in this run."""
+    names = Counter(file_name(result) for result in finished)
+    return [name for name, count in names.items() if count > 1 or name in before]
 
 
 def run_all(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from clipbench.compare.samples import common, sample_of
 from clipbench.errors import InvalidRequest
 from clipbench.metrics import found_in, holm, measure_of, paired_difference
-from clipbench.results import Result, Sidecar
+from clipbench.results import DataKey, Result, Sidecar, data_labels, run_labels
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two results on the same data set. `notes` say what else differs."""
+    """Two results on the same data. `notes` say what else differs."""
 
     before: Result
     after: Result
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
+    names: tuple[str, str]  # of both rows, with what sets them apart
+    data: str  # the data set, with what sets it apart
 
 
 def compare(
@@ -58,13 +60,16 @@ def compare(
     after: Result,
     records: tuple[Sidecar, Sidecar] | None = None,
     metrics: Sequence[str] | None = None,
+    across: Collection[str] = (),
 ) -> Comparison:
-    """The differences of two results of the same data set, split and sample.
+    """The differences of two results on the same data with the same prompts.
 
-    records: the sidecars of both, for paired intervals. metrics: names to compare; when left
-    out, every compared measure that both have. Raises InvalidRequest where the data differ.
+    records: the sidecars of both, for paired intervals. metrics: names to compare; when left out,
+    every compared measure that both have. across: `data` or `prompts` that may differ all the same;
+    of different data the images that both counted are paired. Raises InvalidRequest where results
+    do not compare.
     """
-    _same_data(before, after)
+    _require_comparable(before, after, across)
     names = list(metrics or _compared(before, after))
     for name in names:
         if not (name in before.metrics and name in after.metrics):
@@ -72,7 +77,24 @@ def compare(
             raise InvalidRequest(f"measure {name!r} is not in both results; both have: {known}")
     shared = common(*records) if records else None
     found = [_change(name, before, after, shared) for name in names]
-    return Comparison(before, after, _corrected(found), tuple(_notes(before, after, shared)))
+    made = Comparison(
+        before, after, _corrected(found), tuple(_notes(before, after, shared)), ("", ""), ""
+    )
+    return named([made])[0]
+
+
+def named(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons with names that tell all of their models and data apart."""
+    pairs = [(c.before, c.after) for c in comparisons]
+    rows = run_labels(result.key.run for pair in pairs for result in pair)
+    apart = data_labels((r.key.data, r.dataset.source) for pair in pairs for r in pair)
+    found = []
+    for comparison in comparisons:
+        before, after = comparison.before.key, comparison.after.key
+        label = apart.get(after.data)
+        data = f"{after.data.dataset} ({label})" if label else after.data.dataset
+        found.append(replace(comparison, names=(rows[before.run], rows[after.run]), data=data))
+    return found
 
 
 def _compared(before: Result, after: Result) -> list[str]:
@@ -116,28 +138,44 @@ def _corrected(changes: Sequence[Change]) -> tuple[Change, ...]:
     )  # fmt: skip
 
 
-def _same_data(before: Result, after: Result) -> None:
-    for what in ("task", "id", "split", "sample"):
-        one, other = getattr(before.dataset, what), getattr(after.dataset, what)
-        if one != other:
-            raise InvalidRequest(
-                f"the results are of different data: {what} {one!s} and {other!s}; a comparison "
-                "needs the same data set, split and sample"
+def _require_comparable(before: Result, after: Result, across: Collection[str]) -> None:
+    one, other = before.key.data, after.key.data
+    differing = [part for part in one.differing(other) if part not in across]
+    if differing:
+        described = " and ".join(
+            f"{part} ({_part(one, part)} before, {_part(other, part)} after)" for part in differing
+        )
+        raise InvalidRequest(
+            f"the results do not compare: different {described}. Run both models on the same data "
+            f"with the same prompts"
+            + (
+                ""
+                if "task" in differing
+                else f", or compare --across {' --across '.join(differing)}"
             )
+        )
+
+
+def _part(key: DataKey, part: str) -> str:
+    if part == "task":
+        return key.task
+    if part == "prompts":
+        return _short(key.prompts_sha256)
+    return f"{key.dataset} {key.split} {_short(key.data_sha256)}"
 
 
 def _notes(before: Result, after: Result, shared: tuple[Sidecar, Sidecar] | None) -> list[str]:
     said = []
-    pairs = {
-        "data (digest)": (before.dataset.data_sha256, after.dataset.data_sha256),
-        "prompts (digest)": (before.dataset.prompts_sha256, after.dataset.prompts_sha256),
-        "precision": (before.run.precision, after.run.precision),
-        "runtime": (before.run.runtime, after.run.runtime),
-        "activation": (before.model.activation, after.model.activation),
-        "interpolation": (before.model.interpolation, after.model.interpolation),
-        "decoding": (before.model.decoding, after.model.decoding),
-        "device": (before.run.device_name, after.run.device_name),
+    one_key, other_key = before.key, after.key
+    pairs: dict[str, tuple[str | None, str | None]] = {
+        part: (_part(one_key.data, part), _part(other_key.data, part))
+        for part in one_key.data.differing(other_key.data)
     }
+    for name in before.settings.differing(after.settings):
+        pairs[name] = getattr(before.settings, name), getattr(after.settings, name)
+    pairs["device"] = before.run.device_name, after.run.device_name
+    if before.model.name == after.model.name:
+        pairs["weights"] = one_key.run.checkpoint, other_key.run.checkpoint
     for what, (one, other) in pairs.items():
         if one != other:
             said.append(f"Different {what}: {_short(one)} before, {_short(other)} after.")

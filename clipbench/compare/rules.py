@@ -43,12 +43,12 @@ class Verdict:
     uncertain: bool
 
     def __str__(self) -> str:
-        change, data = self.change, self.comparison.after.dataset.id
+        change, comparison = self.change, self.comparison
         word = "FAIL" if self.failed else "noise?" if self.uncertain else "ok"
         low, high = change.interval or (float("nan"), float("nan"))
         unit = scale(change.metric)
         return (
-            f"{word}: {self.comparison.after.model.name} on {data}, {change.metric}: "
+            f"{word}: {comparison.names[1]} on {comparison.data}, {change.metric}: "
             f"{change.difference * unit:+.2f} [{low * unit:+.2f}, {high * unit:+.2f}], "
             f"allowed -{self.rule.allowed:g}"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from clipbench.contract.documents import (
 from clipbench.contract.endpoints import Kind
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import ModelOptions
+from clipbench.environment import environment
 from clipbench.errors import TooLarge
 from clipbench.preflight import checkpoint_digests
 from clipbench.serving.encoder import Encoded, EncodeOptions, Encoder
@@ -45,10 +47,13 @@ def describe(encoder: Encoder, options: ModelOptions) -> dict[str, Any]:
     """What the encoder says of the model, with a digest of everything that makes an embedding.
 
     The digest ties a batch to its job: the same model with another precision has another digest.
+    The device's name and the environment are not in it: replicas on processors of two kinds differ
+    in low-order bits only, and a job goes on after an update of the server.
     """
     description = encoder.describe(options.model, encode_options(options)).as_dict()
-    decisive = json.dumps(description, sort_keys=True).encode()
-    return {**description, "digest": hashlib.sha256(decisive).hexdigest()}
+    decisive = {name: value for name, value in description.items() if name != "device_name"}
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    return {**description, "environment": asdict(environment()), "digest": digest}
 
 
 def encode_batch(

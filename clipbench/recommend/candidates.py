@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from clipbench.errors import DataError, UnknownName
@@ -21,7 +21,7 @@ from clipbench.reference import (
     spelling,
     telling_columns,
 )
-from clipbench.results import Result, Statistics, Task
+from clipbench.results import Result, RunKey, Statistics, Task, data_labels, run_labels
 
 MIB, GIB = 2**20, 2**30
 
@@ -96,10 +96,10 @@ def published_field(task: Task, like: str | None) -> Field:
 def measured_field(
     task: Task, results: Sequence[Result], statistics: Sequence[Statistics], like: str | None
 ) -> Field:
-    """The user's own results of one data set, split, precision and decoding, with their statistics.
+    """The user's own results that compare with each other, with their statistics.
 
-    Where several sets of results could be meant, the one with the most models is taken, of equals
-    one that was decoded in full; the others are named. Without own statistics the published ones
+    Where several sets of results could be meant, the one with the most models is taken; the others
+    are named. Without own statistics the published ones
     stand in, and it is said. Raises UnknownName for a data set that was not measured, DataError
     without any result of the task.
     """
@@ -112,22 +112,21 @@ def measured_field(
     wanted = [r for r in of_task if like in (None, r.dataset.id)]
     chosen, others = _largest(wanted)
     notes = [f"Left out, as it does not compare: {other}." for other in others]
-    newest = {spelling(r.model.name): r for r in sorted(chosen, key=lambda r: r.created)}
-    metric = _metric(chosen[0])
+    newest = {r.key.run: r for r in sorted(chosen, key=lambda r: r.created)}
+    labels, metric = run_labels(newest), _metric(chosen[0])
     costs, hardware, more = _own_costs(newest, statistics)
     candidates = tuple(
         Candidate(
-            model=model,
+            model=labels[row],
             quality=_measured_quality(result, metric),
-            costs=costs.get(model, {}),
+            costs=costs.get(row, {}),
             hardware=hardware,
-            precision=result.run.precision or "unknown precision",
+            precision=row.settings.precision or "unknown precision",
         )
-        for model, result in newest.items()
+        for row, result in newest.items()
     )
-    first = chosen[0]
     metrics = [max(r.metrics.get(CHANCE, 0), r.metrics.get(MAJORITY, 0)) for r in chosen]
-    title = f"{metric} on {_described(first)}"
+    title = f"{metric} on {_described(chosen)}"
     return Field(candidates, title, True, (*notes, *more), max(metrics) or None)
 
 
@@ -234,57 +233,61 @@ def _metric(result: Result) -> str:
     return str(principal(result.metrics, result.dataset.task))
 
 
-def _comparable(result: Result) -> tuple[object, ...]:
-    data = result.dataset
-    run = result.run.precision, result.model.decoded_scaled
-    return data.id, data.split, data.sample, data.data_sha256, _metric(result), *run
-
-
-def _described(result: Result) -> str:
-    data, precision = result.dataset, result.run.precision or "unknown precision"
+def _described(results: Sequence[Result]) -> str:
+    data = results[0].dataset
     sample = f", sample of {data.sample.size:,}" if data.sample else ""
-    decoding = ", scaled decoding" if result.model.decoded_scaled else ""
-    return f"{data.id} ({data.split}{sample}, {precision}{decoding})"
+    precisions = dict.fromkeys(r.settings.precision or "unknown precision" for r in results)
+    return f"{data.id} ({data.split}{sample}, {' and '.join(precisions)})"
 
 
 def _largest(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
-    groups: dict[tuple[object, ...], list[Result]] = {}
+    groups: dict[Hashable, list[Result]] = {}
     for result in results:
-        groups.setdefault(_comparable(result), []).append(result)
-
-    def order(group: Sequence[Result]) -> tuple[int, bool]:
-        return -len({result.model.name for result in group}), group[0].model.decoded_scaled
-
-    ranked = sorted(groups.values(), key=order)
-    return ranked[0], [f"{_described(group[0])}, {len(group)} results" for group in ranked[1:]]
+        groups.setdefault(result.key.data.comparable, []).append(result)
+    ranked = sorted(groups.values(), key=lambda group: -len({r.key.run for r in group}))
+    apart = data_labels((r.key.data, r.dataset.source) for r in results)
+    others = []
+    for group in ranked[1:]:
+        label = apart.get(group[0].key.data)
+        told = f"{_described(group)}{f', {label}' if label else ''}"
+        others.append(f"{told}, {len(group)} results")
+    return ranked[0], others
 
 
 def _own_costs(
-    results: Mapping[str, Result], statistics: Sequence[Statistics]
-) -> tuple[dict[str, dict[str, float]], str, list[str]]:
-    own = [s for s in statistics if spelling(s.model.name) in results]
+    results: Mapping[RunKey, Result], statistics: Sequence[Statistics]
+) -> tuple[dict[RunKey, Mapping[str, float]], str, list[str]]:
+    """Costs by row, the hardware that they are of, and what to know of them."""
+    models = {row.model for row in results}
+    own = [s for s in statistics if s.key.model in models]
     # what int8 costs says nothing of a score in float32; another precision only where that is all
-    own = [s for s in own if _way(s) == _way(results[spelling(s.model.name)])] or own
+    own = [s for s in own if any(row.agrees(s.key) for row in results)] or own
     if not own:
         note = (
             f"Speed and memory are the published ones ({DEVICE}, {STATISTICS_PRECISION}), not of "
             "your machine: `clipbench stats` measures them."
         )
-        return published_costs(), f"{DEVICE}, {STATISTICS_PRECISION}", [note]
-    kinds = Counter(_hardware(s) for s in own)
-    hardware = kinds.most_common(1)[0][0]
-    notes = [f"Statistics of {other} are left out." for other in kinds if other != hardware]
-    same = [s for s in own if _hardware(s) == hardware]
-    return {spelling(s.model.name): _costs(s) for s in same}, hardware, notes
+        printed = published_costs()
+        found = {row: printed[row.model] for row in results if row.model in printed}
+        return dict(found), f"{DEVICE}, {STATISTICS_PRECISION}", [note]
+    devices = Counter(_device(s) for s in own)
+    device = devices.most_common(1)[0][0]
+    notes = [f"Statistics of {other} are left out." for other in devices if other != device]
+    same = sorted((s for s in own if _device(s) == device), key=lambda s: s.created)
+    costs: dict[RunKey, Mapping[str, float]] = {}
+    for row in results:
+        mine = [s for s in same if row.agrees(s.key)] or [
+            s for s in same if s.key.model == row.model
+        ]
+        if mine:
+            costs[row] = _costs(mine[-1])
+    precisions = dict.fromkeys(str(s.key.settings.precision or "unknown") for s in same)
+    return costs, f"{device}, {' and '.join(precisions)}", notes
 
 
-def _way(measured: Result | Statistics) -> tuple[str | None, str | None]:
-    return measured.run.precision, measured.run.runtime
-
-
-def _hardware(statistics: Statistics) -> str:
+def _device(statistics: Statistics) -> str:
     run = statistics.run
-    return f"{run.device_name or run.device or 'unknown device'}, {run.precision or 'unknown'}"
+    return run.device_name or run.device or "unknown device"
 
 
 def _costs(statistics: Statistics) -> dict[str, float]:

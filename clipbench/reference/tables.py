@@ -46,6 +46,10 @@ class Column:
     classes: int | None = None
     majority: float | None = None  # share of the most frequent class, where it is known
     lower_is_better: bool = False
+    published_key: str = ""  # of the printed values, where `key` tells data of one name apart
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "published_key", self.published_key or self.key)
 
     @property
     def documents(self) -> int | None:

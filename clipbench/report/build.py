@@ -9,7 +9,7 @@ from clipbench.report.best import Samples, no_samples
 from clipbench.report.precisions import precision_table
 from clipbench.report.published import published_table
 from clipbench.report.scores import score_table
-from clipbench.report.sources import Options, labels
+from clipbench.report.sources import variants
 from clipbench.report.speeds import latency_table, statistics_table
 from clipbench.report.types import Report
 from clipbench.results import (
@@ -17,6 +17,7 @@ from clipbench.results import (
     Statistics,
     Task,
     file_name,
+    run_labels,
     statistics_file_name,
 )
 
@@ -41,18 +42,18 @@ def build(
             published_table(TableName.CLASSIFICATION),
         )
     # of all files at once: a row is called the same in every table, and the page joins by that
-    rows = [Options.of(r.model, r.run) for r in results]
-    label = labels([*rows, *(Options.of(s.model, s.run) for s in statistics)])
+    label = run_labels([*(r.key.run for r in results), *(s.key for s in statistics)])
+    apart = variants(results)
     split = {task: [r for r in results if r.dataset.task is task] for task in Task}
     sources: dict[str, Result | Statistics] = {file_name(r): r for r in results}
     sources |= {statistics_file_name(s): s for s in statistics}
     return Report(
         statistics_table(statistics, label, unmeasured),
-        score_table(TableName.RETRIEVAL, split[Task.RETRIEVAL], label, unmeasured, samples),
+        score_table(TableName.RETRIEVAL, split[Task.RETRIEVAL], label, apart, unmeasured, samples),
         score_table(
-            TableName.CLASSIFICATION, split[Task.CLASSIFICATION], label, unmeasured, samples
+            TableName.CLASSIFICATION, split[Task.CLASSIFICATION], label, apart, unmeasured, samples
         ),
         sources,
         latency_table(statistics, label),
-        precision_table(results, statistics, label),
+        precision_table(results, statistics, label, apart),
     )

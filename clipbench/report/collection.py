@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from clipbench.encode_settings import setting_choices
 from clipbench.errors import Unsupported
 from clipbench.report.build import build
 from clipbench.report.compact import compact
 from clipbench.report.formats import markdown
 from clipbench.report.page_tables import section
+from clipbench.report.sources import variants
 from clipbench.report.types import Report
-from clipbench.results import Result, Statistics, load_all, load_all_statistics
+from clipbench.results import Result, Statistics, load_all, load_all_statistics, run_labels
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -55,7 +57,9 @@ class Collection(Sequence[Result]):
         return "\n".join(section(table, plain=True) for table in self._tables()) or "no results"
 
     def to_pandas(self) -> DataFrame:
-        """One row a metric: model, options, data set, metric, value, low, high.
+        """One row a metric: model, settings, data set, metric, value, low, high.
+
+        `label` and `variant` tell models and data of one name apart.
 
         Raises Unsupported without pandas.
         """
@@ -63,7 +67,16 @@ class Collection(Sequence[Result]):
             import pandas
         except ImportError as error:
             raise Unsupported("to_pandas needs the package pandas") from error
-        return pandas.DataFrame([row for result in self.results for row in _rows(result)])
+        labels = run_labels(result.key.run for result in self.results)
+        apart = variants(self.results)
+        keys = [result.key for result in self.results]
+        return pandas.DataFrame(
+            [
+                row
+                for result, key in zip(self.results, keys, strict=True)
+                for row in _rows(result, labels[key.run], apart.get(key.data))
+            ]
+        )
 
     def _tables(self) -> list[Any]:
         if not (self.results or self.statistics):
@@ -71,16 +84,18 @@ class Collection(Sequence[Result]):
         return [compact(table) for table in self.report().tables if table.rows]
 
 
-def _rows(result: Result) -> Iterator[dict[str, Any]]:
+def _rows(result: Result, row: str, data: str | None) -> Iterator[dict[str, Any]]:
+    settings = result.settings.named()
     for metric, value in result.metrics.items():
         low, high = result.intervals.get(metric, (None, None))
         yield {
+            "label": row,
             "model": result.model.name,
-            "precision": result.run.precision,
-            "runtime": result.run.runtime,
-            "decoding": result.model.decoding,
+            "checkpoint_sha256": result.model.checkpoint_sha256,
+            **{name: settings.get(name) for name in setting_choices()},
             "device": result.run.device_name or result.run.device,
             "dataset": result.dataset.id,
+            "variant": data,
             "split": result.dataset.split,
             "task": str(result.dataset.task),
             "metric": metric,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clipbench.metrics import CHANCE, MAJORITY, headlines, principal
+from clipbench.encode_settings import Activation, Convert, Decoding, Normalisation
 from clipbench.reference import DEVICE, SCORES_PRECISION, TableName, published, spelling
 from clipbench.report.notes import SCALED
 from clipbench.report.sources import own_columns
-from clipbench.results import Dataset, Model, Result, Run, Statistics, Task
+from clipbench.results import Dataset, Result, Statistics, Task
 
 
 def explain(result: Result) -> str:
@@ -29,7 +30,7 @@ def explain(result: Result) -> str:
 
 def explain_statistics(statistics: Statistics) -> str:
     """Paragraphs on how speed and memory were measured, and what would change them."""
-    run, rates = statistics.run, []
+    rates = []
     for what, qps in (("text", statistics.text_qps), ("image", statistics.image_qps)):
         if qps is not None:
             spread = _between(statistics.spread.get(f"{what}_qps"))
@@ -43,7 +44,7 @@ def explain_statistics(statistics: Statistics) -> str:
         load.append(f"{statistics.repeats} repeats")
     how = f" ({', '.join(load)})" if load else ""
     first = (
-        f"{_ran(statistics.model, run)}{how}: {' and '.join(rates) or 'no rate was measured'}. "
+        f"{_ran(statistics)}{how}: {' and '.join(rates) or 'no rate was measured'}. "
         "Memory is the peak's difference to the same process without the model."
     )
     if statistics.peak_vram_bytes is None:
@@ -120,15 +121,17 @@ def _data(result: Result) -> str:
     return " ".join(said)
 
 
-def _ran(model: Model, run: Run) -> str:
+def _ran(measured: Result | Statistics) -> str:
+    run, settings = measured.run, measured.settings
     device = run.device_name or run.device or "an unknown device"
-    precision = run.precision or "an unknown precision"
-    return f"{model.name} ran in {precision} with {run.runtime or 'an unknown runtime'} on {device}"
+    precision = settings.precision or "an unknown precision"
+    runtime = settings.runtime or "an unknown runtime"
+    return f"{measured.model.name} ran in {precision} with {runtime} on {device}"
 
 
 def _model(result: Result) -> str:
-    model, run = result.model, result.run
-    said = [f"{_ran(model, run)}."]
+    model, run, settings = result.model, result.run, result.settings
+    said = [f"{_ran(result)}."]
     if run.runtime_difference is not None:
         said.append(
             f"Its exported graph differed from PyTorch's float32 embeddings by "
@@ -136,11 +139,17 @@ def _model(result: Result) -> str:
         )
     if model.image_size:
         resized = f"Images were resized to {model.image_size} pixels"
-        said.append(f"{resized} ({model.interpolation})." if model.interpolation else f"{resized}.")
-    if model.decoded_scaled:
+        said.append(
+            f"{resized} ({settings.interpolation})." if settings.interpolation else f"{resized}."
+        )
+    if settings.decoding is Decoding.SCALED:
         said.append(SCALED)
-    if model.activation:
-        said.append(f"Its activation is {model.activation}.")
+    if settings.activation:
+        said.append(f"Its activation is {settings.activation}.")
+    if settings.normalisation is Normalisation.OPENAI:
+        said.append("Pixels were normalised with OpenAI's mean and deviation, not its own.")
+    if settings.convert is Convert.BEFORE:
+        said.append("Images became RGB before they were resized, as in CLIP_benchmark.")
     if model.checkpoint_sha256:
         said.append(f"Weights: SHA-256 {model.checkpoint_sha256[:12]}….")
     if result.documents.truncated_texts and model.context_length:
@@ -210,11 +219,11 @@ def _sure(result: Result) -> str:
 def _published(result: Result) -> str:
     table = published(TableName(result.dataset.task))
     said = []
-    for column in own_columns(result):
+    for column in own_columns(result, {}):
         printed = table.printed.get((spelling(result.model.name), column.key))
         if printed is not None:
             said.append(f"{column.metric} {printed}")
-    decoding = ", decoded in full" if result.model.decoded_scaled else ""
+    decoding = ", decoded in full" if result.settings.decoding is Decoding.SCALED else ""
     where = f"this model, data set and split{decoding}"
     return f"Published for {where}: {', '.join(said)}." if said else ""
 
@@ -224,15 +233,16 @@ def _changes(result: Result) -> str:
 
 
 def _levers(result: Result) -> Iterator[str]:
-    if result.run.precision != SCORES_PRECISION:
-        used = result.run.precision or "the precision used"
+    settings = result.settings
+    if settings.precision != SCORES_PRECISION:
+        used = settings.precision or "the precision used"
         yield f"float32 instead of {used} (the published figures are float32)"
     else:
         yield "another precision (float16, bfloat16)"
-    if result.model.activation:
-        other = "gelu" if result.model.activation == "quickgelu" else "quickgelu"
+    if settings.activation:
+        (other,) = set(Activation) - {settings.activation}
         yield f"the activation ({other} fits only weights that were trained with it)"
-    if result.model.decoded_scaled:
+    if settings.decoding is Decoding.SCALED:
         yield "decoding JPEG files in full (as for the published figures)"
     yield "the interpolation when resizing"
     if result.dataset.task is Task.CLASSIFICATION:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipbench.report.sources import Options, dataset_title, labels
-from clipbench.results import Records, Result, Sidecar, Task, sidecar_of
+from clipbench.report.sources import dataset_title, variants
+from clipbench.results import Records, Result, Sidecar, Task, run_labels, sidecar_of
 
 RETRIEVED = 5  # a retrieval query is right when its answer is among so many
 LIMIT = 60
@@ -86,19 +86,19 @@ def collect(
     look: gives thumbnails and texts of the chosen documents; without it there are only ids.
     """
     groups: dict[str, list[tuple[Result, Sidecar]]] = {}
+    apart = variants(results)
     for result in sorted(results, key=lambda r: r.created):
         sidecar = sidecar_of(result, folder)
         if sidecar is not None:
-            groups.setdefault(dataset_title(result), []).append((result, sidecar))
+            groups.setdefault(dataset_title(result, apart), []).append((result, sidecar))
     sets = [_collect(title, _named(group), limit) for title, group in groups.items()]
     return [_looked(found, look) for found in sets if found.documents]
 
 
 def _named(group: Sequence[tuple[Result, Sidecar]]) -> dict[str, tuple[Result, Sidecar]]:
     """By the label that tells the models of one data set apart; the newest of two equal runs."""
-    options = [Options.of(result.model, result.run) for result, _ in group]
-    names = labels(options)
-    return {names[option]: item for option, item in zip(options, group, strict=True)}
+    names = run_labels(result.key.run for result, _ in group)
+    return {names[item[0].key.run]: item for item in group}
 
 
 def _collect(title: str, group: Mapping[str, tuple[Result, Sidecar]], limit: int) -> MistakeSet:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from clipbench.encode_settings import Decoding
 from clipbench.reference import Footnote, TableName, footnotes
 from clipbench.results import Result, Statistics
 
 EMBEDDED = ("emoji", "fashion_mnist")
 SCALED = (
     "Large JPEG files were decoded at a fraction of their size: not comparable with published "
-    "figures, nor with results that were decoded in full."
+    "figures."
 )
 
 
@@ -56,7 +57,7 @@ def of_result(result: Result) -> list[str]:
         reasons = ", ".join(f"{n} {reason}" for reason, n in documents.refused_by_reason.items())
         total = documents.counted + documents.refused
         said.append(f"Partly refused: {documents.refused:,} of {total:,} documents ({reasons}).")
-    if result.model.decoded_scaled:
+    if result.settings.decoding is Decoding.SCALED:
         said.append(SCALED)
     if documents.truncated_texts:
         said.append("Some texts were longer than the model's context and were cut off.")

@@ -11,8 +11,9 @@ from clipbench.reference import DEVICE, STATISTICS_PRECISION, TableName, publish
 from clipbench.report.formats.plain import flat_title
 from clipbench.report.mistakes import MistakeSet
 from clipbench.report.published import published_table
-from clipbench.report.sources import Options, paired
+from clipbench.report.sources import paired
 from clipbench.report.types import Cell, OwnTable, Report, Row, Table
+from clipbench.results import RunKey
 
 COSTS: tuple[dict[str, Any], ...] = (
     {"key": "image_qps", "title": "Images a second", "unit": "images/s", "digits": 0},
@@ -85,8 +86,8 @@ def _published_models() -> tuple[str, ...]:
 
 def _measured(report: Report) -> list[dict[str, Any]]:
     """A point for each way in which a model ran, with the scores and the costs of that way."""
-    scores = _by_options(report.retrieval, report.classification)
-    costs = _by_options(report.statistics, report.latency)
+    scores = _by_run(report.retrieval, report.classification)
+    costs = _by_run(report.statistics, report.latency)
     pairs = paired(scores, costs)
     alone = Counter(scored for scored, _ in pairs)
     models = []
@@ -98,12 +99,12 @@ def _measured(report: Report) -> list[dict[str, Any]]:
     return models
 
 
-def _by_options(*tables: Table | None) -> dict[Options, list[tuple[Table, Row]]]:
-    found: dict[Options, list[tuple[Table, Row]]] = {}
+def _by_run(*tables: Table | None) -> dict[RunKey, list[tuple[Table, Row]]]:
+    found: dict[RunKey, list[tuple[Table, Row]]] = {}
     for table in filter(None, tables):
         for row in table.rows:
-            if row.options and not row.options.decoded_scaled:
-                found.setdefault(row.options, []).append((table, row))
+            if row.key:
+                found.setdefault(row.key, []).append((table, row))
     return found
 
 

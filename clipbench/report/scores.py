@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clipbench.metrics import parse
+from clipbench.encode_settings import Decoding
 from clipbench.reference import SCORES_PRECISION, Column, TableName, published, spelling
 from clipbench.report import notes
 from clipbench.report.best import Entry, Samples, leaders
 from clipbench.report.notes import Notes
 from clipbench.report.published import column_name, heading
-from clipbench.report.sources import Options, by_row, columns, ordered, own_columns
+from clipbench.report.sources import Variants, by_row, columns, ordered, own_columns
 from clipbench.report.types import Cell, Row, Table, signed
-from clipbench.results import Result, file_name
+from clipbench.results import Result, RunKey, file_name
 
 MIXED = "The values of this column come from different {what}, so that none is marked as the best."
 
@@ -22,7 +23,7 @@ MIXED = "The values of this column come from different {what}, so that none is m
 class _Draft:
     """A row whose cells are not yet marked; `results` by column key."""
 
-    options: Options
+    key: RunKey
     label: str
     results: dict[str, Result]
 
@@ -30,17 +31,18 @@ class _Draft:
 def score_table(
     name: TableName,
     results: Sequence[Result],
-    label: Mapping[Options, str],
+    label: Mapping[RunKey, str],
+    apart: Variants,
     unmeasured: bool,
     samples: Samples,
 ) -> Table:
     """`results` (all of one task) in the published columns and order, their own columns after."""
     said = Notes()
-    cols = columns(results, name)
+    cols = columns(results, name, apart)
     beside = unmeasured or any(spelling(r.model.name) in published(name).models for r in results)
     title_marks = said.mark(*notes.of_title(name)) if beside else ()
     headings = [heading(name, column, said) for column in cols]
-    drafts = _drafts(name, results, label)
+    drafts = _drafts(name, results, label, apart)
     cells = [[_cell(name, draft, column, said) for column in cols] for draft in drafts]
     for i, column in enumerate(cols):
         sources = [draft.results.get(column.key) for draft in drafts]
@@ -59,24 +61,24 @@ def score_table(
 
 
 def _drafts(
-    name: TableName, results: Sequence[Result], label: Mapping[Options, str]
+    name: TableName, results: Sequence[Result], label: Mapping[RunKey, str], apart: Variants
 ) -> list[_Draft]:
     rows = by_row(results)
     drafts = []
-    for model in ordered((options.model for options in rows), name):
-        for options in (o for o in rows if o.model == model):
-            found = {c.key: result for result in rows[options] for c in own_columns(result)}
-            drafts.append(_Draft(options, label[options], found))
+    for model in ordered((key.model for key in rows), name):
+        for key in (o for o in rows if o.model == model):
+            found = {c.key: result for result in rows[key] for c in own_columns(result, apart)}
+            drafts.append(_Draft(key, label[key], found))
     return drafts
 
 
 def _cell(name: TableName, draft: _Draft, column: Column, said: Notes) -> Cell:
-    model, result = draft.options.model, draft.results.get(column.key)
-    printed = published(name).printed.get((model, column.key), "")
+    model, result = draft.key.model, draft.results.get(column.key)
+    printed = published(name).printed.get((model, column.published_key), "")
     if result is None or column.metric not in result.metrics:
         return Cell(published=printed)
     value = result.metrics[column.metric]
-    compared = bool(printed) and not result.model.decoded_scaled
+    compared = bool(printed) and result.settings.decoding is not Decoding.SCALED
     texts = notes.of_result(result)
     if printed:
         texts += notes.of_cell(name, model, column_name(column))
@@ -94,8 +96,8 @@ def _cell(name: TableName, draft: _Draft, column: Column, said: Notes) -> Cell:
 
 def _unlike_published(result: Result, column: Column) -> list[str]:
     said = []
-    if result.run.precision != SCORES_PRECISION:
-        precision = result.run.precision or "an unknown precision"
+    if result.settings.precision != SCORES_PRECISION:
+        precision = result.settings.precision or "an unknown precision"
         said.append(f"Measured in {precision}; the published figures were made in float32.")
     for what, mine, theirs in (
         ("images", result.dataset.images, column.images),
@@ -108,14 +110,9 @@ def _unlike_published(result: Result, column: Column) -> list[str]:
 
 
 def _mixed(results: Sequence[Result]) -> list[str]:
-    """In what the results of one column differ, beyond the models."""
-    aspects: dict[str, set[str | bool | None]] = {
-        "precisions": {r.run.precision for r in results},
-        "decodings": {r.model.decoded_scaled for r in results},
-        "data": {r.dataset.data_sha256 for r in results if r.dataset.data_sha256},
-        "prompts": {r.dataset.prompts_sha256 for r in results if r.dataset.prompts_sha256},
-    }
-    return [name for name, values in aspects.items() if len(values) > 1]
+    """Why the results of one column do not compare: data, prompts."""
+    keys = list(dict.fromkeys(result.key.data for result in results))
+    return sorted({part for key in keys[1:] for part in keys[0].differing(key)})
 
 
 def _mark_best(
@@ -141,8 +138,8 @@ def _mark_best(
 
 
 def _row(name: TableName, draft: _Draft, cells: tuple[Cell, ...], said: Notes) -> Row:
-    marks = _row_marks(name, draft.options.model, said)
-    return Row(draft.options.model, draft.label, cells, marks, True, draft.options)
+    marks = _row_marks(name, draft.key.model, said)
+    return Row(draft.key.model, draft.label, cells, marks, True, draft.key)
 
 
 def _row_marks(name: TableName, model: str, said: Notes) -> tuple[int, ...]:
@@ -158,6 +155,8 @@ def _with_unmeasured(
         by_model.setdefault(row.model, []).append(row)
     for model in source.models:
         if model not in by_model:
-            cells = tuple(Cell(published=source.printed.get((model, c.key), "")) for c in cols)
+            cells = tuple(
+                Cell(published=source.printed.get((model, c.published_key), "")) for c in cols
+            )
             by_model[model] = [Row(model, model, cells, _row_marks(name, model, said))]
     return [row for model in ordered(by_model, name) for row in by_model[model]]

@@ -2,68 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from clipbench.metrics import MAJORITY, headlines, measure_of
-from clipbench.reference import Column, TableName, published, score_key, spelling
-from clipbench.results import Model, Result, Run, Statistics, Task
+from clipbench.reference import Column, TableName, published, score_key
+from clipbench.results import DataKey, Result, RunKey, Statistics, Task, data_labels
 
 
-@dataclass(frozen=True)
-class Options:
-    """What makes a row of its own: one model run in one way."""
-
-    model: str
-    precision: str | None
-    runtime: str | None
-    activation: str | None
-    interpolation: str | None
-    decoded_scaled: bool
-    device: str | None
-    checkpoint: str | None
-
-    @classmethod
-    def of(cls, model: Model, run: Run) -> Options:
-        """The options of a result or of statistics."""
-        sha = model.checkpoint_sha256
-        return cls(
-            model=spelling(model.name),
-            precision=run.precision,
-            runtime=run.runtime,
-            activation=model.activation,
-            interpolation=model.interpolation,
-            decoded_scaled=model.decoded_scaled,
-            device=run.device_name or run.device,
-            checkpoint=sha and sha[:8],
-        )
-
-    def agrees(self, other: Options) -> bool:
-        """Whether quality of the one may stand beside speed of the other: nothing known differs.
-
-        Of the precision both must be known; the device is the speed's alone.
-        """
-        names = [field.name for field in fields(self) if field.name not in ("precision", "device")]
-        pairs = [(getattr(self, name), getattr(other, name)) for name in names]
-        same = all(mine == theirs or None in (mine, theirs) for mine, theirs in pairs)
-        return same and self.precision == other.precision is not None
+Variants = Mapping[DataKey, str]
+"""What sets apart the data of one name, where several are reported; by `data_labels`."""
 
 
-def labels(rows: Iterable[Options]) -> dict[Options, str]:
-    """A name for each row: the model, its precision unless float32, scaled decoding, and whatever
-    else differs."""
-    rows = list(dict.fromkeys(rows))
-    said: dict[Options, str] = {}
-    for row in rows:
-        same = [other for other in rows if other.model == row.model]
-        parts = [row.precision] if row.precision not in ("float32", None) else []
-        parts += ["scaled decoding"] if row.decoded_scaled else []
-        for name in ("precision", "runtime", "activation", "interpolation", "device", "checkpoint"):
-            value = getattr(row, name)
-            if len({getattr(other, name) for other in same}) > 1 and value not in parts:
-                parts.append(value or f"{name} unknown")
-        said[row] = f"{row.model} ({', '.join(parts)})" if parts else row.model
-    return said
+def variants(results: Iterable[Result]) -> Variants:
+    """The data that share a name with others and are not the same.
+
+    They keep one column where no row needs two, and the paths are the same: the column's heading
+    then says in what they differ.
+    """
+    found = list(results)
+    labels = data_labels((result.key.data, result.dataset.source) for result in found)
+    apart: set[tuple[object, ...]] = set()
+    rows: dict[tuple[object, ...], set[object]] = {}
+    sources: dict[tuple[object, ...], set[str]] = {}
+    for result in found:
+        data, name = result.key.data, _name_of(result)
+        row = rows.setdefault((name, result.key.run), set())
+        row.add(data.comparable)
+        if data.data_sha256 is not None and result.dataset.source:
+            sources.setdefault(name, set()).add(result.dataset.source)
+        if len(row) > 1 or len(sources.get(name, ())) > 1:
+            apart.add(name)
+    named = {result.key.data for result in found if _name_of(result) in apart}
+    return {data: label for data, label in labels.items() if data in named}
+
+
+def _name_of(result: Result) -> tuple[object, ...]:
+    data = result.dataset
+    return data.task, data.id, data.split, data.sample
 
 
 def ordered(models: Iterable[str], table: TableName) -> list[str]:
@@ -73,21 +49,21 @@ def ordered(models: Iterable[str], table: TableName) -> list[str]:
     return sorted(dict.fromkeys(models), key=lambda model: place.get(model, len(known)))
 
 
-def columns(results: Sequence[Result], table: TableName) -> list[Column]:
+def columns(results: Sequence[Result], table: TableName, apart: Variants) -> list[Column]:
     """The published columns, then those of other data sets, splits, samples and measures."""
     found = {column.key: column for column in published(table).columns}
     for result in results:
-        for column in own_columns(result):
+        for column in own_columns(result, apart):
             found.setdefault(column.key, column)
     return list(found.values())
 
 
-def own_columns(result: Result) -> list[Column]:
+def own_columns(result: Result, apart: Variants) -> list[Column]:
     """The columns to which a result's headline measures belong.
 
     Published columns where data and split agree, own ones for measures that were not published.
     """
-    data = result.dataset
+    data, variant = result.dataset, apart.get(result.key.data)
     table = TableName(data.task)
     known = [
         column
@@ -96,8 +72,10 @@ def own_columns(result: Result) -> list[Column]:
     ]
     measured = [column for column in known if column.metric in result.metrics]
     told = {type(measure_of(column.metric)) for column in measured}
-    title = dataset_title(result)
+    title = dataset_title(result, apart)
     retrieval = data.task is Task.RETRIEVAL
+    if variant:
+        measured = [_variant(column, variant, retrieval) for column in measured]
     group = measured[0].group if measured else title
     return measured + [
         Column(
@@ -118,44 +96,57 @@ def own_columns(result: Result) -> list[Column]:
     ]
 
 
-def dataset_title(result: Result) -> str:
-    """The data set with what sets it apart: its split unless `test`, and its sample."""
+def _variant(column: Column, label: str, retrieval: bool) -> Column:
+    """A published column of data that are not the same for all results."""
+    told = replace(column, key=f"{column.key} ({label})", published_key=column.key)
+    if retrieval:
+        return replace(told, group=f"{column.group} ({label})")
+    return replace(told, title=f"{column.title} ({label})")
+
+
+def dataset_title(result: Result, apart: Variants) -> str:
+    """The data set with what sets it apart: its split unless `test`, its sample, its folder."""
     data = result.dataset
     extra = [data.split] if data.split != "test" or _is_published(data.id) else []
     if data.sample is not None:
         extra.append(f"sample of {data.sample.size:,}, seed {data.sample.seed}")
+    extra += [apart[result.key.data]] if result.key.data in apart else []
     return f"{data.id} ({', '.join(extra)})" if extra else data.id
 
 
-def by_row(results: Iterable[Result]) -> dict[Options, list[Result]]:
-    """Results of the same model and options, the newest last."""
-    rows: dict[Options, list[Result]] = {}
+def by_row(results: Iterable[Result]) -> dict[RunKey, list[Result]]:
+    """Results by row, the newest last."""
+    rows: dict[RunKey, list[Result]] = {}
     for result in sorted(results, key=lambda r: r.created):
-        rows.setdefault(Options.of(result.model, result.run), []).append(result)
+        rows.setdefault(result.key.run, []).append(result)
     return rows
 
 
 def paired(
-    scored: Iterable[Options], timed: Iterable[Options]
-) -> list[tuple[Options | None, Options | None]]:
+    scored: Iterable[RunKey], timed: Iterable[RunKey]
+) -> list[tuple[RunKey | None, RunKey | None]]:
     """Rows of scores, each with the rows of speed that ran the same way; None where one is alone.
 
     A row of speed on the same device is taken before those of others.
     """
     scored, timed = list(dict.fromkeys(scored)), list(dict.fromkeys(timed))
-    pairs: list[tuple[Options | None, Options | None]] = []
+    pairs: list[tuple[RunKey | None, RunKey | None]] = []
     for row in scored:
         found = [other for other in timed if row.agrees(other)]
-        found = [other for other in found if other.device == row.device] or found
+        found = [other for other in found if _device(other) == _device(row)] or found
         pairs += [(row, other) for other in found] or [(row, None)]
     used = {other for _, other in pairs}
     return pairs + [(None, other) for other in timed if other not in used]
 
 
-def newest_statistics(statistics: Iterable[Statistics]) -> dict[Options, Statistics]:
-    """The newest statistics of each model and options."""
+def _device(row: RunKey) -> str | None:
+    return row.device_name or row.device
+
+
+def newest_statistics(statistics: Iterable[Statistics]) -> dict[RunKey, Statistics]:
+    """The newest statistics of each row."""
     newest = sorted(statistics, key=lambda s: s.created)
-    return {Options.of(s.model, s.run): s for s in newest}
+    return {s.key: s for s in newest}
 
 
 def _is_published(dataset: str) -> bool:

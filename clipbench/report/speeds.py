@@ -8,9 +8,9 @@ from clipbench.reference import DEVICE, STATISTICS_PRECISION, Column, TableName,
 from clipbench.report import notes
 from clipbench.report.notes import Notes
 from clipbench.report.published import heading
-from clipbench.report.sources import Options, newest_statistics, ordered
+from clipbench.report.sources import newest_statistics, ordered
 from clipbench.report.types import Cell, Heading, OwnTable, Row, Table, signed
-from clipbench.results import Statistics, statistics_file_name
+from clipbench.results import RunKey, Statistics, statistics_file_name
 
 MIB, GIB = 2**20, 2**30
 NAME = TableName.STATISTICS
@@ -32,7 +32,7 @@ NOT_COMPARED = (
 
 
 def statistics_table(
-    statistics: Sequence[Statistics], label: Mapping[Options, str], unmeasured: bool
+    statistics: Sequence[Statistics], label: Mapping[RunKey, str], unmeasured: bool
 ) -> Table:
     """`statistics` in the published columns and order, and the rates at saturation after them.
 
@@ -42,15 +42,15 @@ def statistics_table(
     found = newest_statistics(statistics)
     saturated = any(s.text_saturation or s.image_saturation for s in found.values())
     cols = published(NAME).columns + (SATURATED if saturated else ())
-    beside = unmeasured or any(options.model in published(NAME).models for options in found)
+    beside = unmeasured or any(key.model in published(NAME).models for key in found)
     title_marks = said.mark(*notes.of_title(NAME)) if beside else ()
     headings = tuple(heading(NAME, column, said) for column in cols)
-    models = [options.model for options in found]
+    models = [key.model for key in found]
     models = ordered([*models, *published(NAME).models] if unmeasured else models, NAME)
     rows: list[Row] = []
     for model in models:
-        mine = [options for options in found if options.model == model]
-        rows += [_row(options, label[options], found[options], cols, said) for options in mine]
+        mine = [key for key in found if key.model == model]
+        rows += [_row(key, label[key], found[key], cols, said) for key in mine]
         if not mine:
             printed = published(NAME).printed
             cells = tuple(Cell(published=printed.get((model, c.key), "")) for c in cols)
@@ -58,11 +58,11 @@ def statistics_table(
     return Table(NAME, published(NAME).title, headings, tuple(rows), said.texts, title_marks, True)
 
 
-def latency_table(statistics: Sequence[Statistics], label: Mapping[Options, str]) -> Table | None:
+def latency_table(statistics: Sequence[Statistics], label: Mapping[RunKey, str]) -> Table | None:
     """Milliseconds of single texts and images; None where no latency was measured."""
     found = {
-        options: speeds
-        for options, speeds in newest_statistics(statistics).items()
+        key: speeds
+        for key, speeds in newest_statistics(statistics).items()
         if any(value is not None for value in _latencies(speeds))
     }
     if not found:
@@ -74,15 +74,15 @@ def latency_table(statistics: Sequence[Statistics], label: Mapping[Options, str]
         for p in QUANTILES
     )
     rows = []
-    for model in ordered((options.model for options in found), NAME):
-        for options, speeds in found.items():
-            if options.model == model:
+    for model in ordered((key.model for key in found), NAME):
+        for key, speeds in found.items():
+            if key.model == model:
                 counts = speeds.text_latency.requests or 0, speeds.image_latency.requests or 0
                 device = speeds.run.device_name or speeds.run.device or "an unknown device"
                 marks = said.mark(ONE_BY_ONE.format(*counts, device))
-                key = statistics_file_name(speeds)
-                cells = tuple(_milliseconds(value, key) for value in _latencies(speeds))
-                rows.append(Row(model, label[options], cells, marks, True, options))
+                source = statistics_file_name(speeds)
+                cells = tuple(_milliseconds(value, source) for value in _latencies(speeds))
+                rows.append(Row(model, label[key], cells, marks, True, key))
     title = "Latency of one document (ms)"
     return Table(OwnTable.LATENCY, title, headings, tuple(rows), said.texts, measured=True)
 
@@ -125,14 +125,14 @@ def values(statistics: Statistics) -> dict[str, tuple[float | None, str]]:
 
 def comparable(statistics: Statistics) -> bool:
     """Whether the published figures are of the same device and precision."""
-    run = statistics.run
-    return DEVICE in (run.device_name or "") and run.precision == STATISTICS_PRECISION
+    key = statistics.key
+    return DEVICE in (key.device_name or "") and key.settings.precision == STATISTICS_PRECISION
 
 
 def _row(
-    options: Options, label: str, statistics: Statistics, cols: Sequence[Column], said: Notes
+    key: RunKey, label: str, statistics: Statistics, cols: Sequence[Column], said: Notes
 ) -> Row:
-    measured, same, model = values(statistics), comparable(statistics), options.model
+    measured, same, model = values(statistics), comparable(statistics), key.model
     beside = any((model, column.key) in published(NAME).printed for column in cols)
     texts = notes.of_statistics(statistics) + ([NOT_COMPARED] if beside and not same else [])
     cells = []
@@ -152,7 +152,7 @@ def _row(
                 source=statistics_file_name(statistics) if text else "",
             )
         )
-    return Row(model, label, tuple(cells), said.mark(*texts), True, options)
+    return Row(model, label, tuple(cells), said.mark(*texts), True, key)
 
 
 def _of_cell(model: str, key: str, printed: str, text: str) -> list[str]:

@@ -8,8 +8,7 @@ from typing import Any
 
 from clipbench.metrics import measure_of
 from clipbench.reference import TableName
-from clipbench.report.sources import Options
-from clipbench.results import Result, Statistics, to_json
+from clipbench.results import Result, RunKey, Statistics, to_json
 
 Interval = tuple[float, float]
 
@@ -65,14 +64,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One model under one set of options; `label` says what distinguishes it."""
+    """One model run in one way; `label` says what sets it apart."""
 
     model: str
     label: str
     cells: tuple[Cell, ...]
     marks: tuple[int, ...] = ()
     measured: bool = False
-    options: Options | None = None  # how it ran; None: a published row
+    key: RunKey | None = None  # what ran, and how; None: a published row
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,13 @@
-"""Result and statistics files: typed, strict, written atomically, with a published JSON Schema."""
+"""Result and statistics files: typed, written atomically, with a key and a JSON Schema."""
 
+from clipbench.results.key import (
+    DataKey,
+    ResultKey,
+    RunKey,
+    Sample,
+    data_labels,
+    run_labels,
+)
 from clipbench.results.records import Records, Sidecar, read_sidecar, sidecar_of
 from clipbench.results.statistics import STATISTICS_FORMAT, Latency, Saturation, Statistics
 from clipbench.results.store import (
@@ -29,7 +37,6 @@ from clipbench.results.types import (
     PerClass,
     Result,
     Run,
-    Sample,
     Task,
 )
 
@@ -39,6 +46,7 @@ __all__ = [
     "STATISTICS_FORMAT",
     "STATISTICS_SUFFIX",
     "Confused",
+    "DataKey",
     "Dataset",
     "Documents",
     "Environment",
@@ -47,12 +55,15 @@ __all__ = [
     "PerClass",
     "Records",
     "Result",
+    "ResultKey",
     "Run",
+    "RunKey",
     "Sample",
     "Saturation",
     "Sidecar",
     "Statistics",
     "Task",
+    "data_labels",
     "file_name",
     "load",
     "load_all",
@@ -61,6 +72,7 @@ __all__ = [
     "read_sidecar",
     "records_file_name",
     "result_from_json",
+    "run_labels",
     "sidecar_of",
     "statistics_file_name",
     "statistics_from_json",

@@ -1,4 +1,7 @@
-"""Strict JSON for frozen dataclasses: an undeclared or missing key is an error that names it.
+"""JSON for frozen dataclasses: a missing or mistyped key is an error that names it.
+
+A key that is not declared is passed over, and one that has a default may be missing: files of the
+next version and of this one are read by either.
 
 Understands the types that result files use: str, int, float, bool, None, unions with None,
 StrEnum, `tuple[X, ...]`, `tuple[X, Y]`, `Mapping[str, X]` and nested dataclasses.
@@ -23,17 +26,25 @@ T = TypeVar("T")
 def decode(cls: type[T], data: object, *, where: str = "", file: str = "") -> T:
     """Read `data` (parsed JSON) as `cls`.
 
-    Raises DataError naming `file` and the key (dotted) that is unknown, missing or of another type.
+    Raises DataError naming `file` and the key (dotted) that is missing or of another type.
     """
     if not isinstance(data, Mapping):
         raise _error(file, where, f"expected an object, found {_kind(data)}")
     hints = _hints(typing.cast("typing.Hashable", cls))
-    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
-    if unknown := sorted(set(data) - set(names)):
-        raise _error(file, _join(where, unknown[0]), f"unknown key; known: {', '.join(names)}")
-    if missing := [name for name in names if name not in data]:
-        raise _error(file, _join(where, missing[0]), "missing key")
-    return cls(**{n: _value(hints[n], data[n], _join(where, n), file) for n in names})
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        place = _join(where, field.name)
+        if field.name in data:
+            found[field.name] = _value(hints[field.name], data[field.name], place, file)
+        elif required(field):
+            raise _error(file, place, "missing key")
+    return cls(**found)
+
+
+def required(field: dataclasses.Field[Any]) -> bool:
+    """Whether a key has no default, so that it must be there."""
+    missing = dataclasses.MISSING
+    return field.default is missing and field.default_factory is missing
 
 
 def encode(value: object) -> Any:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import DataError
 from clipbench.files import read_json, read_text
 from clipbench.metrics import MEASURES, Directed, Direction, measure_of, parse
@@ -148,8 +149,8 @@ def _result(document: object, place: str, split: str, created: str) -> Result:
             f"{architecture}::{pretrained}",
             architecture=architecture,
             pretrained=pretrained,
-            activation=activation,
         ),
+        settings=EncodeSettings.unstated(activation=activation),
         run=Run(),
         dataset=Dataset(
             id=name if language == "en" else f"{name} ({language})",

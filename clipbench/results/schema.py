@@ -1,20 +1,17 @@
-"""The JSON Schemas of the two file formats, derived from their dataclasses.
-
-`python -m clipbench.results.schema` writes them anew beside this file; a test holds them equal.
-"""
+"""The JSON Schemas of the two file formats, made from their dataclasses when they are asked for:
+`clipbench export schema result`."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import types
 import typing
 from collections.abc import Mapping
 from enum import StrEnum
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
+from clipbench.errors import UnknownName
+from clipbench.results.codec import required
 from clipbench.results.statistics import STATISTICS_FORMAT, Statistics
 from clipbench.results.types import FORMAT, Result
 
@@ -22,30 +19,25 @@ FILES = {"result": (Result, FORMAT), "statistics": (Statistics, STATISTICS_FORMA
 SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
-def shipped(name: str) -> dict[str, Any]:
-    """The schema in the package; `name` is `result` or `statistics`."""
-    text = resources.files("clipbench.results").joinpath(f"schemas/{name}.schema.json")
-    document: dict[str, Any] = json.loads(text.read_text(encoding="utf-8"))
-    return document
-
-
 def derive(name: str) -> dict[str, Any]:
-    """The schema of the dataclass of today."""
+    """The schema of `result` or `statistics` files. Raises UnknownName for another."""
+    if name not in FILES:
+        raise UnknownName("format", name, FILES)
     cls, format_ = FILES[name]
     document = _object(cls)
     document["properties"]["format"] = {"const": format_}
+    document["required"].append("format")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": format_, **document}
 
 
 def _object(cls: type) -> dict[str, Any]:
     hints = typing.get_type_hints(cls)
-    names = [field.name for field in dataclasses.fields(cls)]
+    fields = dataclasses.fields(cls)
     return {
         "description": " ".join((cls.__doc__ or "").split()),
         "type": "object",
-        "additionalProperties": False,
-        "required": names,
-        "properties": {name: _schema(hints[name]) for name in names},
+        "required": [field.name for field in fields if required(field)],
+        "properties": {field.name: _schema(hints[field.name]) for field in fields},
     }
 
 
@@ -66,14 +58,3 @@ def _schema(hint: Any) -> dict[str, Any]:
     if issubclass(hint, StrEnum):
         return {"enum": [str(member) for member in hint]}
     return {"type": SCALARS[hint]}
-
-
-def regenerate(folder: Path) -> None:
-    """Write both schemas into `folder`."""
-    for name in FILES:
-        text = json.dumps(derive(name), indent=1, ensure_ascii=False) + "\n"
-        (folder / f"{name}.schema.json").write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    regenerate(Path(__file__).parent / "schemas")

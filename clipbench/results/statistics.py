@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from clipbench.results.types import Environment, Model, Run
+from clipbench.encode_settings import EncodeSettings
+from clipbench.environment import Environment
+from clipbench.results.key import RunKey
+from clipbench.results.types import Model, Run, run_key
 
 STATISTICS_FORMAT = "clipbench-statistics/1"
 
@@ -35,6 +38,7 @@ class Statistics:
     """Peaks are differences to the same process without the model; QPS is documents a second."""
 
     model: Model
+    settings: EncodeSettings
     run: Run
     created: str  # UTC, ISO 8601
     disk_bytes: int | None = None
@@ -51,5 +55,11 @@ class Statistics:
     repeats: int | None = None
     spread: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # low, high of repeats
     vram_estimated: bool = False  # the allocator's peak and the CUDA context: not NVML's figure
-    environment: Environment = field(default_factory=Environment)
+    server: Environment = field(default_factory=Environment)
+    client: Environment = field(default_factory=Environment)
     format: str = STATISTICS_FORMAT
+
+    @property
+    def key(self) -> RunKey:
+        """The row that these figures belong to."""
+        return run_key(self.model, self.settings, self.run)

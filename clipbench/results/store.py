@@ -1,11 +1,9 @@
-"""Result files on disk: one JSON each, written whole or not at all, read strictly."""
+"""Result files on disk: one JSON each, written whole or not at all."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import tempfile
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +11,7 @@ from typing import Any, TypeVar
 from clipbench.errors import DataError
 from clipbench.files import read_json
 from clipbench.results.codec import decode, encode
+from clipbench.results.key import file_stem
 from clipbench.results.statistics import STATISTICS_FORMAT, Statistics
 from clipbench.results.types import FORMAT, Result
 
@@ -23,7 +22,7 @@ T = TypeVar("T")
 
 
 def write(result: Result, folder: str | Path) -> Path:
-    """Write `result` into `folder` (made if absent); a result of the same options is replaced."""
+    """Write `result` into `folder` (made if absent); a result of the same key is replaced."""
     return _write(result, Path(folder) / file_name(result))
 
 
@@ -69,32 +68,29 @@ def to_json(value: Result | Statistics) -> dict[str, Any]:
 
 
 def file_name(result: Result) -> str:
-    """The result's name from its options: readable, unique, and never outside its folder."""
-    data, run = result.dataset, result.run
-    readable = [result.model.name, data.id, data.split, run.precision, run.runtime]
-    identity = [*readable, result.model.activation, result.model.interpolation]
-    identity += [result.model.decoding]
-    identity += [data.prompts_sha256, encode(data.sample), run.device]
-    return _name(readable, identity) + RESULT_SUFFIX
+    """The result's name from its key: readable, unique, and never outside its folder."""
+    key = result.key
+    settings = key.run.settings
+    readable = [
+        *(key.run.model, key.data.dataset, key.data.split),
+        *(settings.precision, settings.runtime),
+    ]
+    return file_stem(readable, key) + RESULT_SUFFIX
 
 
 def statistics_file_name(statistics: Statistics) -> str:
-    """As `file_name`, of a model's statistics on one device."""
-    run = statistics.run
-    readable = [statistics.model.name, run.device_name or run.device, run.precision, run.runtime]
-    identity = [*readable, statistics.concurrency, statistics.batch_size]
-    return _name(readable, identity) + STATISTICS_SUFFIX
+    """As `file_name`, of a model's statistics on one device under one load."""
+    key = statistics.key
+    settings = key.settings
+    device = key.device_name or key.device
+    readable = [key.model, device, settings.precision, settings.runtime]
+    load = [statistics.concurrency, statistics.batch_size]
+    return file_stem(readable, [key, load]) + STATISTICS_SUFFIX
 
 
 def records_file_name(result: Result) -> str:
     """The name of the sidecar that belongs beside `file_name(result)`."""
     return file_name(result).removesuffix(RESULT_SUFFIX) + ".records.parquet"
-
-
-def _name(readable: list[str | None], identity: list[Any]) -> str:
-    digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]
-    parts = [re.sub(r"[^A-Za-z0-9_-]+", "-", part)[:48].strip("-") for part in readable if part]
-    return "__".join([part for part in parts if part] + [digest])
 
 
 def _write(value: Result | Statistics, path: Path) -> Path:

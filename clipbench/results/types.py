@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from clipbench.contract.endpoints import Task as Task
+from clipbench.encode_settings import EncodeSettings
+from clipbench.environment import Environment as Environment
+from clipbench.reference.tables import spelling
+from clipbench.results.key import DataKey, ResultKey, RunKey
+from clipbench.results.key import Sample as Sample
 
 FORMAT = "clipbench-result/1"
 
@@ -19,12 +24,9 @@ class Model:
     pretrained: str | None = None
     checkpoint_sha256: str | None = None
     checkpoint_bytes: int | None = None
-    activation: str | None = None  # gelu or quickgelu
     image_size: int | None = None  # pixels, square
-    interpolation: str | None = None
     resize_mode: str | None = None  # shortest, longest or squash
     fill_color: int | None = None  # of what `longest` pads
-    decoding: str | None = None  # of large JPEG files: full or scaled
     mean: tuple[float, ...] | None = None  # per channel, of values in 0..1
     std: tuple[float, ...] | None = None
     context_length: int | None = None  # tokens
@@ -32,31 +34,16 @@ class Model:
     embed_dim: int | None = None
     licence: str | None = None
 
-    @property
-    def decoded_scaled(self) -> bool:
-        """Large JPEG files were decoded at a fraction of their size; compare only with the same."""
-        return self.decoding == "scaled"
-
 
 @dataclass(frozen=True)
 class Run:
-    """How and where the model ran."""
+    """Where the model ran. None: not stated."""
 
-    precision: str | None = None  # float32, float16, bfloat16; None: not stated
-    runtime: str | None = None  # torch, onnx, …
     device: str | None = None  # cpu, cuda:0, …
     device_name: str | None = None  # "TITAN RTX", the CPU's model name
     batch_size: int | None = None
     server: str | None = None  # address the client spoke to
     runtime_difference: float | None = None  # of exported graphs from torch, relative
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A seeded, stratified part of a data set was used, not the whole."""
-
-    size: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -110,21 +97,26 @@ class Confused:
     count: int
 
 
-@dataclass(frozen=True)
-class Environment:
-    """The machine and the packages, enough to set up the same again."""
-
-    packages: Mapping[str, str] = field(default_factory=dict)
-    python: str | None = None
-    platform: str | None = None
-    cpu: str | None = None
+def run_key(model: Model, settings: EncodeSettings, run: Run) -> RunKey:
+    """The key of a row: of a result and of statistics alike."""
+    return RunKey(
+        model=spelling(model.name),
+        checkpoint=model.checkpoint_sha256,
+        settings=settings,
+        device=run.device and run.device.partition(":")[0],
+        device_name=run.device_name,
+    )
 
 
 @dataclass(frozen=True)
 class Result:
-    """One model on one data set. Metric names are listed in docs/results.md."""
+    """One model on one data set. Metric names are listed in docs/results.md.
+
+    server: the machine and packages that made the embeddings; client: those that sent the data.
+    """
 
     model: Model
+    settings: EncodeSettings
     run: Run
     dataset: Dataset
     documents: Documents
@@ -137,6 +129,23 @@ class Result:
     per_class: tuple[PerClass, ...] = ()
     confused: tuple[Confused, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)  # seconds by stage
-    environment: Environment = field(default_factory=Environment)
+    server: Environment = field(default_factory=Environment)
+    client: Environment = field(default_factory=Environment)
     records: str | None = None  # file name of the sidecar, in the same folder
     format: str = FORMAT
+
+    @property
+    def key(self) -> ResultKey:
+        """What identifies this result: its file, its row, its partner in a comparison."""
+        data = self.dataset
+        return ResultKey(
+            run_key(self.model, self.settings, self.run),
+            DataKey(
+                task=data.task,
+                dataset=data.id,
+                split=data.split,
+                sample=data.sample,
+                data_sha256=data.data_sha256,
+                prompts_sha256=data.prompts_sha256,
+            ),
+        )

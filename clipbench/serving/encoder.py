@@ -7,7 +7,6 @@ encoded = encoder.encode_texts("ViT-mini-16-64::embedded", EncodeOptions(), ["a 
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -24,6 +23,7 @@ from clipbench.encode_settings import (
     EncodeSettings,
     Normalisation,
 )
+from clipbench.environment import processor_name
 from clipbench.networks.open_clip_config import OPENAI_MEAN, OPENAI_STD
 from clipbench.networks.preprocess import (
     ImageData,
@@ -287,4 +287,4 @@ def _text_problem(text: str) -> tuple[Reason, str] | None:
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return platform.processor() or platform.machine()
+    return processor_name()

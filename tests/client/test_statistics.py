@@ -54,7 +54,7 @@ def test_the_model_that_is_measured_is_the_one_that_is_described(
     connection, loaded_before, measured
 ):
     # the public endpoints would run GELU, and a second model would be in the memory
-    assert measured.model.activation == "quickgelu"
+    assert measured.settings.activation == "quickgelu"
     assert len(set(encoder_process(connection)["models"]) - loaded_before) == 1
 
 
@@ -78,6 +78,6 @@ def test_the_command_measures_a_precision_with_a_server_of_its_own(tmp_path, mon
     assert "int8" in answer.output
     assert "n/a" in answer.output  # VRAM
     (found,) = results.load_all_statistics(tmp_path)
-    assert (found.run.precision, found.run.runtime) == ("int8", "onnx")
+    assert (found.settings.precision, found.settings.runtime) == ("int8", "onnx")
     assert found.peak_ram_bytes > 0
     assert found.image_saturation.qps >= found.image_qps > 0

@@ -5,6 +5,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from clipbench import results
+from clipbench.encode_settings import EncodeSettings
 from clipbench.metrics import RetrievalRanks, bootstrap, classification_scores, retrieval_scores
 from clipbench.metrics.samples import of_images
 from clipbench.results import Dataset, Documents, Model, Result, Run, Task
@@ -31,10 +32,18 @@ def classification(ranks, classes=10, model="before", **changes):
     labels = np.arange(len(ranks)) % classes
     scores = classification_scores(ranks, labels, classes)
     result = Result(
-        model=Model(model, decoding=changes.get("decoding", "full")),
-        run=Run(changes.get("precision", "float32"), "torch", "cpu"),
+        model=Model(model, checkpoint_sha256=changes.get("checkpoint")),
+        settings=EncodeSettings.read(changes),
+        run=Run("cpu"),
         dataset=Dataset(
-            changes.get("dataset", "mine"), "test", Task.CLASSIFICATION, len(ranks), classes=classes
+            changes.get("dataset", "mine"),
+            "test",
+            Task.CLASSIFICATION,
+            len(ranks),
+            classes=classes,
+            data_sha256=changes.get("data"),
+            prompts_sha256=changes.get("prompts"),
+            source=changes.get("source"),
         ),
         documents=Documents(len(ranks)),
         metrics=scores.metrics,
@@ -51,7 +60,8 @@ def retrieval(text_ranks, image_ranks, captions, model="before"):
     scores = retrieval_scores(ranks, owner)
     result = Result(
         model=Model(model),
-        run=Run("float32", "torch", "cpu"),
+        settings=EncodeSettings(),
+        run=Run("cpu"),
         dataset=Dataset("pairs", "test", Task.RETRIEVAL, len(image_ranks), texts=len(owner)),
         documents=Documents(len(image_ranks) + len(owner)),
         metrics=scores.metrics,
@@ -70,7 +80,8 @@ def quick_classification(hits, model="before"):
     sidecar = Sidecar(records(ranks, np.zeros(len(ranks), int)), EMPTY)
     result = Result(
         model=Model(model),
-        run=Run("float32", "torch", "cpu"),
+        settings=EncodeSettings(),
+        run=Run("cpu"),
         dataset=Dataset("mine", "test", Task.CLASSIFICATION, len(ranks), classes=2),
         documents=Documents(len(ranks)),
         metrics={"acc1": float(np.mean(hits))},

@@ -88,6 +88,38 @@ def test_different_data_are_never_compared(part):
         compare(before, dataclasses.replace(before, dataset=data))
 
 
+def test_data_and_prompts_that_differ_are_compared_on_request_and_told(tmp_path):
+    for folder, more in (("a", {"data": "1" * 64}), ("b", {"data": "2" * 64, "prompts": "3" * 64})):
+        simulate.save(*simulate.classification(RANKS, **more), tmp_path / folder)
+    with pytest.raises(DataError, match="nothing in"):
+        compare_paths(tmp_path / "a", tmp_path / "b", across=["prompts"])
+    (found,) = compare_paths(tmp_path / "a", tmp_path / "b", across=["data", "prompts"])
+    assert found.notes == (
+        "Different data: mine test 111111111111 before, mine test 222222222222 after.",
+        "Different prompts: not stated before, 333333333333 after.",
+    )
+    files = (next((tmp_path / folder).glob("*.result.json")) for folder in "ab")
+    with pytest.raises(InvalidRequest, match=r"different data .* and prompts .*--across data"):
+        compare_paths(*files)
+
+
+def test_two_folders_of_one_name_and_two_trainings_pair_with_their_own_kind(tmp_path):
+    for folder, ranks in (("a", RANKS), ("b", WORSE)):
+        for site in "12":
+            for training in "34":
+                more = {"data": site * 64, "source": f"/site{site}/images"}
+                made = simulate.classification(
+                    ranks, model="tuned", dataset="images", checkpoint=training * 64, **more
+                )
+                simulate.save(*made, tmp_path / folder)
+    found = compare_paths(tmp_path / "a", tmp_path / "b")
+    assert {(c.names, c.data) for c in found} == {
+        ((f"tuned ({training * 8})",) * 2, f"images (site{site})")
+        for site in "12"
+        for training in "34"
+    }
+
+
 def test_another_precision_is_compared_and_told():
     before, one = simulate.classification(RANKS)
     after, other = simulate.classification(RANKS, precision="float16")
@@ -100,7 +132,7 @@ def test_another_decoding_is_told_and_pairs_with_its_own_kind(tmp_path):
         for decoding in ("full", "scaled"):
             simulate.save(*simulate.classification(ranks, decoding=decoding), tmp_path / folder)
     found = compare_paths(tmp_path / "a", tmp_path / "b")
-    assert sorted((c.before.model.decoding, c.after.model.decoding) for c in found) == [
+    assert sorted((c.before.settings.decoding, c.after.settings.decoding) for c in found) == [
         ("full", "full"),
         ("scaled", "scaled"),
     ]

@@ -25,5 +25,5 @@ def test_scores_do_not_depend_on_the_runtime(connection, model, data):
         by_rank = "rank" in name or "mrr" in name
         allowed = torch.near_ties / queries if by_rank else 0
         assert abs(onnx.metrics[name] - value) <= allowed, name
-    assert (torch.run.runtime, onnx.run.runtime) == ("torch", "onnx")
+    assert (torch.settings.runtime, onnx.settings.runtime) == ("torch", "onnx")
     assert onnx.run.runtime_difference < 1e-5

@@ -1,8 +1,8 @@
 import pytest
 
+from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import DataError, UnknownName
 from clipbench.recommend import Constraints, recommend
-from clipbench.results import Run
 
 from ..report.samples import classification, retrieval, statistics
 
@@ -37,7 +37,7 @@ def test_own_statistics_are_used_where_there_are_some():
 def test_the_speed_of_another_precision_is_not_that_of_the_score():
     speeds = [
         statistics(L14, image_qps=10.0),
-        statistics(L14, image_qps=20.0, run=Run("float32", "onnx", "cpu", "EPYC")),
+        statistics(L14, image_qps=20.0, settings=EncodeSettings(runtime="onnx")),
         statistics(L14, "int8", image_qps=90.0),
         statistics(B32, "int8", image_qps=400.0),
         statistics("other", "int8", image_qps=1.0),
@@ -60,27 +60,46 @@ def test_a_cost_that_was_not_measured_keeps_no_budget():
     assert "VRAM was not measured" in found.reason
 
 
-def test_another_split_or_precision_is_left_out_and_named():
+def test_another_split_is_left_out_and_named():
     results = [
         retrieval(B32, split="test", recall=0.7),
         retrieval(L14, split="test", recall=0.8),
         retrieval("other", split="all", recall=0.9),
-        retrieval("half", split="test", recall=0.95, precision="float16"),
     ]
     found = recommend("retrieval", results=results)
     assert found.pick.model == L14
     assert any("flickr8k (all, float32)" in note for note in found.notes)
-    assert any("flickr8k (test, float16)" in note for note in found.notes)
 
 
-def test_scaled_decoding_is_never_ranked_with_full_decoding():
+def test_two_folders_of_one_name_are_never_ranked_together():
+    images = [{"data": f"{i}" * 64, "source": f"/site{i}/images"} for i in (1, 2)]
     results = [
-        classification(B32, "x", 0.95, decoding="scaled"),
-        classification(L14, "x", 0.9),
+        classification(B32, "images", 0.9, **images[0]),
+        classification(L14, "images", 0.8, **images[0]),
+        classification("other", "images", 0.99, **images[1]),
     ]
     found = recommend("classification", results=results)
-    assert found.pick.model == L14
-    assert any("x (test, float32, scaled decoding)" in note for note in found.notes)
+    assert found.pick.model == B32
+    assert any("site2" in note for note in found.notes)
+
+
+def test_two_trainings_of_one_name_are_two_candidates_with_the_speed_of_each():
+    results = [
+        classification("tuned", "x", 0.9, checkpoint="11" * 32),
+        classification("tuned", "x", 0.8, checkpoint="22" * 32),
+        classification("tuned", "x", 0.7, checkpoint="22" * 32, precision="int8"),
+    ]
+    speeds = [
+        statistics("tuned", image_qps=10.0),
+        statistics("tuned", "int8", image_qps=40.0),
+    ]
+    found = recommend("classification", results=results, statistics=speeds)
+    costs = {c.model: c.costs["image_qps"] for c in found.field.candidates}
+    assert costs == {
+        "tuned (float32, 11111111)": 10.0,
+        "tuned (float32, 22222222)": 10.0,
+        "tuned (int8, 22222222)": 40.0,
+    }
 
 
 def test_statistics_of_another_machine_are_left_out_and_named():

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from clipbench.encode_settings import EncodeSettings
 from clipbench.reference import TableName, published
 from clipbench.report import build
 from clipbench.report.html import render_html
@@ -37,8 +38,9 @@ def _classification(model, column, i):
 
 def _result(model, column, task, metrics):
     return Result(
-        model=Model(model, activation="gelu"),
-        run=Run("float32", "torch", "cuda:0", "TITAN RTX"),
+        model=Model(model),
+        settings=EncodeSettings(activation="gelu"),
+        run=Run("cuda:0", "TITAN RTX"),
         dataset=Dataset(
             column.dataset, column.split, task, column.images, column.texts or 0,
             column.classes or 0, templates=("a photo of a {c}.",) * 80,

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from clipbench import results
+from clipbench.encode_settings import EncodeSettings
 from clipbench.report import build, samples_in
 from clipbench.report.html import render_html
 from clipbench.report.mistakes import collect
@@ -42,7 +43,7 @@ def measured(folder, names=("mini", "nano"), classes=NAMES, dataset="garments"):
         images = np.where(random.random(100) < error, random.integers(2, 100, 100), 1)
         simulate.save(*simulate.retrieval(texts, images, 3, model), folder)
         statistics = Statistics(
-            results.Model(model), Run("float32", "torch", "cpu"), "2026", 10**7, 10**8, None,
+            results.Model(model), EncodeSettings(), Run("cpu"), "2026", 10**7, 10**8, None,
             1000 * error, 500 * error,
         )  # fmt: skip
         results.write_statistics(statistics, folder)

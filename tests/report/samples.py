@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from clipbench.encode_settings import EncodeSettings, setting_choices
 from clipbench.results import (
     Dataset,
     Documents,
@@ -15,17 +16,20 @@ from clipbench.results import (
 HAND = {"vtab/cifar100": (10000, 100), "vtab/kitti_closest_vehicle_distance": (711, 4)}
 
 
+def settings(**options):
+    """Settings as a run resolves them, of the options that name one."""
+    named = {name: options[name] for name in setting_choices() if name in options}
+    return EncodeSettings(**{"activation": "quickgelu", "interpolation": "bicubic", **named})
+
+
 def classification(model, dataset="vtab/cifar100", acc1=0.8, width=0.01, **changes):
     images, classes = HAND.get(dataset, (1000, 10))
     options = {"split": "test", "precision": "float32", "runtime": "torch", "created": "2026-01-01"}
     options |= changes
     return Result(
-        model=Model(
-            model,
-            activation=options.get("activation", "quickgelu"),
-            decoding=options.get("decoding", "full"),
-        ),
-        run=Run(options["precision"], options["runtime"], "cpu", "EPYC"),
+        model=Model(model, checkpoint_sha256=options.get("checkpoint")),
+        settings=settings(**options),
+        run=Run("cpu", "EPYC"),
         dataset=Dataset(
             dataset,
             options["split"],
@@ -33,7 +37,8 @@ def classification(model, dataset="vtab/cifar100", acc1=0.8, width=0.01, **chang
             images=options.get("images", images),
             classes=classes,
             data_sha256=options.get("data", "aa" * 32),
-            prompts_sha256="bb" * 32,
+            prompts_sha256=options.get("prompts", "bb" * 32),
+            source=options.get("source"),
             sample=options.get("sample"),
         ),
         documents=options.get("documents", Documents(images)),
@@ -45,8 +50,9 @@ def classification(model, dataset="vtab/cifar100", acc1=0.8, width=0.01, **chang
 
 def retrieval(model, dataset="flickr8k", split="all", recall=0.5, k=5, **changes):
     return Result(
-        model=Model(model, decoding=changes.get("decoding")),
-        run=Run(changes.get("precision", "float32"), "torch", "cpu", "EPYC"),
+        model=Model(model),
+        settings=settings(**changes),
+        run=Run("cpu", "EPYC"),
         dataset=Dataset(dataset, split, Task.RETRIEVAL, images=8091, texts=40455),
         documents=Documents(8091 + 40455),
         metrics={
@@ -60,7 +66,7 @@ def retrieval(model, dataset="flickr8k", split="all", recall=0.5, k=5, **changes
 
 def statistics(model, precision="float32", device="EPYC", **changes):
     base = Statistics(
-        Model(model), Run(precision, "torch", "cuda:0", device), "2026-01-01",
+        Model(model), EncodeSettings(precision), Run("cuda:0", device), "2026-01-01",
         disk_bytes=353_976_522, peak_ram_bytes=2**31, text_qps=900.4, image_qps=310.6,
         concurrency=1, batch_size=8,
     )  # fmt: skip

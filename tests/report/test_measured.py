@@ -82,17 +82,20 @@ def test_another_precision_is_a_row_of_its_own_that_says_so():
     assert any("Measured in float16" in note for note in said)
 
 
-def test_nothing_is_best_where_precisions_are_mixed():
+def test_precisions_compare_and_the_rows_name_them():
     results = [classification(B32, precision="float16", acc1=0.5), classification(H14, acc1=0.8)]
     table = build(results).classification
-    assert not any(cell.bold for row in table.rows for cell in row.cells)
-    assert any("different precisions" in note for note in notes(table, heading(table, CIFAR)))
+    assert cell(table, H14, CIFAR).bold
+    assert [row.label for row in table.rows] == [f"{B32} (float16)", H14]
 
 
 def test_scaled_decoding_is_a_row_of_its_own_that_compares_with_no_published_figure():
     results = [classification(B32, acc1=0.6412), classification(B32, acc1=0.7, decoding="scaled")]
     table = build(results).classification
-    full, scaled = (cell(table, label, CIFAR) for label in (B32, f"{B32} (scaled decoding)"))
+    full, scaled = (
+        cell(table, label, CIFAR)
+        for label in (f"{B32} (full decoding)", f"{B32} (scaled decoding)")
+    )
     assert (full.text, full.published, full.difference) == ("0.641", "0.643", "-0.002")
     assert (scaled.text, scaled.published, scaled.difference) == ("0.700", "0.643", "")
     assert any("not comparable with published figures" in note for note in notes(table, scaled))
@@ -104,23 +107,69 @@ def test_a_row_says_that_decoding_was_scaled_where_it_stands_alone():
     assert [row.label for row in table.rows] == ["mine (scaled decoding)"]
 
 
-def test_nothing_is_best_where_decodings_are_mixed():
-    results = [classification(B32, acc1=0.5, decoding="scaled"), classification(H14, acc1=0.8)]
-    table = build(results).classification
-    assert not any(cell.bold for row in table.rows for cell in row.cells)
-    assert any("different decodings" in note for note in notes(table, heading(table, CIFAR)))
-
-
-def test_a_result_that_states_no_decoding_is_ranked_with_full_ones():
-    results = [classification(B32, acc1=0.5, decoding=None), classification(H14, acc1=0.8)]
-    assert cell(build(results).classification, H14, CIFAR).bold
-
-
 def test_nothing_is_best_where_the_data_are_mixed():
     results = [classification(B32, data="11" * 32, acc1=0.5), classification(H14, acc1=0.8)]
     table = build(results).classification
     assert not any(cell.bold for row in table.rows for cell in row.cells)
     assert any("different data" in note for note in notes(table, heading(table, CIFAR)))
+
+
+IMAGES = {
+    "siteA": {"data": "11" * 32, "source": "/photos/siteA/images"},
+    "siteB": {"data": "22" * 32, "source": "/photos/siteB/images"},
+}
+
+
+def test_two_folders_of_one_name_are_two_columns_that_name_what_differs():
+    results = [classification("m", "images", 0.5, **where) for where in IMAGES.values()]
+    table = build(results).classification
+    assert [h.title for h in table.headings][-2:] == ["images (siteA)", "images (siteB)"]
+    assert len({h.key for h in table.headings}) == len(table.headings)
+    text = render(build(results), Format.CSV)
+    assert "images (siteA)" in text
+    assert "images (siteB)" in text
+
+
+def test_two_folders_of_one_name_are_apart_though_each_model_saw_one_of_them():
+    one, two = IMAGES.values()
+    results = [classification("a", "images", 0.5, **one), classification("b", "images", **two)]
+    table = build(results).classification
+    assert cell(table, "a", "images (siteA) acc1").value == 0.5
+    assert not cell(table, "b", "images (siteA) acc1").text
+
+
+def test_data_that_changed_in_their_place_do_not_replace_what_was_measured_before():
+    results = [
+        classification("m", "images", acc1, data=digest * 32, source="/photos/images")
+        for acc1, digest in ((0.5, "11"), (0.6, "22"))
+    ]
+    table = build(results).classification
+    assert [h.title for h in table.headings][-2:] == [
+        "images (data 11111111)",
+        "images (data 22222222)",
+    ]
+    assert [c.value for c in table.rows[0].cells[-2:]] == [0.5, 0.6]
+
+
+def test_two_sets_of_prompts_of_published_data_stand_beside_the_published_value_each():
+    results = [classification(B32, acc1=0.64), classification(B32, acc1=0.65, prompts="cc" * 32)]
+    table = build(results).classification
+    found = [c for c in table.rows[0].cells if c.text]
+    assert [(c.text, c.published) for c in found] == [("0.640", "0.643"), ("0.650", "0.643")]
+    titles = [h.title for h in table.headings if "prompts" in h.title]
+    assert titles == ["CIFAR-100 (prompts bbbbbbbb)", "CIFAR-100 (prompts cccccccc)"]
+
+
+def test_two_trainings_of_one_name_and_two_normalisations_are_rows_of_their_own():
+    trainings = [classification("tuned", checkpoint=digest * 32) for digest in ("11", "22")]
+    normalisations = [classification("m", normalisation=how) for how in ("own", "openai")]
+    table = build([*trainings, *normalisations]).classification
+    assert [row.label for row in table.rows] == [
+        "tuned (11111111)",
+        "tuned (22222222)",
+        "m (own normalisation)",
+        "m (openai normalisation)",
+    ]
 
 
 def test_the_best_is_bold_where_the_difference_is_real():

@@ -42,10 +42,15 @@ def test_own_results_are_drawn_beside_the_published(tmp_path):
     assert "published" in text
 
 
-def test_results_with_scaled_decoding_are_in_no_plot():
-    results = [classification(n, "vtab/pets", decoding=n) for n in ("full", "scaled")]
+def test_a_point_is_named_by_what_sets_it_apart():
+    results = [classification("m", "vtab/pets", decoding=how) for how in ("full", "scaled")]
+    results += [classification("m", "vtab/pets", checkpoint="11" * 32)]
     models = page_data(build(results), (), {})["models"]
-    assert [m["label"] for m in models if m["kind"] == "measured"] == ["full"]
+    assert [m["label"] for m in models if m["kind"] == "measured"] == [
+        "m (full decoding, unknown)",
+        "m (scaled decoding, unknown)",
+        "m (full decoding, 11111111)",
+    ]
 
 
 def test_unknown_columns_costs_and_endings_are_named(tmp_path):

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from clipbench.encode_settings import EncodeSettings
 from clipbench.report import FORMATS, build, render
 from clipbench.report.page_data import page_data
 from clipbench.report.terminal import tables
-from clipbench.results import Latency, Model, Run, Saturation
+from clipbench.results import Latency, Run, Saturation
 
-from .samples import classification, retrieval, statistics
+from .samples import classification, retrieval, settings, statistics
 from .test_measured import cell, heading, notes
 from .test_terminal import printed
 
@@ -28,8 +29,8 @@ def speeds_of(model="m", ways=WAYS, device="EPYC", **changes):
     return [
         replace(
             statistics(model, image_qps=qps, text_qps=3 * qps, **changes),
-            model=Model(model, activation="quickgelu"),
-            run=Run(precision, runtime, "cpu", device),
+            settings=settings(precision=precision, runtime=runtime),
+            run=Run("cpu", device),
         )
         for (precision, runtime), (_, qps) in ways.items()
     ]
@@ -77,8 +78,8 @@ def test_float32_of_another_runtime_is_compared_as_well():
 def test_without_torch_the_base_is_float32_of_the_same_runtime():
     ways = {("int8", "onnx"): (0.63, 250.0), ("float32", "onnx"): (0.64, 100.0)}
     table = build(results_of(ways=ways), speeds_of(ways=ways)).precisions
-    assert texts(table, f"m (int8): {PIXELS}")[1] == "-0.0100"
-    assert texts(table, f"m (int8): {PIXELS}")[-1] == "2.50"
+    assert texts(table, f"m (int8, onnx): {PIXELS}")[1] == "-0.0100"
+    assert texts(table, f"m (int8, onnx): {PIXELS}")[-1] == "2.50"
 
 
 def test_without_float32_there_is_nothing_to_differ_from():
@@ -217,5 +218,7 @@ def test_the_terminal_shows_them_within_its_width():
 
 
 def test_an_unknown_precision_is_joined_with_no_speed():
-    imported = replace(classification("m", "pixels", 0.64), model=Model("m"), run=Run())
+    imported = replace(
+        classification("m", "pixels", 0.64), settings=EncodeSettings.unstated(), run=Run()
+    )
     assert not any(m["quality"] and m["cost"] for m in points([imported], speeds_of()).values())

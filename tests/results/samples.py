@@ -1,5 +1,6 @@
 """Result and statistics values that tests start from."""
 
+from clipbench.encode_settings import EncodeSettings
 from clipbench.results import (
     Confused,
     Dataset,
@@ -22,10 +23,7 @@ MODEL = Model(
     pretrained="embedded",
     checkpoint_sha256="ab" * 32,
     checkpoint_bytes=16_000_000,
-    activation="gelu",
     image_size=64,
-    interpolation="bicubic",
-    decoding="full",
     mean=(0.48, 0.46, 0.41),
     std=(0.27, 0.26, 0.28),
     context_length=77,
@@ -33,13 +31,16 @@ MODEL = Model(
     embed_dim=256,
     licence="Apache-2.0",
 )
-RUN = Run("float32", "torch", "cpu", "AMD EPYC", 64, "grpc://127.0.0.1:51000")
-ENVIRONMENT = Environment({"torch": "2.10.0"}, "3.11.2", "Linux", "AMD EPYC")
+SETTINGS = EncodeSettings(activation="gelu", interpolation="bicubic")
+RUN = Run("cpu", "AMD EPYC", 64, "grpc://127.0.0.1:51000")
+SERVER = Environment({"torch": "2.10.0"}, "3.11.2", "Linux", "AMD EPYC", "ab" * 20)
+CLIENT = Environment({}, "3.13.0", "macOS", "Apple M3", "ab" * 20)
 
 CLASSIFICATION = Result(
     job="job-1",
     created="2026-11-24T09:00:00Z",
     model=MODEL,
+    settings=SETTINGS,
     run=RUN,
     dataset=Dataset(
         id="fashion_mnist",
@@ -62,13 +63,15 @@ CLASSIFICATION = Result(
     per_class=(PerClass(0, "shirt", 600, 530), PerClass(1, "<b>bag</b>", 398, 343)),
     confused=(Confused(0, 1, 70), Confused(1, 0, 55)),
     timings={"encode_images": 12.5},
-    environment=ENVIRONMENT,
+    server=SERVER,
+    client=CLIENT,
 )
 
 RETRIEVAL = Result(
     job="job-2",
     created="2026-11-24T09:05:00Z",
     model=MODEL,
+    settings=SETTINGS,
     run=RUN,
     dataset=Dataset("emoji", "test", Task.RETRIEVAL, images=1636, texts=1636),
     documents=Documents(3272),
@@ -79,11 +82,13 @@ RETRIEVAL = Result(
     },
     counts={"text_to_image_recall@5": (867, 1636)},
     intervals={"text_to_image_recall@5": (0.505, 0.555)},
-    environment=ENVIRONMENT,
+    server=SERVER,
+    client=CLIENT,
 )
 
 STATISTICS = Statistics(
     model=MODEL,
+    settings=SETTINGS,
     run=RUN,
     created="2026-11-24T09:10:00Z",
     disk_bytes=16_000_000,
@@ -98,5 +103,6 @@ STATISTICS = Statistics(
     batch_size=8,
     repeats=3,
     spread={"text_qps": (880.0, 910.0)},
-    environment=ENVIRONMENT,
+    server=SERVER,
+    client=CLIENT,
 )

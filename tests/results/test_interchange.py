@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import DataError
 from clipbench.report import build
 from clipbench.results import Task, interchange, load_all, write
@@ -38,7 +39,7 @@ def test_a_json_of_clip_benchmark_becomes_a_result(tmp_path):
     assert result.model.name == "ViT-B-32::openai"
     assert (result.dataset.id, result.dataset.task) == ("vtab/cifar100", Task.CLASSIFICATION)
     assert result.metrics["acc1"] == 0.6423
-    assert result.run.precision is None
+    assert result.settings.precision is None
 
 
 def test_their_image_retrieval_is_our_text_to_image(tmp_path):
@@ -120,9 +121,11 @@ def test_our_own_file_is_not_taken_for_theirs(tmp_path):
 
 def test_open_clips_quickgelu_architectures_are_ours_with_that_activation(tmp_path):
     document = {**THEIRS, "model": "ViT-B-32-quickgelu", "pretrained": "laion400m_e32"}
-    model = interchange.read(saved(document, tmp_path)).results[0].model
-    assert (model.name, model.activation) == ("ViT-B-32::laion400m_e32", "quickgelu")
-    assert interchange.read(saved(THEIRS, tmp_path)).results[0].model.activation == "quickgelu"
+    (found,) = interchange.read(saved(document, tmp_path)).results
+    assert found.model.name == "ViT-B-32::laion400m_e32"
+    assert found.settings == EncodeSettings.unstated(activation="quickgelu")
+    (openai,) = interchange.read(saved(THEIRS, tmp_path)).results
+    assert openai.settings.activation == "quickgelu"
 
 
 def rows_of(delimiter):
