@@ -36,6 +36,8 @@ class RunKey:
 
     model: str
     checkpoint: str | None  # SHA-256
+    configuration: str | None  # SHA-256 of what pixels and texts the model takes
+    configuration: str | None  # SHA-256 of the pixels and texts that the model takes
     settings: EncodeSettings
     device: str | None  # kind: cpu or cuda
     device_name: str | None
@@ -47,11 +49,13 @@ class RunKey:
         """
         mine, theirs = self.settings.named(), other.settings.named()
         pairs = [(mine[name], theirs[name]) for name in mine.keys() & theirs.keys()]
-        pairs += (
-            [(self.checkpoint, other.checkpoint)] if self.checkpoint and other.checkpoint else []
+        digests = (
+            (self.checkpoint, other.checkpoint),
+            (self.configuration, other.configuration),
         )
+        pairs += [(one, two) for one, two in digests if one and two]
         known = self.settings.precision is not None and other.settings.precision is not None
-        return self.model == other.model and known and all(a == b for a, b in pairs)
+        return known and self.model == other.model and all(a == b for a, b in pairs)
 
     def with_settings(self, **changes: Any) -> RunKey:
         """The same weights on the same device, with other settings."""
@@ -111,12 +115,18 @@ def run_labels(keys: Iterable[RunKey]) -> dict[RunKey, str]:
     for key in keys:
         same = [other for other in keys if other.model == key.model]
         parts = list(_told_settings(key, same))
-        if len({(other.device, other.device_name) for other in same}) > 1:
-            by_name = len({other.device_name for other in same}) > 1
-            parts.append((key.device_name if by_name else key.device) or "device unknown")
+        devices = {(other.device, other.device_name) for other in same}
+        if len(devices) > 1:
+            by_name = len({name for _, name in devices}) == len(devices)
+            device = [key.device_name] if by_name else [key.device, key.device_name]
+            parts.append(" ".join(filter(None, device)) or "device unknown")
         digests = shortest_digests(other.checkpoint for other in same)
         if len(digests) > 1:
             parts.append(digests[key.checkpoint])
+        alike = [o for o in same if replace(o, configuration=key.configuration) == key]
+        if len(alike) > 1:
+            found = shortest_digests(other.configuration for other in alike)
+            parts.append(f"configuration {found[key.configuration]}")
         labels[key] = f"{key.model} ({', '.join(parts)})" if parts else key.model
     return labels
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -77,6 +79,15 @@ class Documents:
     truncated_texts: int = 0  # longer than the context length
 
 
+def _configuration(model: Model) -> str | None:
+    """Of what an operator may configure beside the weights."""
+    if model.image_size is None:
+        return None
+    pixels = [model.image_size, model.resize_mode, model.fill_color, model.mean, model.std]
+    texts = [model.context_length, model.tokenizer]
+    return hashlib.sha256(json.dumps([pixels, texts]).encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class PerClass:
     """Hits of one class; `top5` is None where there are fewer than five classes."""
@@ -102,6 +113,7 @@ def run_key(model: Model, settings: EncodeSettings, run: Run) -> RunKey:
     return RunKey(
         model=spelling(model.name),
         checkpoint=model.checkpoint_sha256,
+        configuration=_configuration(model),
         settings=settings,
         device=run.device and run.device.partition(":")[0],
         device_name=run.device_name,

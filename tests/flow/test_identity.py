@@ -41,12 +41,14 @@ def test_each_has_a_file_a_row_and_a_column_that_are_named_apart(folder):
     own = {f"{MODEL} (own normalisation)", f"{MODEL} (openai normalisation)"}
     assert {row.label for row in report.classification.rows} == own
     titles = {h.title for h in report.classification.headings}
-    assert {"images (a)", "images (b)"} <= titles
+    assert {"images (all, a)", "images (all, b)"} <= titles
     points = page_data(report, (), {})["models"]
     assert {m["label"] for m in points if m["kind"] == "measured"} == own
     for form in (Format.MARKDOWN, Format.CSV, Format.LATEX, Format.RST):
         text = render(report, form)
-        assert all(part in text for part in ("openai normalisation", "images (a)", "images (b)"))
+        assert all(
+            part in text for part in ("openai normalisation", "images (all, a)", "images (all, b)")
+        )
 
 
 def test_a_rerun_replaces_its_file(folder, connection):

@@ -31,6 +31,7 @@ def other_settings():
         *other_settings(),
         ("model", {"name": "another"}),
         ("model", {"checkpoint_sha256": "12" * 32}),
+        ("model", {"mean": (0.5, 0.5, 0.5)}),
         ("run", {"device": "cuda:0"}),
         ("run", {"device_name": "another processor"}),
         ("dataset", {"id": "another"}),
@@ -111,6 +112,13 @@ def test_two_normalisations_are_told_apart():
         "ViT-mini-16-64::embedded (own normalisation)",
         "ViT-mini-16-64::embedded (openai normalisation)",
     ]
+
+
+def test_two_configurations_of_the_same_weights_are_told_apart():
+    keys = [CLASSIFICATION.key.run, changed("model", mean=(0.5, 0.5, 0.5)).key.run]
+    labels = list(run_labels(keys).values())
+    assert len(set(labels)) == 2
+    assert all("(configuration " in label for label in labels)
 
 
 def test_a_row_alone_says_what_is_not_usual_and_nothing_else():
