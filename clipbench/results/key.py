@@ -37,7 +37,6 @@ class RunKey:
     model: str
     checkpoint: str | None  # SHA-256
     configuration: str | None  # SHA-256 of what pixels and texts the model takes
-    configuration: str | None  # SHA-256 of the pixels and texts that the model takes
     settings: EncodeSettings
     device: str | None  # kind: cpu or cuda
     device_name: str | None
