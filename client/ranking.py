@@ -41,6 +41,6 @@ def ranking(results: Sequence[Result], folder: Path) -> Iterator[str]:
         if len(tied) == 1:
             lines.append(f"  {label[ordered[0].key.run]} is best, beyond what chance explains.")
         else:
-            names = " and ".join(label[ordered[place].key.run] for place in sorted(tied))
-            lines.append(f"  No clear winner: {names} cannot be told apart with these images.")
+            tied_names = " and ".join(label[ordered[place].key.run] for place in sorted(tied))
+            lines.append(f"  No clear winner: {tied_names} cannot be told apart with these images.")
         yield "\n".join(lines)

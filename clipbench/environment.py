@@ -63,7 +63,8 @@ def environment() -> Environment:
 def commit() -> str | None:
     """The commit of this code: as CLIPBENCH_COMMIT names it (the images have no checkout), of the
     checkout that it lies in, or of the repository that pip installed it from."""
-    return os.environ.get("CLIPBENCH_COMMIT") or _of_checkout() or _of_installation()
+    named = os.environ.get("CLIPBENCH_COMMIT", "unknown")
+    return _of_checkout() or _of_installation() if named in ("", "unknown") else named
 
 
 def _of_checkout() -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Iterable, Iterator
 
@@ -11,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from clipbench import __version__
+from clipbench.environment import environment
 from clipbench.profiling.gpu import AllocatorReading, GpuReading, read_allocator, read_gpus
 from clipbench.profiling.memory import memory_limit, process_memory
 from clipbench.profiling.vram import OwnVram, Vram
@@ -38,7 +38,7 @@ class Readings(Collector):
         build = GaugeMetricFamily(
             "clipbench_build_info", "1, with the build.", labels=["version", "commit", "python"]
         )
-        commit = os.environ.get("CLIPBENCH_COMMIT") or "unknown"
+        commit = environment().commit or "unknown"
         build.add_metric([__version__, commit, platform.python_version()], 1)
         yield build
         gpus = read_gpus()

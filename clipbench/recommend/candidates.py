@@ -243,7 +243,7 @@ def _described(results: Sequence[Result]) -> str:
 def _largest(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
     groups: dict[Hashable, list[Result]] = {}
     for result in results:
-        groups.setdefault(result.key.data.comparable, []).append(result)
+        groups.setdefault((result.key.data.comparable, _metric(result)), []).append(result)
     ranked = sorted(groups.values(), key=lambda group: -len({r.key.run for r in group}))
     apart = data_labels((r.key.data, r.dataset.source) for r in results)
     others = []

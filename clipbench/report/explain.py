@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clipbench.metrics import CHANCE, MAJORITY, headlines, principal
 from clipbench.encode_settings import Activation, Convert, Decoding, Normalisation
+from clipbench.metrics import CHANCE, MAJORITY, headlines, principal
 from clipbench.reference import DEVICE, SCORES_PRECISION, TableName, published, spelling
 from clipbench.report.notes import SCALED
 from clipbench.report.sources import own_columns

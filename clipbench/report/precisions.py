@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from clipbench.metrics import parse, principal
 from clipbench.encode_settings import Precision, RuntimeName
+from clipbench.metrics import parse, principal
 from clipbench.reference import TableName, score_key
 from clipbench.report import notes
 from clipbench.report.notes import Notes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from clipbench.metrics import parse
 from clipbench.encode_settings import Decoding
+from clipbench.metrics import parse
 from clipbench.reference import SCORES_PRECISION, Column, TableName, published, spelling
 from clipbench.report import notes
 from clipbench.report.best import Entry, Samples, leaders

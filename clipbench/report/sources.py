@@ -9,7 +9,6 @@ from clipbench.metrics import MAJORITY, headlines, measure_of
 from clipbench.reference import Column, TableName, published, score_key
 from clipbench.results import DataKey, Result, RunKey, Statistics, Task, data_labels
 
-
 Variants = Mapping[DataKey, str]
 """What sets apart the data of one name, where several are reported; by `data_labels`."""
 

@@ -11,7 +11,7 @@ from clipbench.client import assembly
 from clipbench.client.benchmark import Options, evaluate
 from clipbench.encode_settings import EncodeSettings
 from clipbench.environment import Environment, environment, processor_name
-from clipbench.report import Format, build, render
+from clipbench.report import build, render
 from clipbench.report.page_data import page_data
 from tests.pictures import encoded, picture
 
@@ -44,7 +44,7 @@ def test_each_has_a_file_a_row_and_a_column_that_are_named_apart(folder):
     assert {"images (all, a)", "images (all, b)"} <= titles
     points = page_data(report, (), {})["models"]
     assert {m["label"] for m in points if m["kind"] == "measured"} == own
-    for form in (Format.MARKDOWN, Format.CSV, Format.LATEX, Format.RST):
+    for form in ("markdown", "csv", "latex", "rst"):
         text = render(report, form)
         assert all(
             part in text for part in ("openai normalisation", "images (all, a)", "images (all, b)")

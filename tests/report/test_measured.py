@@ -125,7 +125,7 @@ def test_two_folders_of_one_name_are_two_columns_that_name_what_differs():
     table = build(results).classification
     assert [h.title for h in table.headings][-2:] == ["images (siteA)", "images (siteB)"]
     assert len({h.key for h in table.headings}) == len(table.headings)
-    text = render(build(results), Format.CSV)
+    text = render(build(results), "csv")
     assert "images (siteA)" in text
     assert "images (siteB)" in text
 
