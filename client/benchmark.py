@@ -17,7 +17,6 @@ from clipbench.client.batches import BATCH_DOCUMENTS, Batch, document_shards, pr
 from clipbench.client.connection import DEFAULT_SERVER, Connection
 from clipbench.client.journal import NEXT, Journal
 from clipbench.client.records import read_records
-from clipbench.client.sidecar import write_sidecar
 from clipbench.client.stopwatch import Stopwatch
 from clipbench.client.streaming import IN_FLIGHT, stream
 from clipbench.contract import documents as contract
@@ -108,8 +107,8 @@ def _evaluate(
         batch_size=BATCH_DOCUMENTS,
     )
     if options.folder is not None:
-        records = read_records(connection, task, run.spec.job)
-        result = write_sidecar(result, records, run.unreadable, options.folder)
+        records = read_records(connection, task, run.spec.job, run.unreadable)
+        result = results.write_sidecar(result, records, options.folder)
         results.write(result, options.folder)
     if run.journal is not None:
         run.journal.remove()

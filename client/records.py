@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from clipbench.client.connection import Connection
 from clipbench.contract.documents import answer
 from clipbench.contract.endpoints import Kind, Task, job_endpoint
+from clipbench.datasets import Unreadable
 
 PAGE = 10_000
 
 
-def read_records(connection: Connection, task: Task, job: str) -> Iterator[dict[str, Any]]:
-    """Counted documents in the order of the data set, then the refused ones.
+def read_records(
+    connection: Connection, task: Task, job: str, unreadable: Iterable[Unreadable] = ()
+) -> Iterator[dict[str, Any]]:
+    """Counted documents in the order of the data set, then the refused and the unreadable ones.
 
     Each has kind, id, index and outcome; counted ones labels, rank and best; refused ones
     reason and detail.
@@ -29,3 +32,12 @@ def read_records(connection: Connection, task: Task, job: str) -> Iterator[dict[
     refused = answer(connection.request(endpoint, (), {"job": job, "kind": "refused"}))
     for record in refused["records"]:
         yield {"outcome": "refused", **record}
+    for item in unreadable:
+        yield {
+            "id": item.id,
+            "kind": str(item.kind),
+            "index": item.index,
+            "outcome": "refused",
+            "reason": str(item.reason),
+            "detail": f"{item.source}: {item.detail}",
+        }

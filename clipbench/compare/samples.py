@@ -7,7 +7,7 @@ import numpy as np
 from clipbench.errors import UnknownName
 from clipbench.metrics import BothWays, Queries, Sample, parse
 from clipbench.results import Sidecar
-from clipbench.results.records import IntArray, Records
+from clipbench.results.sidecar import IntArray, Records
 
 
 def sample_of(metric: str, records: Sidecar) -> Sample | None:

@@ -8,7 +8,7 @@ from clipbench.results.key import (
     data_labels,
     run_labels,
 )
-from clipbench.results.records import Records, Sidecar, read_sidecar, sidecar_of
+from clipbench.results.sidecar import Records, Sidecar, read_sidecar, sidecar_of, write_sidecar
 from clipbench.results.statistics import STATISTICS_FORMAT, Latency, Saturation, Statistics
 from clipbench.results.store import (
     RESULT_SUFFIX,
@@ -79,5 +79,6 @@ __all__ = [
     "to_json",
     "write",
     "write_atomically",
+    "write_sidecar",
     "write_statistics",
 ]

@@ -1,15 +1,13 @@
 """Two models on the same simulated images, as results with sidecars."""
 
 import numpy as np
-import pyarrow as pa
-from pyarrow import parquet
 
 from clipbench import results
 from clipbench.encode_settings import EncodeSettings
 from clipbench.metrics import RetrievalRanks, bootstrap, classification_scores, retrieval_scores
 from clipbench.metrics.samples import of_images
 from clipbench.results import Dataset, Documents, Model, Result, Run, Task
-from clipbench.results.records import Records, Sidecar
+from clipbench.results.sidecar import Records, Sidecar
 
 
 def records(ranks, labels=None, image_ids=None, prefix="i", predicted=None):
@@ -99,23 +97,18 @@ def own_interval(hits):
 
 def save(result, sidecar, folder):
     """Write both as the client does; returns the result's path."""
-    import dataclasses
-
-    name = results.records_file_name(result)
-    rows = [
+    records = (
         {
             "id": part.ids[i],
             "kind": kind,
             "index": int(part.index[i]),
             "outcome": "counted",
             "labels": list(part.labels[i]),
-            "predicted": int(part.predicted[i]),
+            "best": [int(part.predicted[i])],
             "rank": int(part.rank[i]),
             "image_id": part.image_ids[i],
         }
         for kind, part in (("image", sidecar.images), ("text", sidecar.texts))
         for i in range(len(part))
-    ]
-    folder.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(pa.Table.from_pylist(rows), folder / name)
-    return results.write(dataclasses.replace(result, records=name), folder)
+    )
+    return results.write(results.write_sidecar(result, records, folder), folder)

@@ -5,7 +5,8 @@ import pytest
 from pyarrow import parquet
 
 from clipbench.errors import DataError
-from clipbench.results import read_sidecar, sidecar_of
+from clipbench.results import read_sidecar, sidecar_of, write_sidecar
+from clipbench.results.sidecar import COLUMNS
 
 from .samples import CLASSIFICATION
 
@@ -38,6 +39,22 @@ def test_counted_documents_are_read_in_the_order_of_the_data_set(path):
 def test_texts_know_their_image(path):
     texts = read_sidecar(path).texts
     assert (texts.ids, texts.image_ids, list(texts.predicted)) == (("t",), ("a",), [-1])
+
+
+def test_what_is_written_is_read_with_every_column(tmp_path):
+    counted = {"id": "a", "kind": "image", "index": 0, "outcome": "counted", "labels": [4],
+               "best": [7, 4], "rank": 2, "image_id": ""}  # fmt: skip
+    refused = {"id": "b", "kind": "image", "index": 1, "outcome": "refused",
+               "reason": "image_damaged", "detail": "b.png: damaged"}  # fmt: skip
+    many = [{**counted, "id": f"a{i}", "index": i} for i in range(10_001)]
+    written = write_sidecar(CLASSIFICATION, [*many, refused], tmp_path)
+    images = sidecar_of(written, tmp_path).images
+    assert (len(images), images.ids[-1], images.labels[0]) == (10_001, "a10000", (4,))
+    assert (list(images.predicted[:2]), list(images.rank[:2])) == ([7, 7], [2, 2])
+    rows = parquet.read_table(tmp_path / written.records)
+    assert rows.column_names == list(COLUMNS)
+    last = rows.to_pylist()[-1]
+    assert (last["reason"], last["label"], last["predicted"]) == ("image_damaged", None, None)
 
 
 def test_a_missing_column_is_named(tmp_path):

@@ -1,8 +1,15 @@
-"""The sidecar of a result: one row a document, read from Parquet into arrays."""
+"""The sidecar of a result: one row a document, as Parquet; its columns, writer and reader.
+
+Needs pyarrow, which is imported where it is used.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import io
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +17,27 @@ import numpy as np
 import numpy.typing as npt
 
 from clipbench.errors import DataError, Unsupported
+from clipbench.results.store import records_file_name, write_atomically
 from clipbench.results.types import Result
 
 IntArray = npt.NDArray[np.int64]
 
+COLUMNS = {
+    "id": "string",
+    "kind": "string",
+    "index": "int64",
+    "outcome": "string",  # counted or refused
+    "reason": "string",
+    "detail": "string",
+    "image_id": "string",  # what a text describes
+    "label": "int64",  # null in retrieval and with several labels
+    "labels": "list",  # of int64
+    "predicted": "int64",  # the best class
+    "best": "list",
+    "rank": "int64",  # 1-based rank of the label, or of the right document
+}
 REQUIRED = ("id", "kind", "index", "outcome", "labels", "predicted", "rank", "image_id")
+_PAGE = 10_000  # documents that are written at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +77,52 @@ class Sidecar:
 
     images: Records
     texts: Records
+
+
+def write_sidecar(result: Result, records: Iterable[Mapping[str, Any]], folder: Path) -> Result:
+    """Write the records beside the result's file; returns the result that names them.
+
+    records: by document, counted ones with labels, rank and best, refused ones with their reason.
+    """
+    from pyarrow import parquet
+
+    name = records_file_name(result)
+    buffer, schema = io.BytesIO(), _schema()
+    rows = map(_row, records)
+    with parquet.ParquetWriter(buffer, schema, compression="zstd") as writer:
+        while page := list(itertools.islice(rows, _PAGE)):
+            writer.write_table(_table(page, schema))
+    write_atomically(folder / name, buffer.getvalue())
+    return replace(result, records=name)
+
+
+def _schema() -> Any:
+    import pyarrow
+
+    integer = pyarrow.int64()
+    types = {"string": pyarrow.string(), "int64": integer, "list": pyarrow.list_(integer)}
+    return pyarrow.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+
+
+def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+    labels, best = record.get("labels") or [], record.get("best") or []
+    label = labels[0] if len(labels) == 1 else None
+    predicted = best[0] if best else None
+    return {**record, "labels": labels, "label": label, "best": best, "predicted": predicted}
+
+
+def _table(rows: Sequence[Mapping[str, Any]], schema: Any) -> Any:
+    """By way of JSON lines: pyarrow imports pandas to look at a Python object (0.4 s, 45 MB)."""
+    from pyarrow import json as arrow_json
+
+    lines = "\n".join(map(json.dumps, rows)).encode()
+    return arrow_json.read_json(
+        io.BytesIO(lines),
+        read_options=arrow_json.ReadOptions(block_size=len(lines) + 1, use_threads=False),
+        parse_options=arrow_json.ParseOptions(
+            explicit_schema=schema, unexpected_field_behavior="ignore"
+        ),
+    ).select(schema.names)
 
 
 def read_sidecar(path: str | Path) -> Sidecar:
