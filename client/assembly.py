@@ -34,7 +34,7 @@ def assemble(
         job=spec.job,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         **described(model, batch_size, server),
-        dataset=results.Dataset(
+        dataset=results.MeasuredData(
             id=dataset.id,
             split=dataset.split,
             task=spec.task,
@@ -48,7 +48,7 @@ def assemble(
             source=dataset.source,
             duplicate_images=data["duplicate_images"],
             duplicate_texts=data["duplicate_texts"],
-            sample=results.Sample(dataset.sample.size, dataset.sample.seed)
+            sample=results.Subset(dataset.sample.size, dataset.sample.seed)
             if dataset.sample
             else None,
         ),

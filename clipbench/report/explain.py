@@ -9,7 +9,7 @@ from clipbench.metrics import CHANCE, MAJORITY, headlines, principal
 from clipbench.reference import DEVICE, SCORES_PRECISION, TableName, published, spelling
 from clipbench.report.notes import SCALED
 from clipbench.report.sources import own_columns
-from clipbench.results import Dataset, Result, Statistics, Task
+from clipbench.results import MeasuredData, Result, Statistics, Task
 
 
 def explain(result: Result) -> str:
@@ -174,7 +174,7 @@ def _measure(result: Result) -> str:
     )
 
 
-def _prompts(data: Dataset) -> str:
+def _prompts(data: MeasuredData) -> str:
     n = len(data.templates)
     if n == 1:
         return f"Each class became one prompt, {data.templates[0]!r}."

@@ -21,7 +21,7 @@ from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import DataError
 from clipbench.files import read_json, read_text
 from clipbench.metrics import MEASURES, Directed, Direction, measure_of, parse
-from clipbench.results.types import Dataset, Documents, Model, Result, Run, Task
+from clipbench.results.types import Documents, MeasuredData, Model, Result, Run, Task
 
 TASKS = {
     "zeroshot_classification": Task.CLASSIFICATION,
@@ -152,7 +152,7 @@ def _result(document: object, place: str, split: str, created: str) -> Result:
         ),
         settings=EncodeSettings.unstated(activation=activation),
         run=Run(),
-        dataset=Dataset(
+        dataset=MeasuredData(
             id=name if language == "en" else f"{name} ({language})",
             split=split,
             task=task,

@@ -23,7 +23,7 @@ LONGEST_PART = 48  # characters of a file name's readable part
 
 
 @dataclass(frozen=True)
-class Sample:
+class Subset:
     """A seeded, stratified part of a data set was used, not the whole."""
 
     size: int
@@ -68,7 +68,7 @@ class DataKey:
     task: Task
     dataset: str
     split: str
-    sample: Sample | None
+    sample: Subset | None
     data_sha256: str | None
     prompts_sha256: str | None
 

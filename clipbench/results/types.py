@@ -12,7 +12,7 @@ from clipbench.encode_settings import EncodeSettings
 from clipbench.environment import Environment as Environment
 from clipbench.reference.tables import spelling
 from clipbench.results.key import DataKey, ResultKey, RunKey
-from clipbench.results.key import Sample as Sample
+from clipbench.results.key import Subset as Subset
 
 FORMAT = "clipbench-result/1"
 
@@ -49,7 +49,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class MeasuredData:
     """The data as they were counted. Counts are of declared documents, before any refusal."""
 
     id: str
@@ -65,7 +65,7 @@ class Dataset:
     source: str | None = None
     duplicate_images: int | None = None
     duplicate_texts: int | None = None
-    sample: Sample | None = None
+    sample: Subset | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Result:
     model: Model
     settings: EncodeSettings
     run: Run
-    dataset: Dataset
+    dataset: MeasuredData
     documents: Documents
     metrics: Mapping[str, float]
     created: str  # UTC, ISO 8601

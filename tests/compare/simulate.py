@@ -6,7 +6,7 @@ from clipbench import results
 from clipbench.encode_settings import EncodeSettings
 from clipbench.metrics import RetrievalRanks, bootstrap, classification_scores, retrieval_scores
 from clipbench.metrics.samples import of_images
-from clipbench.results import Dataset, Documents, Model, Result, Run, Task
+from clipbench.results import Documents, MeasuredData, Model, Result, Run, Task
 from clipbench.results.sidecar import Records, Sidecar
 
 
@@ -33,7 +33,7 @@ def classification(ranks, classes=10, model="before", **changes):
         model=Model(model, checkpoint_sha256=changes.get("checkpoint")),
         settings=EncodeSettings.read(changes),
         run=Run("cpu"),
-        dataset=Dataset(
+        dataset=MeasuredData(
             changes.get("dataset", "mine"),
             "test",
             Task.CLASSIFICATION,
@@ -60,7 +60,7 @@ def retrieval(text_ranks, image_ranks, captions, model="before"):
         model=Model(model),
         settings=EncodeSettings(),
         run=Run("cpu"),
-        dataset=Dataset("pairs", "test", Task.RETRIEVAL, len(image_ranks), texts=len(owner)),
+        dataset=MeasuredData("pairs", "test", Task.RETRIEVAL, len(image_ranks), texts=len(owner)),
         documents=Documents(len(image_ranks) + len(owner)),
         metrics=scores.metrics,
         counts=scores.counts,
@@ -80,7 +80,7 @@ def quick_classification(hits, model="before"):
         model=Model(model),
         settings=EncodeSettings(),
         run=Run("cpu"),
-        dataset=Dataset("mine", "test", Task.CLASSIFICATION, len(ranks), classes=2),
+        dataset=MeasuredData("mine", "test", Task.CLASSIFICATION, len(ranks), classes=2),
         documents=Documents(len(ranks)),
         metrics={"acc1": float(np.mean(hits))},
         created="2026-01-01",

@@ -6,7 +6,7 @@ from clipbench.encode_settings import EncodeSettings
 from clipbench.reference import TableName, published
 from clipbench.report import build
 from clipbench.report.html import render_html
-from clipbench.results import Confused, Dataset, Documents, Model, PerClass, Result, Run, Task
+from clipbench.results import Confused, Documents, MeasuredData, Model, PerClass, Result, Run, Task
 
 from .samples import statistics
 
@@ -41,7 +41,7 @@ def _result(model, column, task, metrics):
         model=Model(model),
         settings=EncodeSettings(activation="gelu"),
         run=Run("cuda:0", "TITAN RTX"),
-        dataset=Dataset(
+        dataset=MeasuredData(
             column.dataset, column.split, task, column.images, column.texts or 0,
             column.classes or 0, templates=("a photo of a {c}.",) * 80,
         ),

@@ -4,8 +4,8 @@ import dataclasses
 
 from clipbench.encode_settings import EncodeSettings, setting_choices
 from clipbench.results import (
-    Dataset,
     Documents,
+    MeasuredData,
     Model,
     Result,
     Run,
@@ -30,7 +30,7 @@ def classification(model, dataset="vtab/cifar100", acc1=0.8, width=0.01, **chang
         model=Model(model, checkpoint_sha256=options.get("checkpoint")),
         settings=settings(**options),
         run=Run("cpu", "EPYC"),
-        dataset=Dataset(
+        dataset=MeasuredData(
             dataset,
             options["split"],
             Task.CLASSIFICATION,
@@ -53,7 +53,7 @@ def retrieval(model, dataset="flickr8k", split="all", recall=0.5, k=5, **changes
         model=Model(model),
         settings=settings(**changes),
         run=Run("cpu", "EPYC"),
-        dataset=Dataset(dataset, split, Task.RETRIEVAL, images=8091, texts=40455),
+        dataset=MeasuredData(dataset, split, Task.RETRIEVAL, images=8091, texts=40455),
         documents=Documents(8091 + 40455),
         metrics={
             f"text_to_image_recall@{k}": recall,

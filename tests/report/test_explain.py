@@ -1,7 +1,7 @@
 import dataclasses
 
 from clipbench.report.explain import explain, explain_statistics
-from clipbench.results import Documents, Sample
+from clipbench.results import Documents, Subset
 
 from ..results.samples import CLASSIFICATION, RETRIEVAL, STATISTICS
 from .samples import classification
@@ -38,7 +38,7 @@ def test_a_score_at_chance_is_told_to_say_little():
 
 
 def test_what_would_change_it_follows_the_options():
-    half = explain(classification("m", precision="float16", sample=Sample(10, 1)))
+    half = explain(classification("m", precision="float16", sample=Subset(10, 1)))
     assert "float32 instead of float16" in half
     assert "another seed" in half
     whole = dataclasses.replace(classification("m"), documents=Documents(10000))

@@ -1,7 +1,7 @@
 import pytest
 
 from clipbench.report import FORMATS, build, render, samples_in
-from clipbench.results import Documents, Sample, load_all
+from clipbench.results import Documents, Subset, load_all
 
 from .samples import classification, retrieval, statistics
 
@@ -69,7 +69,7 @@ def test_the_full_split_is_compared_with_the_published_column():
 
 
 def test_a_sample_is_a_column_of_its_own():
-    table = build([classification(B32, sample=Sample(500, 1))]).classification
+    table = build([classification(B32, sample=Subset(500, 1))]).classification
     assert table.headings[-1].title == "vtab/cifar100 (test, sample of 500, seed 1)"
     assert cell(table, B32, CIFAR).text == ""
 

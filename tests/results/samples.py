@@ -3,17 +3,17 @@
 from clipbench.encode_settings import EncodeSettings
 from clipbench.results import (
     Confused,
-    Dataset,
     Documents,
     Environment,
     Latency,
+    MeasuredData,
     Model,
     PerClass,
     Result,
     Run,
-    Sample,
     Saturation,
     Statistics,
+    Subset,
     Task,
 )
 
@@ -42,7 +42,7 @@ CLASSIFICATION = Result(
     model=MODEL,
     settings=SETTINGS,
     run=RUN,
-    dataset=Dataset(
+    dataset=MeasuredData(
         id="fashion_mnist",
         split="test",
         task=Task.CLASSIFICATION,
@@ -54,7 +54,7 @@ CLASSIFICATION = Result(
         data_sha256="ef" * 32,
         source="clipbench/embedded",
         duplicate_images=3,
-        sample=Sample(1000, 7),
+        sample=Subset(1000, 7),
     ),
     documents=Documents(998, 2, {"image_damaged": 2}, 5, 1),
     metrics={"acc1": 0.875, "mean_per_class_recall": 0.87, "chance": 0.5, "majority": 0.6},
@@ -73,7 +73,7 @@ RETRIEVAL = Result(
     model=MODEL,
     settings=SETTINGS,
     run=RUN,
-    dataset=Dataset("emoji", "test", Task.RETRIEVAL, images=1636, texts=1636),
+    dataset=MeasuredData("emoji", "test", Task.RETRIEVAL, images=1636, texts=1636),
     documents=Documents(3272),
     metrics={
         "text_to_image_recall@5": 0.53,

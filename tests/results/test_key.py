@@ -6,7 +6,7 @@ import pytest
 
 from clipbench import results
 from clipbench.encode_settings import EncodeSettings, setting_choices
-from clipbench.results import Sample, data_labels, run_labels
+from clipbench.results import Subset, data_labels, run_labels
 from clipbench.results.key import shortest_digests
 
 from .samples import CLASSIFICATION, RETRIEVAL, STATISTICS
@@ -36,7 +36,7 @@ def other_settings():
         ("run", {"device_name": "another processor"}),
         ("dataset", {"id": "another"}),
         ("dataset", {"split": "train"}),
-        ("dataset", {"sample": Sample(1000, 8)}),
+        ("dataset", {"sample": Subset(1000, 8)}),
         ("dataset", {"data_sha256": "12" * 32}),
         ("dataset", {"prompts_sha256": "12" * 32}),
     ],
