@@ -7,7 +7,11 @@ import numpy as np
 from clipbench.errors import InvalidRequest
 from clipbench.metrics.vectors import IntArray
 
-CHANCE, MAJORITY = "chance", "majority"  # as a result's metrics name them
+CHANCE = "chance"
+"""The name of the chance level among a result's metrics."""
+
+MAJORITY = "majority"
+"""The name of the largest class's share among a result's metrics."""
 
 
 def chance_level(classes: int, k: int = 1) -> float:
