@@ -36,7 +36,7 @@ class Settings:
     checkpoints: str = ""  # NAME=ARCHITECTURE=PATH, comma-separated, or JSON: own weights
     model: str = "ViT-mini-16-64::embedded"  # what `/` and `/encode` use
     device: str = ""  # cpu, cuda, cuda:1; empty: CUDA when there is one
-    memory_limit_bytes: int = 0  # of loaded models; 0: half of the memory there is
+    memory_limit_bytes: int = 0  # of loaded models; 0: 90 % of the GPU's, or half of the RAM
     embedding_cache_bytes: int = 1 << 30  # on disk, of what was encoded before; 0: none
     threads: int = 0  # of the forward pass; 0: as many as processors
     decoders: int = 0  # threads that only decode images; 0: one a processor, for a GPU

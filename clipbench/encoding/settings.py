@@ -9,9 +9,12 @@ import torch
 from clipbench.config import Settings
 from clipbench.errors import Unsupported
 from clipbench.preflight import check_models
+from clipbench.profiling.gpu import read_gpus
 from clipbench.profiling.memory import memory_limit
 from clipbench.serving.encoder import EncoderSettings
 from clipbench.weights import own
+
+_SHARE_OF_GPU = 0.9  # a forward pass takes the rest, and gives models up where that is too little
 
 
 def encoder_settings(settings: Settings) -> EncoderSettings:
@@ -25,7 +28,7 @@ def encoder_settings(settings: Settings) -> EncoderSettings:
         threads=settings.threads or None,
         decoders=settings.decoders or None,
         batch_size=settings.minibatch,
-        memory_limit_bytes=settings.memory_limit_bytes or memory_limit() // 2,
+        memory_limit_bytes=settings.memory_limit_bytes or models_limit(settings.device),
         embedding_cache_bytes=settings.embedding_cache_bytes,
         max_image_bytes=limits.image_bytes,
         max_image_pixels=limits.image_pixels,
@@ -43,3 +46,13 @@ def _device(name: str) -> str | None:
         there = f"it has {count}" if count else "it sees none: is the driver installed?"
         raise Unsupported(f"device {name}: PyTorch has no such CUDA device here, {there}")
     return name
+
+
+def models_limit(device: str) -> int:
+    """What loaded models may take unless it is set: 90 % of the GPU's memory, or half of the RAM.
+
+    device: the setting; empty is CUDA where there is one. Of several GPUs the smallest counts.
+    """
+    on_gpu = device.startswith("cuda") or (not device and torch.cuda.is_available())
+    sizes = [gpu.total for gpu in read_gpus()] if on_gpu else []
+    return int(_SHARE_OF_GPU * min(sizes)) if sizes else memory_limit() // 2

@@ -44,10 +44,11 @@ from clipbench.serving.options import (
     EncodeOptions,
     EncoderSettings,
     ModelDescription,
-    UserCheckpoint,
 )
+from clipbench.serving.out_of_memory import in_parts, with_room
 from clipbench.serving.request_rows import Rows
 from clipbench.serving.worker_pool import WorkerPool
+from clipbench.weights.own import UserCheckpoint
 from clipbench.weights.sources import Sources
 
 __all__ = [
@@ -227,12 +228,16 @@ class Encoder:
         settings = options.settings
         activation = settings.activation or info.activation
         key = f"{info.name} {settings.precision} {settings.runtime} {activation}"
-        return self._pool.get(
-            key,
-            lambda make_room: loading.load(
-                info, options, self._files(info), self._cache, self._device, make_room
-            ),
-        )
+
+        def load(make_room: Callable[[int], None]) -> Loaded:
+            files, cache, device = self._files(info), self._cache, self._device
+            return with_room(
+                lambda: loading.load(info, options, files, cache, device, make_room),
+                info.name,
+                self._pool.give_up_all,
+            )
+
+        return self._pool.get(key, load)
 
     def _files(self, info: ModelInfo) -> dict[str, Path]:
         settings = self.settings
@@ -265,12 +270,16 @@ class Encoder:
 
         A single one for which nothing waits gets all processors, others get a lane.
         """
+
+        def fitting(batch: Sequence[Document]) -> list[Result]:
+            return in_parts(encode, batch, self._pool.give_up_others)
+
         alone = len(documents) == 1 and not self._workers.working
         if options.sharing and documents and not alone:
-            return self._batcher.run(key, encode, documents, weights, sizes)
+            return self._batcher.run(key, fitting, documents, weights, sizes)
         size = sizes.part(self._workers.count, weights)
         each = [[documents[i] for i in part] for part in parts(weights, size)]
-        return [result for results in self._workers.run(encode, each) for result in results]
+        return [result for results in self._workers.run(fitting, each) for result in results]
 
 
 def _text_problem(text: str) -> tuple[Reason, str] | None:

@@ -57,6 +57,21 @@ class Pool(Generic[Item]):
             return_freed_memory()  # of what was given up, and of the loading
             return item
 
+    def give_up_others(self) -> bool:
+        """Give up all but the item that was asked for last; False when there were no others."""
+        with self._lock:
+            others = list(self._items)[:-1]
+            for key in others:
+                del self._items[key]
+        return bool(others)
+
+    def give_up_all(self) -> bool:
+        """Give up every item; False when there were none."""
+        with self._lock:
+            had = bool(self._items)
+            self._items.clear()
+        return had
+
     def loaded(self) -> dict[Hashable, int]:
         """The bytes of each loaded item, the least recently used first."""
         with self._lock:
