@@ -10,6 +10,7 @@ import contextlib
 import io
 import itertools
 import statistics as numbers
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +28,7 @@ from clipbench.contract.documents import answer
 from clipbench.contract.parameters import ModelOptions
 from clipbench.errors import DataError
 
+PATIENCE = 60.0  # seconds in which the encoder's metrics have to be reached
 _INPUTS = 512  # different documents of a kind; sent again when a model is through with them
 _SHORTER = 3  # a repetition of the search for saturation, which has many
 
@@ -79,13 +81,26 @@ def measure(
     )
 
 
-def encoder_process(connection: Connection) -> dict[str, Any]:
-    """What the profiler says of the encoder's process. Raises DataError when it says nothing."""
-    profile = answer(connection.request(endpoints.PROFILE))
-    for process in profile["processes"]:
-        if process["executor"] == "encoder" and process["up"]:
-            return dict(process)
-    raise DataError("the profiler does not reach the encoder's metrics; see docs/operate.md")
+def encoder_process(
+    connection: Connection, *, patience: float = PATIENCE, pause: float = 0.5
+) -> dict[str, Any]:
+    """What the profiler says of the encoder's process.
+
+    The profiler waits a second for the encoder's metrics, which a busy machine may not keep: it is
+    asked again, `pause` seconds later, for `patience` seconds. Raises DataError past them.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        profile = answer(connection.request(endpoints.PROFILE))
+        for process in profile["processes"]:
+            if process["executor"] == "encoder" and process["up"]:
+                return dict(process)
+        if time.monotonic() >= deadline:
+            raise DataError(
+                f"the profiler did not reach the encoder's metrics within {patience:g} s; "
+                "see docs/operate.md"
+            )
+        time.sleep(pause)
 
 
 def describe_fresh(connection: Connection, options: ModelOptions) -> dict[str, Any]:

@@ -67,7 +67,8 @@ def _print(comparison: Comparison) -> None:
             interval = f"[{low:+.4f}, {high:+.4f}]" + ("" if change.paired else " unpaired")
         values = (f"{change.before:.4f}", f"{change.after:.4f}", f"{change.difference:+.4f}")
         rows.append([change.metric, *values, interval, "yes" if change.real else "no"])
-    title = f"{' → '.join(comparison.names)} on {comparison.data}"
+    before, after = comparison.names
+    title = f"{before} →\n{after}\non {comparison.data}"
     console.print(Grid.of(columns, rows, title=title))
     for note in comparison.notes:
         console.paragraph(f"! {note}")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from docarray import Document
 from typer.testing import CliRunner
 
 from clipbench import results
 from clipbench.client import main
+from clipbench.client.connection import Connection
 from clipbench.client.load import IN_FLIGHT, SINGLES
 from clipbench.client.statistics import describe_fresh, encoder_process, measure
 from clipbench.contract.parameters import ModelOptions
 from clipbench.encode_settings import EncodeSettings
+from clipbench.errors import DataError
+from tests.client.servers import holding, serving
 from tests.conftest import MODEL
 from tests.flow.flow_server import PORTS
 
@@ -56,6 +62,35 @@ def test_the_model_that_is_measured_is_the_one_that_is_described(
     # the public endpoints would run GELU, and a second model would be in the memory
     assert measured.settings.activation == "quickgelu"
     assert len(set(encoder_process(connection)["models"]) - loaded_before) == 1
+
+
+def profiled(answers):
+    """A server whose profiler reaches the encoder or not, one after another."""
+    turns = iter(answers)
+
+    def answer(_request, _context):
+        process = {"executor": "encoder", "up": next(turns), "models": ["a"]}
+        return holding([Document(text=json.dumps({"processes": [process]}))])
+
+    return answer
+
+
+def test_an_encoder_that_is_too_busy_for_its_metrics_is_asked_again():
+    with (
+        serving(profiled([False, False, True])) as (address, seen),
+        Connection(address) as connection,
+    ):
+        assert encoder_process(connection, pause=0)["models"] == ["a"]
+        assert seen.requests == 3
+
+
+def test_an_encoder_that_is_never_reached_is_an_error():
+    with (
+        serving(profiled([False])) as (address, _),
+        Connection(address) as connection,
+        pytest.raises(DataError, match=r"did not reach the encoder's metrics within 0 s"),
+    ):
+        encoder_process(connection, patience=0)
 
 
 def test_without_a_gpu_vram_is_unknown_and_not_none_at_all(measured):
