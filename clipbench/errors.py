@@ -22,7 +22,11 @@ from collections.abc import Iterable, Sequence
 
 
 class ClipbenchError(Exception):
-    """Base of every error that clipbench raises on purpose; `code` is its name on the wire."""
+    """Base of every error that clipbench raises on purpose.
+
+    `code` is the word before the message when a command ends with it. On the wire an error has
+    the name of its class.
+    """
 
     code = "error"
 

@@ -54,10 +54,15 @@ def report(
     chosen = form or (_format_of(out) if out else None)
     found = () if published else results.load_all(folder)
     statistics = () if published else results.load_all_statistics(folder)
+    if not (published or found or statistics):
+        raise DataError(f"{folder} holds no result; --published shows the published tables")
     made = build(found, statistics, unmeasured=all_models, samples=samples_in(folder))
     if chosen is None:
-        for table in made.tables:
-            console.print(terminal_table(table))
+        shown = [terminal_table(table) for table in made.tables if table.rows]
+        for table in shown:
+            console.print(table)
+        if not shown:
+            console.print("No result has a score; `clipbench explain` says why.")
         return
     if chosen == HTML:
         text = render_html(made, mistakes=collect(found, folder, look=looking()))

@@ -44,7 +44,8 @@ def build(
     # of all files at once: a row is called the same in every table, and the page joins by that
     label = run_labels([*(r.key.run for r in results), *(s.key for s in statistics)])
     apart = variants(results)
-    split = {task: [r for r in results if r.dataset.task is task] for task in Task}
+    scored = [r for r in results if r.metrics]  # the others say only why nothing was counted
+    split = {task: [r for r in scored if r.dataset.task is task] for task in Task}
     sources: dict[str, Result | Statistics] = {file_name(r): r for r in results}
     sources |= {statistics_file_name(s): s for s in statistics}
     return Report(

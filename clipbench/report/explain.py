@@ -14,6 +14,9 @@ from clipbench.results import MeasuredData, Result, Statistics, Task
 
 def explain(result: Result) -> str:
     """Paragraphs on the data, the model, the measures, how sure they are, and what would change."""
+    if not result.metrics:
+        nothing = "Nothing could be scored. The records beside the file list every document."
+        return f"{_data(result)}\n\n{nothing}"
     return "\n\n".join(
         paragraph
         for paragraph in (

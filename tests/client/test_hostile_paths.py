@@ -50,11 +50,9 @@ COMMANDS = {
     "export kubernetes": ["export kubernetes PATH", "export kubernetes out --flow PATH"],
     "export sbom": ["export sbom PATH", "export sbom a.json --lock PATH"],
 }
-NAMES = ["missing", "missing [raw]", "missing [/old]", "folder", "file", "file/below",
-         "damaged.result.json", "deep.result.json", "damaged.csv", "damaged [x].safetensors",
-         "closed", "l" * 300, ":heart:", "\udcff", "http://127.0.0.1:1/[/x]",
-         "grpc://[::1"]  # fmt: skip
-SLOW = ("audit PATH", "export kubernetes PATH", "plot a.png --results PATH", "export sbom PATH")
+NAMES = ["folder", "damaged [x].result.json", "missing [/old]", "file", "file/below", "l" * 300,
+         "deep.result.json", "damaged.csv", "\udcff", "http://127.0.0.1:1/[/x]"]  # fmt: skip
+SLOW = ("audit", "plot", "export", "convert emoji", "verify vtab", "html")  # the first three names
 LINES = [line for lines in COMMANDS.values() for line in lines]
 
 
@@ -66,13 +64,10 @@ def place(tmp_path):
     (made / "folder").mkdir()
     (made / "empty").mkdir()
     (made / "file").write_text("a line\n")
-    (made / "damaged.result.json").write_bytes(b"\xff\xfe\0PK\x03\x04")
+    (made / "damaged [x].result.json").write_bytes(b"\xff\xfe\0PK\x03\x04")
     (made / "deep.result.json").write_text("[" * 100_000)
     (made / "damaged.csv").write_bytes(b'\0a,"b\n\0')
-    (made / "damaged [x].safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}")
-    (made / "closed").mkdir(mode=0)
-    yield made
-    (made / "closed").chmod(0o700)
+    return made
 
 
 @pytest.fixture
@@ -102,7 +97,7 @@ def test_every_command_is_here():
 @pytest.mark.parametrize("line", LINES)
 def test_a_path_that_cannot_be_used_is_one_message(line, clipbench, place, monkeypatch):
     nothing_is_started(monkeypatch)
-    for name in NAMES if line not in SLOW else NAMES[3:6]:
+    for name in NAMES[:3] if any(word in line for word in SLOW) else NAMES:
         words = [name if word == "PATH" else word for word in line.split()]
         words = [str(place / "empty") if word == "EMPTY" else word for word in words]
         words = [str(place / "file") if word == "GOOD" else word for word in words]

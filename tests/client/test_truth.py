@@ -165,7 +165,11 @@ def test_when_nothing_is_scored_the_reasons_are_told_and_kept(
     assert result.documents.refused_by_reason[reason] > 0
     assert (tmp_path / "out" / result.records).is_file()
     report = CliRunner().invoke(main.app, ["report", "--results", str(tmp_path / "out")])
-    assert report.exit_code == 0, report.output
+    assert (report.exit_code, report.output) == (
+        0, "No result has a score; `clipbench explain` says why.\n"
+    )  # fmt: skip
+    (path,) = (tmp_path / "out").glob("*.result.json")
+    assert reason in CliRunner().invoke(main.app, ["explain", str(path)]).output
 
 
 def test_from_python_it_is_an_error_with_the_reasons(flow, tmp_path):
