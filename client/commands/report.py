@@ -9,6 +9,7 @@ import typer
 
 from clipbench import results
 from clipbench.client.commands.common import RESULTS, Results, console
+from clipbench.errors import DataError
 from clipbench.report import FORMATS, build, render, samples_in
 from clipbench.report.html import render_html
 from clipbench.report.mistakes import collect

@@ -101,7 +101,7 @@ def _one_by_one(statistics: Statistics) -> Iterator[str]:
 
 def _data(result: Result) -> str:
     data, documents = result.dataset, result.documents
-    if not data.images:
+    if not data.images and not documents.refused:
         return f"{data.id}, split {data.split}; the result was imported and states no counts."
     what = f"{data.images:,} images"
     if data.task is Task.RETRIEVAL:
