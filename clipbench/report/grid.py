@@ -194,7 +194,7 @@ class Grid:
         for row in self.rows:
             name = row[0].copy()
             name.stylize("bold")
-            yield name
+            yield from folded(name, width)
             for column, cell in zip(self.columns[1:], row[1:], strict=True):
                 parts = list(folded(cell, max(PROSE, width - titles - 2 * GAP)))
                 for number, part in enumerate(parts if cell.plain else []):
