@@ -17,7 +17,7 @@ from clipbench.contract.documents import Item
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.parameters import JobSpec
 from clipbench.errors import InvalidRequest, TooLarge
-from clipbench.jobs.evaluator import Evaluator, Row, score_columns, unscored
+from clipbench.jobs.evaluator import Evaluator, Json, Scored, score_columns, unscored
 from clipbench.jobs.job import Job
 from clipbench.jobs.repeats import FirstOf, Outcome, Outcomes, StoredEmbeddings
 from clipbench.jobs.store import JobStore
@@ -41,7 +41,7 @@ class ClassificationEvaluator(Evaluator):
 
     def open(
         self, spec: JobSpec, owner: str, model: Mapping[str, Any], class_names: Sequence[str]
-    ) -> Row:
+    ) -> Json:
         """Raises InvalidRequest when the names and the number of classes differ."""
         if len(class_names) != spec.classes:
             raise InvalidRequest(
@@ -105,7 +105,7 @@ class ClassificationEvaluator(Evaluator):
 
     def evaluate(
         self, job: Job, batch: EncodedBatch, embeddings: Float32Array, kept: Sequence[int]
-    ) -> list[Row]:
+    ) -> list[Json]:
         """The rank of each label and the five best classes, or a multilabel image's embedding."""
         classes = self._class_vectors(job)
         if job.spec.multilabel:
@@ -119,30 +119,19 @@ class ClassificationEvaluator(Evaluator):
             )
         ]
 
-    def result(self, job_id: str, owner: str) -> Row:
-        """The metrics over every counted image, none without one; computed once until a change."""
-        job = self.store.get(job_id, owner)
-        if job.result is not None:
-            return dict(job.result)
-        changed: list[Row] = []
+    def score(self, job: Job) -> Scored:
+        """The metrics over every counted image."""
+        changed: list[Json] = []
         if not self.store.count(job, Kind.IMAGE):
             measured = unscored()
         elif job.spec.multilabel:
             measured = self._multilabel(job)
         else:
             measured = self._single_label(job, changed)
-        documents, data = self.account(job)
-        result = {
-            **measured,
-            "documents": documents,
-            "data": data | self._prompt_account(job),
-            "model": dict(job.model),
-            "class_names": list(job.class_names),
-        }
-        self.store.finish(job, result, {Kind.IMAGE: changed})
-        return result
+        measured |= {"class_names": list(job.class_names)}
+        return Scored(measured, {Kind.IMAGE: changed}, data=self._prompt_account(job))
 
-    def _single_label(self, job: Job, changed: list[Row]) -> Row:
+    def _single_label(self, job: Job, changed: list[Json]) -> Json:
         """The scores; `changed` gets the images whose outcome is that of an earlier, equal one."""
         labels, ranks, predicted, near_ties = [], [], [], 0
         outcomes = Outcomes(frozenset(self.store.repeated_contents(job, Kind.IMAGE)))
@@ -164,7 +153,7 @@ class ClassificationEvaluator(Evaluator):
             "confused": [asdict(pair) for pair in confused(label, np.array(predicted, np.int64))],
         }
 
-    def _multilabel(self, job: Job) -> Row:
+    def _multilabel(self, job: Job) -> Json:
         labels: list[tuple[int, ...]] = []
         first: dict[str, str] = {}
         seen = FirstOf(self.store, job, Kind.IMAGE)
@@ -178,7 +167,7 @@ class ClassificationEvaluator(Evaluator):
         scores = multilabel_scores(images, self._class_vectors(job), targets)
         return score_columns(scores) | {"near_ties": 0, "per_class": [], "confused": []}
 
-    def _prompt_account(self, job: Job) -> Row:
+    def _prompt_account(self, job: Job) -> Json:
         digest, count, truncated = hashlib.sha256(), 0, 0
         for row in self.store.prompts(job):
             line = [row.class_index, row.template_index, row.digest]

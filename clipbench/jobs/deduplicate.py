@@ -10,7 +10,7 @@ from clipbench.contract import Reason, Refusal
 
 
 @dataclass
-class Settled:
+class Deduplicated:
     """accepted: rows to store by id; displaced: stored ids to remove first; clashes: refusals."""
 
     accepted: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -28,14 +28,14 @@ def claim(row: Mapping[str, Any]) -> Claim:
     return (row["position"], row["digest"], row["labels"], row["image_id"])
 
 
-def settle(rows: Sequence[Mapping[str, Any]], stored: Mapping[str, Claim]) -> Settled:
+def deduplicate(rows: Sequence[Mapping[str, Any]], stored: Mapping[str, Claim]) -> Deduplicated:
     """Give each id to one document.
 
     rows are rows of the document table; stored maps an id to the claim of the row that has it.
     An equal claim is a repetition. Otherwise the smaller one keeps the id, whatever came first,
     and the other document is refused.
     """
-    settled = Settled()
+    settled = Deduplicated()
     for row in rows:
         id_, wanted = row["id"], claim(row)
         earlier = settled.accepted.get(id_)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,21 @@ from clipbench.jobs.store import JobStore
 from clipbench.metrics.scores import Scores
 from clipbench.metrics.vectors import Float32Array, invalid_rows, normalise
 
-Row = dict[str, Any]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a task computes of a job.
+
+    measured: metrics and what belongs to them, as the result has it. changes: columns to set, by
+    document. late: documents that turn out to be refused. data: more digests of the data.
+    """
+
+    measured: Json
+    changes: Mapping[Kind, Sequence[Json]]
+    late: Sequence[tuple[Kind, int, Refusal]] = ()
+    data: Json = field(default_factory=dict)
 
 
 class Evaluator:
@@ -36,12 +51,12 @@ class Evaluator:
 
     def open(
         self, spec: JobSpec, owner: str, model: Mapping[str, Any], class_names: Sequence[str]
-    ) -> Row:
+    ) -> Json:
         """Create or resume a job; the answer says what it holds already."""
         job = self.store.open(spec, owner, model, class_names)
         return self.state(job)
 
-    def state(self, job: Job) -> Row:
+    def state(self, job: Job) -> Json:
         """What a client sees of a job."""
         refused = Counter(row.reason for row in self.store.refusals(job))
         return {
@@ -61,7 +76,7 @@ class Evaluator:
             "updated": job.updated,
         }
 
-    def states(self, owner: str) -> list[Row]:
+    def states(self, owner: str) -> list[Json]:
         """The owner's jobs, oldest first."""
         return [self.state(job) for job in self.store.all(owner)]
 
@@ -99,11 +114,11 @@ class Evaluator:
 
     def evaluate(
         self, job: Job, batch: EncodedBatch, embeddings: Float32Array, kept: Sequence[int]
-    ) -> list[Row]:
+    ) -> list[Json]:
         """What the task stores of each kept document beside its identity."""
         raise NotImplementedError
 
-    def _rows(self, job: Job, batch: EncodedBatch, kept: Sequence[int]) -> list[Row]:
+    def _rows(self, job: Job, batch: EncodedBatch, kept: Sequence[int]) -> list[Json]:
         if not kept:
             return []
         unit = normalise(batch.embeddings[list(kept)])
@@ -130,7 +145,7 @@ class Evaluator:
 
     def account(
         self, job: Job, late: Sequence[tuple[Kind, int, Refusal]] = ()
-    ) -> tuple[Row, dict[str, Any]]:
+    ) -> tuple[Json, dict[str, Any]]:
         """The documents of the result, and digests and duplicates of the data.
 
         late: documents that turn out to be refused when the result is asked for.
@@ -168,14 +183,14 @@ class Evaluator:
 
     def records(
         self, job_id: str, owner: str, kind: Kind, after: tuple[int, str] | None, limit: int
-    ) -> list[Row]:
+    ) -> list[Json]:
         """One page of the counted documents, in the order of position and id."""
         job = self.store.get(job_id, owner)
         if job.result is None:
             raise InvalidRequest(f"job {job_id!r} has no result yet: ask for it before its records")
         limit = min(limit, self.limits.records_per_page)
         columns = ("id", "position", "labels", "rank", "best", "image_id")
-        page: list[Row] = []
+        page: list[Json] = []
         for row in self.store.documents(job, kind, *columns, after=after):
             if len(page) == limit:
                 break
@@ -191,7 +206,7 @@ class Evaluator:
             )
         return page
 
-    def refused_records(self, job_id: str, owner: str) -> list[Row]:
+    def refused_records(self, job_id: str, owner: str) -> list[Json]:
         """Every refused document of the job with its reason."""
         job = self.store.get(job_id, owner)
         stored = [
@@ -206,8 +221,24 @@ class Evaluator:
         ]
         return stored + list((job.result or {}).get("late_refusals", []))
 
-    def result(self, job_id: str, owner: str) -> Row:
-        """The metrics of what was counted; computed once until something changes."""
+    def result(self, job_id: str, owner: str) -> Json:
+        """The metrics of what was counted, none without it; computed once until a change."""
+        job = self.store.get(job_id, owner)
+        if job.result is not None:
+            return dict(job.result)
+        scored = self.score(job)
+        documents, data = self.account(job, scored.late)
+        result = {
+            **scored.measured,
+            "documents": documents,
+            "data": data | scored.data,
+            "model": dict(job.model),
+        }
+        self.store.finish(job, result, scored.changes)
+        return result
+
+    def score(self, job: Job) -> Scored:
+        """Compute the metrics from what is stored."""
         raise NotImplementedError
 
     def delete(self, job_id: str, owner: str) -> None:
@@ -215,13 +246,13 @@ class Evaluator:
         self.store.delete(self.store.get(job_id, owner))
 
 
-def unscored() -> Row:
+def unscored() -> Json:
     """What the result of a job says in which nothing was counted."""
-    empty: Row = {"metrics": {}, "counts": {}, "intervals": {}}
+    empty: Json = {"metrics": {}, "counts": {}, "intervals": {}}
     return empty | {"per_class": [], "confused": [], "near_ties": 0}
 
 
-def score_columns(scores: Scores) -> Row:
+def score_columns(scores: Scores) -> Json:
     """The scores as the result has them."""
     return {
         "metrics": scores.metrics,

@@ -24,7 +24,7 @@ from clipbench.profiling.metrics import Metrics
 Parameters = Mapping[str, Any]
 
 
-class Door:
+class Handler:
     """The endpoints of one evaluator. The gateway has put the owner into the parameters."""
 
     def __init__(self, evaluator: Evaluator, metrics: Metrics) -> None:

@@ -100,7 +100,7 @@ class JobTable:
     def delete(self, job: Job) -> None:
         """Remove the job and everything of it."""
         with self.engine.begin() as connection:
-            for table in (tables.documents, tables.refusals, tables.prompts, tables.shares):
+            for table in (tables.documents, tables.refusals, tables.prompts, tables.shards):
                 connection.execute(table.delete().where(table.c.job == job.key))
             connection.execute(tables.jobs.delete().where(tables.jobs.c.key == job.key))
 

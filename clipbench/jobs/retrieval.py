@@ -11,12 +11,12 @@ from clipbench.contract import Reason, Refusal
 from clipbench.contract.batches import EncodedBatch
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.errors import InvalidRequest
-from clipbench.jobs.evaluator import Evaluator, Row, score_columns, unscored
+from clipbench.jobs.evaluator import Evaluator, Json, Scored, score_columns, unscored
 from clipbench.jobs.job import Job
 from clipbench.jobs.repeats import FirstOf, StoredEmbeddings
-from clipbench.jobs.shards import Shares
-from clipbench.metrics.embeddings import Rows
-from clipbench.metrics.retrieval import Counts, RetrievalRanks, count_above, positives, ranks
+from clipbench.jobs.shards import Shards
+from clipbench.metrics.embeddings import EmbeddingSlice
+from clipbench.metrics.retrieval import AboveCounts, RetrievalRanks, count_above, positives, ranks
 from clipbench.metrics.scores import retrieval_scores
 from clipbench.metrics.vectors import Float32Array, IntArray
 
@@ -37,52 +37,41 @@ class RetrievalEvaluator(Evaluator):
     """Counts the rank of the right image of each text, and of the best right text of each image."""
 
     task = Task.RETRIEVAL
-    shares: Shares | None = None
+    shards: Shards | None = None
 
-    def share_out(self, parts: int) -> Shares:
+    def count_in_shards(self, parts: int) -> Shards:
         """From now on a result is counted in so many parts, with every process on the database."""
         if self.store.engine.dialect.name != "postgresql":
             raise InvalidRequest(
-                "retrieval_parts needs CLIPBENCH_DATABASE=postgresql+psycopg://…: processes share "
+                "retrieval_parts needs CLIPBENCH_DATABASE=postgresql+psycopg://…: processes shard "
                 "no SQLite file"
             )
-        self.shares = Shares(self.store.engine, parts, self._count_share)
-        return self.shares
+        self.shards = Shards(self.store.engine, parts, self._count_shard)
+        return self.shards
 
     def evaluate(
         self, job: Job, batch: EncodedBatch, embeddings: Float32Array, kept: Sequence[int]
-    ) -> list[Row]:
+    ) -> list[Json]:
         """The embedding is kept as it is compared: float32 and normalised."""
         return [{"embedding": row.astype("<f4").tobytes()} for row in embeddings]
 
-    def result(self, job_id: str, owner: str) -> Row:
-        """The metrics over the whole corpus, none without a text; computed once until a change."""
-        job = self.store.get(job_id, owner)
-        if job.result is not None:
-            return dict(job.result)
+    def score(self, job: Job) -> Scored:
+        """The metrics over the whole corpus."""
         corpus = self._corpus(job)
-        measured, columns = self._measured(job, corpus)
-        documents, data = self.account(job, corpus.late)
-        result = {
-            **measured,
-            "documents": documents,
-            "data": data,
-            "model": dict(job.model),
-            "late_refusals": [
-                {
-                    "kind": kind,
-                    "id": refusal.id,
-                    "index": position,
-                    "reason": refusal.reason,
-                    "detail": refusal.detail,
-                }
-                for kind, position, refusal in corpus.late
-            ],
-        }
-        self.store.finish(job, result, columns)
-        return result
+        measured, changes = self._measured(job, corpus)
+        measured["late_refusals"] = [
+            {
+                "kind": kind,
+                "id": refusal.id,
+                "index": position,
+                "reason": refusal.reason,
+                "detail": refusal.detail,
+            }
+            for kind, position, refusal in corpus.late
+        ]
+        return Scored(measured, changes, corpus.late)
 
-    def _measured(self, job: Job, corpus: Corpus) -> tuple[Row, dict[Kind, list[Row]]]:
+    def _measured(self, job: Job, corpus: Corpus) -> tuple[Json, dict[Kind, list[Json]]]:
         """The scores, and the rank of each document."""
         if not corpus.texts:
             return unscored() | {"images_without_text": len(corpus.images)}, {}
@@ -121,18 +110,18 @@ class RetrievalEvaluator(Evaluator):
 
     def _ranks(self, job: Job, corpus: Corpus) -> RetrievalRanks:
         known = positives(corpus.image_rows, corpus.text_rows, corpus.image_of_text)
-        if self.shares is not None:
-            return ranks(known, self.shares.total(job))
+        if self.shards is not None:
+            return ranks(known, self.shards.total(job))
         rows = corpus.image_rows, corpus.text_rows, corpus.image_of_text
         return ranks(known, count_above(*rows, known))
 
-    def _count_share(self, job: Job, part: int, parts: int) -> Counts:
-        """One share of the images against all texts."""
+    def _count_shard(self, job: Job, part: int, parts: int) -> AboveCounts:
+        """One shard of the images against all texts."""
         corpus = self._corpus(job)
         known = positives(corpus.image_rows, corpus.text_rows, corpus.image_of_text)
         first, end = (len(corpus.images) * step // parts for step in (part, part + 1))
-        share = Rows(corpus.image_rows, first, end)
-        rows = share, corpus.text_rows, corpus.image_of_text
+        shard = EmbeddingSlice(corpus.image_rows, first, end)
+        rows = shard, corpus.text_rows, corpus.image_of_text
         return count_above(*rows, known, image_index=np.arange(first, end))
 
     def _pair(self, job: Job, images: Sequence[str]) -> _Texts:
@@ -172,5 +161,5 @@ class _Texts:
     late: list[tuple[Kind, int, Refusal]] = field(default_factory=list)
 
 
-def _rank_column(ids: Sequence[str], ranks: IntArray) -> list[Row]:
+def _rank_column(ids: Sequence[str], ranks: IntArray) -> list[Json]:
     return [{"id": id_, "rank": rank} for id_, rank in zip(ids, ranks.tolist(), strict=True)]

@@ -1,9 +1,9 @@
 """A retrieval result counted by several processes on one PostgreSQL database.
 
-The images are cut into shares. Whoever has time takes a share that nobody holds, counts it against
+The images are cut into shards. Whoever has time takes a shard that nobody holds, counts it against
 every text and stores the counts; they add up to those of one process, bit for bit, since every
 decision within the rounding of float32 is made in float64 whatever the blocks
-(clipbench.metrics.retrieval). A share is held by the row lock of an open transaction: the database
+(clipbench.metrics.retrieval). A shard is held by the row lock of an open transaction: the database
 frees it when the process that counts it dies, and another takes it.
 """
 
@@ -23,27 +23,27 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from clipbench.errors import InvalidRequest
 from clipbench.jobs.job import Job
-from clipbench.jobs.tables import jobs, shares
-from clipbench.metrics.retrieval import Counts
+from clipbench.jobs.tables import jobs, shards
+from clipbench.metrics.retrieval import AboveCounts
 
 log = logging.getLogger(__name__)
 
-Counter = Callable[[Job, int, int], Counts]
-"""Counts share number (second) of so many (third) of a job."""
+Counter = Callable[[Job, int, int], AboveCounts]
+"""Counts shard number (second) of so many (third) of a job."""
 
 _LOOK_SECONDS = 0.5
 _NAMES = ("images_above", "texts_above", "images_near", "texts_near")
 
 
-class Shares:
-    """The shares of all jobs in one database."""
+class Shards:
+    """The shards of all jobs in one database."""
 
     def __init__(self, engine: Engine, parts: int, count: Counter) -> None:
         self.engine, self.parts = engine, parts
         self._count = count
 
-    def total(self, job: Job) -> Counts:
-        """Every share's counts together, some counted here and some elsewhere.
+    def total(self, job: Job) -> AboveCounts:
+        """Every shard's counts together, some counted here and some elsewhere.
 
         Raises InvalidRequest when documents come while the result is counted.
         """
@@ -51,14 +51,14 @@ class Shares:
         while not self._all_counted(job):
             if not self.take(job):
                 time.sleep(_LOOK_SECONDS / 5)  # the others are being counted
-        query = select(shares.c.counts, shares.c.revision).where(shares.c.job == job.key)
+        query = select(shards.c.counts, shards.c.revision).where(shards.c.job == job.key)
         with self.engine.begin() as connection:
-            rows = connection.execute(query.order_by(shares.c.part)).all()
+            rows = connection.execute(query.order_by(shards.c.part)).all()
             if len(rows) != self.parts or any(row.revision != job.updated for row in rows):
                 raise InvalidRequest(
                     f"job {job.spec.job!r} changed while it was counted: ask again"
                 )
-            connection.execute(shares.delete().where(shares.c.job == job.key))
+            connection.execute(shards.delete().where(shards.c.job == job.key))
         counts = [_unpack(row.counts) for row in rows]
         total = counts[0]
         for more in counts[1:]:
@@ -66,7 +66,7 @@ class Shares:
         return total
 
     def take(self, job: Job) -> bool:
-        """Count one share of the job that nobody holds. False when there is none.
+        """Count one shard of the job that nobody holds. False when there is none.
 
         Documents that come meanwhile wait. Raises InvalidRequest when some have come before.
         """
@@ -77,9 +77,9 @@ class Shares:
                     f"job {job.spec.job!r} changed while it was counted: ask again"
                 )
             part = connection.execute(
-                select(shares.c.part)
-                .where(shares.c.job == job.key, shares.c.revision == job.updated)
-                .where(shares.c.counts.is_(None))
+                select(shards.c.part)
+                .where(shards.c.job == job.key, shards.c.revision == job.updated)
+                .where(shards.c.counts.is_(None))
                 .limit(1)
                 .with_for_update(skip_locked=True)
             ).scalar_one_or_none()
@@ -88,49 +88,49 @@ class Shares:
             started = time.perf_counter()
             counts = self._count(job, part, self.parts)
             connection.execute(
-                shares.update()
-                .where(shares.c.job == job.key, shares.c.part == part)
+                shards.update()
+                .where(shards.c.job == job.key, shards.c.part == part)
                 .values(counts=_pack(counts))
             )
         fields = {"job": job.spec.job, "part": part, "seconds": time.perf_counter() - started}
-        log.info("share counted", extra={"fields": fields})
+        log.info("shard counted", extra={"fields": fields})
         return True
 
     def waiting(self) -> list[int]:
-        """The keys of the jobs with a share to count."""
-        query = select(shares.c.job).where(shares.c.counts.is_(None)).distinct()
+        """The keys of the jobs with a shard to count."""
+        query = select(shards.c.job).where(shards.c.counts.is_(None)).distinct()
         with self.engine.connect() as connection:
             return [int(key) for key in connection.execute(query).scalars()]
 
     def _cut(self, job: Job) -> None:
-        """Make the job's shares; those of an earlier state of it go."""
+        """Make the job's shards; those of an earlier state of it go."""
         with self.engine.begin() as connection:
             connection.execute(select(jobs.c.key).where(jobs.c.key == job.key).with_for_update())
-            stale = (shares.c.revision != job.updated) | (shares.c.parts != self.parts)
-            connection.execute(shares.delete().where(shares.c.job == job.key).where(stale))
-            share = {"job": job.key, "parts": self.parts, "revision": job.updated}
+            stale = (shards.c.revision != job.updated) | (shards.c.parts != self.parts)
+            connection.execute(shards.delete().where(shards.c.job == job.key).where(stale))
+            shard = {"job": job.key, "parts": self.parts, "revision": job.updated}
             connection.execute(
-                insert(shares).on_conflict_do_nothing(),
-                [{**share, "part": part} for part in range(self.parts)],
+                insert(shards).on_conflict_do_nothing(),
+                [{**shard, "part": part} for part in range(self.parts)],
             )
 
     def _all_counted(self, job: Job) -> bool:
-        query = select(func.count()).where(shares.c.job == job.key, shares.c.counts.is_(None))
+        query = select(func.count()).where(shards.c.job == job.key, shards.c.counts.is_(None))
         with self.engine.connect() as connection:
             return int(connection.execute(query).scalar_one()) == 0
 
 
-class Helper:
-    """A thread that counts shares of results that other processes were asked for."""
+class ShardWorker:
+    """A thread that counts shards of results that other processes were asked for."""
 
-    def __init__(self, shares: Shares, find: Callable[[int], Job | None]) -> None:
-        self._shares, self._find = shares, find
+    def __init__(self, shards: Shards, find: Callable[[int], Job | None]) -> None:
+        self._shards, self._find = shards, find
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="shares", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="shards", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop after the share at hand."""
+        """Stop after the shard at hand."""
         self._stop.set()
         self._thread.join()
 
@@ -138,18 +138,18 @@ class Helper:
         while not self._stop.wait(_LOOK_SECONDS):
             # a database that is away comes back; a job that changes is asked for again
             with suppress(SQLAlchemyError, InvalidRequest):
-                for key in self._shares.waiting():
+                for key in self._shards.waiting():
                     job = self._find(key)
-                    while job and not self._stop.is_set() and self._shares.take(job):
+                    while job and not self._stop.is_set() and self._shards.take(job):
                         pass
 
 
-def _pack(counts: Counts) -> bytes:
+def _pack(counts: AboveCounts) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: getattr(counts, name) for name in _NAMES})
     return buffer.getvalue()
 
 
-def _unpack(data: bytes) -> Counts:
+def _unpack(data: bytes) -> AboveCounts:
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return Counts(*(arrays[name] for name in _NAMES))
+        return AboveCounts(*(arrays[name] for name in _NAMES))

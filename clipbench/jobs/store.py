@@ -18,7 +18,7 @@ from clipbench.contract import Refusal
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.errors import InvalidRequest
 from clipbench.jobs import tables
-from clipbench.jobs.deduplicate import Claim, claim, settle
+from clipbench.jobs.deduplicate import Claim, claim, deduplicate
 from clipbench.jobs.job import Job
 from clipbench.jobs.job_table import JobTable
 
@@ -59,7 +59,7 @@ class JobStore(JobTable):
             self._own(connection, job)
             self._see_room(connection)
             stored = self._stored(connection, job, kind, [row["id"] for row in rows])
-            settled = settle(rows, stored)
+            settled = deduplicate(rows, stored)
             refusals = [*refused, *settled.clashes]
             self._delete_documents(connection, job, kind, settled.displaced)
             if settled.accepted:

@@ -92,9 +92,9 @@ prompts = Table(
     PrimaryKeyConstraint("job", "class_index", "template_index"),
 )
 
-# shares of a retrieval result that is being counted (clipbench.jobs.shards)
-shares = Table(
-    "shares",
+# shards of a retrieval result that is being counted (clipbench.jobs.shards)
+shards = Table(
+    "shards",
     metadata,
     _job_key(),
     Column("part", Integer, nullable=False),

@@ -27,7 +27,7 @@ from clipbench.metrics.measures import (
 )
 from clipbench.metrics.multilabel import average_precisions, targets_of
 from clipbench.metrics.retrieval import (
-    Counts,
+    AboveCounts,
     Positives,
     RetrievalRanks,
     count_above,
@@ -51,6 +51,7 @@ __all__ = [
     "CUTOFFS",
     "MAJORITY",
     "MEASURES",
+    "AboveCounts",
     "Accuracy",
     "ArrayEmbeddings",
     "Best",
@@ -59,7 +60,6 @@ __all__ = [
     "ClassVectors",
     "Classified",
     "ConfusedPair",
-    "Counts",
     "Difference",
     "Directed",
     "Direction",

@@ -59,8 +59,8 @@ def count_tile(scores: Float32Array, images: Side, texts: Side) -> tuple[Tally, 
     """scores: (a, b) float32 product of `images.rows` and `texts.rows` -> (of images, of texts)."""
     image_above, image_maybe = _count(scores, images.score, 1)
     text_above, text_maybe = _count(scores, texts.score, 0)
-    of_images = _settle(scores, images, texts, image_above, image_maybe)
-    of_texts = _settle(scores.T, texts, images, text_above, text_maybe)
+    of_images = _decide(scores, images, texts, image_above, image_maybe)
+    of_texts = _decide(scores.T, texts, images, text_above, text_maybe)
     return of_images, of_texts
 
 
@@ -103,7 +103,7 @@ def _along_columns(mask: BoolArray) -> IntArray:
     return counted
 
 
-def _settle(
+def _decide(
     scores: Float32Array, queries: Side, others: Side, above: IntArray, maybe: IntArray
 ) -> Tally:
     """Adds the exact decisions to the clear ones. scores: (queries, others)."""

@@ -34,7 +34,7 @@ class Embeddings(Protocol):
 
 
 @dataclass(frozen=True)
-class Rows:
+class EmbeddingSlice:
     """Rows `first` to `end` (not included) of a larger source."""
 
     whole: Embeddings

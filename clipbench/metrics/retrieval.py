@@ -7,7 +7,7 @@ beat each image's best text. The rank is 1 + that count. Memory is one resident 
 one tile of scores, whatever the corpus.
 
 Both phases work on any part of the images and any part of the texts, and their results add up:
-`Positives.merged` and `Counts.__add__` over a grid of shards equal the whole (Kubernetes, many
+`Positives.merged` and `AboveCounts.__add__` over a grid of shards equal the whole (Kubernetes, many
 evaluators). What is exchanged between the phases is three numbers an item, never a vector.
 """
 
@@ -53,7 +53,7 @@ class Positives:
 
 
 @dataclass(frozen=True)
-class Counts:
+class AboveCounts:
     """Candidates that beat the right answer, of each query; those of parts add up.
 
     images_above: (m,) int64, of each text. texts_above: (n,) int64, of each image.
@@ -65,8 +65,8 @@ class Counts:
     images_near: IntArray
     texts_near: IntArray
 
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
+    def __add__(self, other: AboveCounts) -> AboveCounts:
+        return AboveCounts(
             self.images_above + other.images_above,
             self.texts_above + other.texts_above,
             self.images_near + other.images_near,
@@ -145,13 +145,13 @@ def count_above(
     *,
     image_index: ArrayLike | None = None,
     text_index: ArrayLike | None = None,
-) -> Counts:
+) -> AboveCounts:
     """Phase 2, for a part of the images and a part of the texts, given all positives.
 
     The parameters are those of `positives`; `known` is merged over all parts.
     """
     corpus = _Corpus(images, texts, image_of_text, len(known.image_score), image_index, text_index)
-    counts = Counts(
+    counts = AboveCounts(
         *(np.zeros(k, np.int64) for k in (len(corpus.owner), len(known.image_score)) * 2)
     )
     tile = np.empty(IMAGE_TILE * TEXT_BLOCK, np.float32)
@@ -180,7 +180,7 @@ def count_above(
     return counts
 
 
-def ranks(known: Positives, counts: Counts) -> RetrievalRanks:
+def ranks(known: Positives, counts: AboveCounts) -> RetrievalRanks:
     """1 + the counts, where there is a right answer. Both are of the whole corpus."""
     has_image, has_text = np.isfinite(known.text_score), np.isfinite(known.image_score)
     near_ties = np.count_nonzero(counts.images_near) + np.count_nonzero(counts.texts_near)

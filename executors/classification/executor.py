@@ -10,7 +10,7 @@ from clipbench import config
 from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Task
 from clipbench.jobs.classification import ClassificationEvaluator
-from clipbench.jobs.handler import Door
+from clipbench.jobs.handler import Handler
 from clipbench.jobs.store import JobStore
 from clipbench.lifetime import starting
 from clipbench.preflight import check_state
@@ -32,34 +32,34 @@ class ClassificationExecutor(Executor):
         url = loaded.database_url(Task.CLASSIFICATION)
         bounds = {"max_jobs": limits.jobs, "max_bytes": limits.state_bytes}
         store = JobStore(url, Task.CLASSIFICATION, **bounds)
-        self.door = Door(ClassificationEvaluator(store, limits), Metrics("classification"))
+        self.handler = Handler(ClassificationEvaluator(store, limits), Metrics("classification"))
         port = loaded.metrics_port("classification", self.runtime_args)
         start_exporter(port, "classification", loaded.metrics_host)
 
     @requests(on=endpoints.CLASSIFICATION_OPEN)
     def open(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.open(docs, parameters)
+        return self.handler.open(docs, parameters)
 
     @requests(on=endpoints.CLASSIFICATION_PROMPTS)
     def prompts(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.prompts(docs, parameters)
+        return self.handler.prompts(docs, parameters)
 
     @requests(on=endpoints.CLASSIFICATION_IMAGES)
     def images(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.add(docs, parameters)
+        return self.handler.add(docs, parameters)
 
     @requests(on=endpoints.CLASSIFICATION_RESULT)
     def result(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.result(parameters)
+        return self.handler.result(parameters)
 
     @requests(on=endpoints.CLASSIFICATION_RECORDS)
     def records(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.records(parameters)
+        return self.handler.records(parameters)
 
     @requests(on=endpoints.CLASSIFICATION_DELETE)
     def delete(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.delete(parameters)
+        return self.handler.delete(parameters)
 
     @requests(on=endpoints.JOBS)
     def jobs(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.jobs(docs, parameters)
+        return self.handler.jobs(docs, parameters)

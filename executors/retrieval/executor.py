@@ -9,9 +9,9 @@ from jina import Executor, requests
 from clipbench import config
 from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Task
-from clipbench.jobs.handler import Door
+from clipbench.jobs.handler import Handler
 from clipbench.jobs.retrieval import RetrievalEvaluator
-from clipbench.jobs.shards import Helper
+from clipbench.jobs.shards import ShardWorker
 from clipbench.jobs.store import JobStore
 from clipbench.lifetime import starting
 from clipbench.preflight import check_state
@@ -34,38 +34,38 @@ class RetrievalExecutor(Executor):
         bounds = {"max_jobs": limits.jobs, "max_bytes": limits.state_bytes}
         store = JobStore(url, Task.RETRIEVAL, **bounds)
         evaluator = RetrievalEvaluator(store, limits)
-        self.door = Door(evaluator, Metrics("retrieval"))
-        self.helper = None
+        self.handler = Handler(evaluator, Metrics("retrieval"))
+        self.worker = None
         if loaded.retrieval_parts > 1:
-            self.helper = Helper(evaluator.share_out(loaded.retrieval_parts), store.find)
+            self.worker = ShardWorker(evaluator.count_in_shards(loaded.retrieval_parts), store.find)
         port = loaded.metrics_port("retrieval", self.runtime_args)
         start_exporter(port, "retrieval", loaded.metrics_host)
 
     @requests(on=endpoints.RETRIEVAL_OPEN)
     def open(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.open(docs, parameters)
+        return self.handler.open(docs, parameters)
 
     @requests(on=[endpoints.RETRIEVAL_IMAGES, endpoints.RETRIEVAL_TEXTS])
     def add(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.add(docs, parameters)
+        return self.handler.add(docs, parameters)
 
     @requests(on=endpoints.RETRIEVAL_RESULT)
     def result(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.result(parameters)
+        return self.handler.result(parameters)
 
     @requests(on=endpoints.RETRIEVAL_RECORDS)
     def records(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.records(parameters)
+        return self.handler.records(parameters)
 
     @requests(on=endpoints.RETRIEVAL_DELETE)
     def delete(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.delete(parameters)
+        return self.handler.delete(parameters)
 
     @requests(on=endpoints.JOBS)
     def jobs(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.door.jobs(DocumentArray(), parameters)  # what the client sent stays here
+        return self.handler.jobs(DocumentArray(), parameters)  # what the client sent stays here
 
     def close(self) -> None:
-        if self.helper is not None:
-            self.helper.close()
+        if self.worker is not None:
+            self.worker.close()
         super().close()

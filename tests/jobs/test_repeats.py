@@ -38,7 +38,7 @@ def retrieval(url, other_bits, parts=1):
     for batch in reversed([*images, *texts]):
         evaluator.add("job", made.OWNER, batch)
     if parts > 1:
-        evaluator.share_out(parts)
+        evaluator.count_in_shards(parts)
     return made.everything(evaluator)
 
 

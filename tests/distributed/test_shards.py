@@ -15,8 +15,8 @@ import pytest
 
 from clipbench.contract.endpoints import Kind
 from clipbench.errors import InvalidRequest
-from clipbench.jobs.shards import Helper
-from clipbench.metrics.embeddings import ArrayEmbeddings, Rows
+from clipbench.jobs.shards import ShardWorker
+from clipbench.metrics.embeddings import ArrayEmbeddings, EmbeddingSlice
 from tests.distributed import evaluations as made
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,14 +26,14 @@ STUCK = """
 import sys, time
 from tests.distributed import evaluations as made
 evaluator = made.retrieval(sys.argv[1])
-shares = evaluator.share_out(5)
+shards = evaluator.count_in_shards(5)
 job = evaluator.store.get("job", made.OWNER)
 def count(job, part, parts):
     print("counting", flush=True)
     time.sleep(600)
-shares._count = count
-shares._cut(job)
-shares.take(job)
+shards._count = count
+shards._cut(job)
+shards.take(job)
 """
 
 
@@ -46,10 +46,10 @@ def alone(tmp_path):
 
 
 @pytest.mark.parametrize("parts", [2, 7, made.IMAGES + 1])
-def test_shares_of_any_number_add_up_to_the_whole(parts, database, alone):
+def test_shards_of_any_number_add_up_to_the_whole(parts, database, alone):
     evaluator = made.retrieval(database)
     made.fill_retrieval(evaluator)
-    evaluator.share_out(parts)
+    evaluator.count_in_shards(parts)
     assert made.everything(evaluator) == alone
 
 
@@ -58,22 +58,22 @@ def test_two_processes_share_the_count(database, alone):
     made.fill_retrieval(asked)
     counted = {"asked": 0, "helping": 0}
     together = threading.Barrier(2, timeout=60)
-    shares = {"asked": asked.share_out(6), "helping": helping.share_out(6)}
-    for name, part_of in shares.items():
+    shards = {"asked": asked.count_in_shards(6), "helping": helping.count_in_shards(6)}
+    for name, part_of in shards.items():
         count = part_of._count
 
         def counting(*arguments, name=name, count=count):
             counted[name] += 1
             if counted[name] == 1:
-                together.wait()  # the first share of each is counted at the same time
+                together.wait()  # the first shard of each is counted at the same time
             return count(*arguments)
 
         part_of._count = counting
-    helper = Helper(shares["helping"], helping.store.find)
+    worker = ShardWorker(shards["helping"], helping.store.find)
     try:
         assert made.everything(asked) == alone
     finally:
-        helper.close()
+        worker.close()
     assert counted["helping"] > 0
     assert sum(counted.values()) == 6
 
@@ -81,7 +81,7 @@ def test_two_processes_share_the_count(database, alone):
 def test_the_share_of_a_killed_process_is_counted_by_another(database, alone):
     evaluator = made.retrieval(database)
     made.fill_retrieval(evaluator)
-    evaluator.share_out(5)
+    evaluator.count_in_shards(5)
     stuck = subprocess.Popen(
         [sys.executable, "-c", STUCK, database], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -100,15 +100,15 @@ def test_the_share_of_a_killed_process_is_counted_by_another(database, alone):
     assert answers == [alone]
 
 
-def test_a_result_goes_on_with_the_shares_that_a_killed_process_had_counted(database, alone):
+def test_a_result_goes_on_with_the_shards_that_a_killed_process_had_counted(database, alone):
     first, second = made.retrieval(database), made.retrieval(database)
     made.fill_retrieval(first)
-    shares = first.share_out(5)
+    shards = first.count_in_shards(5)
     job = first.store.get("job", made.OWNER)
-    shares._cut(job)
-    assert shares.take(job)
-    assert shares.take(job)
-    left = second.share_out(5)
+    shards._cut(job)
+    assert shards.take(job)
+    assert shards.take(job)
+    left = second.count_in_shards(5)
     counted = []
     count = left._count
     left._count = lambda *arguments: counted.append(arguments[1]) or count(*arguments)
@@ -116,28 +116,28 @@ def test_a_result_goes_on_with_the_shares_that_a_killed_process_had_counted(data
     assert counted == [2, 3, 4]
 
 
-def test_shares_of_an_earlier_state_are_not_added(database):
+def test_shards_of_an_earlier_state_are_not_added(database):
     evaluator = made.retrieval(database)
     made.fill_retrieval(evaluator)
-    shares = evaluator.share_out(3)
+    shards = evaluator.count_in_shards(3)
     before = evaluator.store.get("job", made.OWNER)
-    shares._cut(before)
-    shares.take(before)
+    shards._cut(before)
+    shards.take(before)
     evaluator.add("job", made.OWNER, made.batch(Kind.IMAGE, [made.Item("late", 10_000)], 3))
     with pytest.raises(InvalidRequest, match="ask again"):
-        shares.take(before)
+        shards.take(before)
     assert evaluator.result("job", made.OWNER)["data"]["images"] == made.IMAGES + 1
 
 
 def test_sqlite_files_are_not_shared(tmp_path):
     with pytest.raises(InvalidRequest, match="CLIPBENCH_DATABASE"):
-        made.retrieval(f"sqlite:///{tmp_path / 'one.sqlite'}").share_out(2)
+        made.retrieval(f"sqlite:///{tmp_path / 'one.sqlite'}").count_in_shards(2)
 
 
 def test_rows_are_those_of_the_whole_whatever_the_blocks():
     whole = ArrayEmbeddings(np.arange(40, dtype=np.float32).reshape(20, 2))
     for size in (1, 3, 7, 20, 50):
-        part = Rows(whole, 5, 17)
+        part = EmbeddingSlice(whole, 5, 17)
         starts, blocks = zip(*((s, b.copy()) for s, b in part.blocks(size)), strict=True)
         assert np.array_equal(np.concatenate(blocks), whole.array[5:17])
         assert list(starts) == [0, *np.cumsum([len(b) for b in blocks])[:-1]]

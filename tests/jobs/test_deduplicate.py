@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipbench.contract import Reason
-from clipbench.jobs.deduplicate import claim, settle
+from clipbench.jobs.deduplicate import claim, deduplicate
 
 rows = st.fixed_dictionaries(
     {
@@ -26,7 +26,7 @@ class Shelf:
         self.stored, self.refused = {}, set()
 
     def add(self, batch):
-        settled = settle(batch, self.stored)
+        settled = deduplicate(batch, self.stored)
         for id_ in settled.displaced:
             del self.stored[id_]
         assert not set(settled.accepted) & set(self.stored)
