@@ -99,12 +99,13 @@ def absolute(settings: Settings, folder: Path) -> Settings:
     """
     from clipbench.weights import own  # it reads the table of models, which most commands do not
 
-    paths = {name: getattr(settings, name) for name in _PATHS}
-    return replace(
-        settings,
-        checkpoints=own.as_text(own.parse(settings.checkpoints, folder)),
-        **{name: str(folder / Path(path).expanduser()) for name, path in paths.items() if path},
-    )
+    changed: dict[str, Any] = {
+        name: str(folder / Path(path).expanduser())
+        for name in _PATHS
+        if (path := getattr(settings, name))
+    }
+    changed["checkpoints"] = own.as_text(own.parse(settings.checkpoints, folder))
+    return replace(settings, **changed)
 
 
 def environment(settings: Settings) -> dict[str, str]:

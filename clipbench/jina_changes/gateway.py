@@ -62,7 +62,7 @@ def wait_patiently() -> None:
     stream.AsyncRequestsIterator = _PatientRequests
 
 
-class _PatientRequests(AsyncRequestsIterator):  # type: ignore[misc]
+class _PatientRequests(AsyncRequestsIterator):
     def __init__(self, iterator: Any, prefetch: int = 0, **options: Any) -> None:
         super().__init__(iterator, prefetch=0, **options)
         self._most = prefetch
