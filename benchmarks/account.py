@@ -166,7 +166,7 @@ def _forward_stages(
     repeats: int,
 ) -> None:
     """Decoding or tokenising and the forward pass, without the encoder's bookkeeping."""
-    loaded = encoder._load(model, jobs.encode_options(ModelOptions(model)))
+    loaded = encoder.load(model, jobs.encode_options(ModelOptions(model)))
     if kind is Kind.IMAGE:
         preparation = Preprocessing.of(loaded.info)
         pixels = found.add(

@@ -46,7 +46,7 @@ def gemm(dtype: torch.dtype = torch.float32, size: int = SIZE, onednn: bool = Fa
 
 def tower(encoder: Encoder, model: str, kind: str, batch: int) -> tuple[Callable[[], Any], int]:
     """A forward pass of a batch as a function, and the operations that it takes."""
-    loaded = encoder._load(model, EncodeOptions())
+    loaded = encoder.load(model, EncodeOptions())
     if kind == "image":
         side = loaded.info.image_size
         pixels = torch.randn(batch, side, side, 3).permute(0, 3, 1, 2)

@@ -117,7 +117,7 @@ class EncodeSettings:
         },
     )
     convert: Convert | None = field(
-        default=Convert.AFTER,
+        default=Convert.BEFORE,
         metadata={
             "about": "When images become RGB: after or before the resize.",
             "label": "RGB {} resizing",

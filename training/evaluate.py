@@ -1,12 +1,13 @@
 """Scores the embedded models on the embedded data: `python -m training.evaluate`.
 
-Nothing of the service is used: preprocessing and tokenizer are clip-server's own, the model is
+Nothing of the service is used: the tokenizer is clip-server's own, preprocessing and the model are
 open_clip's.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from clip_server.model.clip import _transform_blob
 from clip_server.model.tokenization import Tokenizer
 from open_clip.model import CLIP
+from open_clip.transform import image_transform
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
@@ -38,8 +40,14 @@ def read_samples(split: Path, suffix: str) -> Iterator[tuple[bytes, str]]:
 
 @torch.inference_mode()
 def embed_images(clip: CLIP, blobs: list[bytes]) -> Tensor:
-    """(n, d) normalised embeddings, preprocessed as clip-server does."""
-    transform = _transform_blob(clip.visual.image_size[0])
+    """(n, d) normalised embeddings, made RGB and preprocessed as CLIP_benchmark does."""
+    side = clip.visual.image_size[0]
+    resized = image_transform(side, is_train=False, interpolation="bicubic")
+
+    def transform(blob: bytes) -> Tensor:
+        pixels: Tensor = resized(Image.open(io.BytesIO(blob)).convert("RGB"))
+        return pixels
+
     starts = range(0, len(blobs), BATCH)
     batches = (torch.stack([transform(blob) for blob in blobs[s : s + BATCH]]) for s in starts)
     return functional.normalize(torch.cat([clip.encode_image(batch) for batch in batches]), dim=-1)

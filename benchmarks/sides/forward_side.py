@@ -21,7 +21,7 @@ def main(model: str, folder: str, checkpoint: str = "") -> None:
     own = (UserCheckpoint(model, Path(checkpoint), ARCHITECTURE),) if checkpoint else ()
     with tempfile.TemporaryDirectory() as cache:
         encoder = Encoder(EncoderSettings(cache=Path(cache), checkpoints=own))
-        loaded = encoder._load(model, EncodeOptions())
+        loaded = encoder.load(model, EncodeOptions())
     preparation = Preprocessing.of(loaded.info)
 
     def run(kind: str, given: list[Any]) -> int:

@@ -106,7 +106,6 @@ def _facts(info: ModelInfo) -> list[tuple[str, str]]:
     facts = [
         ("name", info.name),
         ("other spellings", ", ".join(info.spellings[1:]) or "none"),
-        ("family", info.family),
         ("architecture", info.architecture),
         ("pretrained", info.pretrained),
         ("activation", info.activation),

@@ -7,14 +7,15 @@ and oneDNN compiles and keeps code for each.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from clipbench.memory_trim import release_mapped_pages
-from clipbench.networks.towers import ImageTower
 
 _ROWS = 800  # that the layout of the weights is chosen for: 16 images of 50 states
 
@@ -34,13 +35,12 @@ class PackedLinear(nn.Module):
         return out
 
 
-def pack(tower: ImageTower) -> None:
-    """Every block of a float32 transformer but the last, of which few states are computed.
+def pack(blocks: Sequence[Any]) -> None:
+    """Packs every block of a float32 transformer but the last, of which few states are computed.
 
     The layers' own weights are given up, so that each lies in memory once.
     """
-    *blocks, _last = tower.visual.transformer.resblocks
-    for block in blocks:
+    for block in blocks[:-1]:
         attention, mlp = block.attn, block.mlp
         attention.in_proj = PackedLinear(attention.in_proj_weight, attention.in_proj_bias)
         attention.in_proj_weight = attention.in_proj_bias = None

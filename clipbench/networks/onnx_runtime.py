@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,20 +27,24 @@ from clipbench.encode_settings import Precision
 from clipbench.errors import Unsupported
 from clipbench.networks.precision_check import has_vnni
 from clipbench.networks.runtimes import Floats, TorchRuntime
-from clipbench.networks.token_batches import Ids, pad, prefixes
+from clipbench.networks.token_batches import Ids, Layout, arrange
 from clipbench.networks.towers import Towers
 
 CPU = torch.device("cpu")
 _OPSET = 17
 _VERSION = 2  # of the export; another one makes cached graphs stale
-_PREFIX_AXES = {  # of the arrays of `blocks.Prefixes`
-    "tokens": {0: "states"},
-    "positions": {0: "states"},
-    "paths": {0: "n", 1: "length"},
-    "places": {0: "states"},
-    "ends": {0: "n"},
+_PADDED = {"ids": {0: "n", 1: "length"}, "mask": {0: "n", 1: "length"}}
+_AXES: dict[Layout, dict[str, dict[int, str]]] = {
+    Layout.PREFIXES: {  # the arrays of `blocks.Prefixes`
+        "tokens": {0: "states"},
+        "positions": {0: "states"},
+        "paths": {0: "n", 1: "length"},
+        "places": {0: "states"},
+        "ends": {0: "n"},
+    },
+    Layout.MASKED: _PADDED,
+    Layout.WHOLE: {name: {0: "n"} for name in _PADDED},
 }
-_PADDED_AXES = {"ids": {0: "n", 1: "length"}, "mask": {0: "n", 1: "length"}}
 _TOLERANCE = 1e-3  # of the largest number in an embedding, float32 graphs only
 
 
@@ -52,12 +57,12 @@ class OnnxRuntime:
 
     device = CPU  # a session takes its inputs there and copies them itself
 
-    def __init__(self, folder: Path, device: torch.device) -> None:
+    def __init__(self, folder: Path, device: torch.device, layout: Layout) -> None:
         self.side_by_side = device.type == "cpu"
         self._images = _session(folder / "images.onnx", device)
         self._texts = _session(folder / "texts.onnx", device)
         self._text_inputs = {node.name for node in self._texts.get_inputs()}
-        self.causal = "tokens" in self._text_inputs
+        self._names = tuple(_AXES[layout])
         self.bytes = sum(path.stat().st_size for path in folder.iterdir())
         report = json.loads((folder / "export.json").read_text())
         self.difference: float = report["difference"]
@@ -68,13 +73,22 @@ class OnnxRuntime:
         return self._images.run(None, {"pixels": batch})[0]  # type: ignore[no-any-return]
 
     def encode_texts(self, *batch: Ids) -> Floats:
-        names = _PREFIX_AXES if self.causal else _PADDED_AXES
-        feed = dict(zip(names, batch, strict=True))
+        feed = dict(zip(self._names, batch, strict=True))
         wanted = {name: feed[name] for name in self._text_inputs}
         return self._texts.run(None, wanted)[0]  # type: ignore[no-any-return]
 
 
-def export(towers: Towers, precision: Precision, side: int, vocabulary: int, folder: Path) -> None:
+@dataclass(frozen=True)
+class Shape:
+    """What a model's inputs look like. side: pixels; vocabulary: how many token ids there are."""
+
+    side: int
+    vocabulary: int
+    context_length: int
+    layout: Layout
+
+
+def export(towers: Towers, shape: Shape, precision: Precision, folder: Path) -> None:
     """Writes images.onnx, texts.onnx and export.json into `folder`, whole or not at all.
 
     Raises Unsupported when a graph does not compute what its tower computes.
@@ -83,15 +97,15 @@ def export(towers: Towers, precision: Precision, side: int, vocabulary: int, fol
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         made = Path(name) / "graphs"
         made.mkdir()
-        pixels, texts = _sample(towers, side, vocabulary)
+        pixels, texts = _sample(shape)
         _write(towers.images, (pixels,), {"pixels": {0: "n"}}, made / "images.onnx")
-        axes = _PREFIX_AXES if towers.causal else _PADDED_AXES
-        _write(towers.texts, tuple(map(torch.from_numpy, texts)), axes, made / "texts.onnx")
+        ids = tuple(map(torch.from_numpy, texts))
+        _write(towers.texts, ids, _AXES[shape.layout], made / "texts.onnx")
         if precision is Precision.INT8:
             _quantize(made)
         (made / "export.json").write_text('{"difference": 0, "speedup": 1}')
-        graphs = OnnxRuntime(made, CPU)
-        difference, speedup = _compare(towers, graphs, side, vocabulary)
+        graphs = OnnxRuntime(made, CPU, shape.layout)
+        difference, speedup = _compare(towers, graphs, shape)
         if precision is Precision.FLOAT32 and difference > _TOLERANCE:
             raise Unsupported(f"the exported graphs differ from torch's by {difference:.1e}")
         report = {"difference": difference, "speedup": speedup, "opset": _OPSET}
@@ -141,15 +155,13 @@ def _quantize(folder: Path) -> None:
         (folder / f"int8-{name}").replace(folder / name)
 
 
-def _compare(
-    towers: Towers, graphs: OnnxRuntime, side: int, vocabulary: int
-) -> tuple[float, float]:
+def _compare(towers: Towers, graphs: OnnxRuntime, shape: Shape) -> tuple[float, float]:
     """The largest relative difference, and the speed relative to torch's on one thread."""
     base = TorchRuntime(towers, CPU, packed=False)  # the towers stay as they are
     worst, torch_seconds, graph_seconds = 0.0, 0.0, 0.0
     with _one_thread():  # as a session
         for n, length in ((1, 5), (4, 33)):
-            pixels, texts = _sample(towers, side, vocabulary, n, length)
+            pixels, texts = _sample(shape, n, length)
             for expected, got in (
                 (_timed(base.encode_images, pixels), _timed(graphs.encode_images, pixels)),
                 (_timed(base.encode_texts, *texts), _timed(graphs.encode_texts, *texts)),
@@ -181,17 +193,16 @@ def _timed(run: Callable[..., Floats], *inputs: Any) -> tuple[Floats, float]:
     return result, min(times)
 
 
-def _sample(
-    towers: Towers, side: int, vocabulary: int, n: int = 2, length: int = 9
-) -> tuple[Tensor, tuple[Ids, ...]]:
+def _sample(shape: Shape, n: int = 2, length: int = 9) -> tuple[Tensor, tuple[Ids, ...]]:
     """Pixels, and a batch of texts that begin alike and differ in length."""
     random = torch.Generator().manual_seed(n)
-    ids = torch.randint(3, vocabulary - 1, (n, length), generator=random)
-    ids[:, 0], ids[:, -1] = 2, vocabulary - 1
+    last = shape.vocabulary - 1
+    ids = torch.randint(3, last, (n, min(length, shape.context_length)), generator=random)
+    ids[:, 0], ids[:, -1] = 2, last
     rows = ids.tolist()
-    rows[-1] = [*rows[-1][: length // 2], vocabulary - 1]
-    batch = prefixes(rows) if towers.causal else pad(rows, 0)
-    return torch.randn(n, 3, side, side, generator=random), batch
+    rows[-1] = [*rows[-1][: length // 2], last]
+    batch = arrange(rows, shape.layout, 0, shape.context_length)
+    return torch.randn(n, 3, shape.side, shape.side, generator=random), batch
 
 
 def _session(path: Path, device: torch.device) -> onnxruntime.InferenceSession:

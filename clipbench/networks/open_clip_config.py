@@ -31,12 +31,12 @@ _VISION = _BOTH | {
     *("head_width", "patch_size", "image_size", "no_ln_pre", "pos_embed_type"),
     *("patch_dropout", "output_tokens", "final_ln_after_pool", "attn_pooler_queries"),
     *("attn_pooler_heads", "timm_model_pretrained", "timm_pool", "timm_proj", "timm_proj_bias"),
-    *("timm_drop", "timm_drop_path"),
+    *("timm_drop", "timm_drop_path", "timm_model_name"),
 }
 _TEXT = _BOTH | {
     *("context_length", "vocab_size", "hf_tokenizer_name", "heads", "output_tokens"),
     *("final_ln_after_pool", "pad_id", "eos_id", "hf_model_name", "hf_model_pretrained"),
-    *("hf_proj_type", "hf_pooler_type", "proj", "pooler_type"),
+    *("hf_proj_type", "hf_pooler_type", "proj", "pooler_type", "tokenizer_kwargs"),
 }
 # What the towers have in one way only: another value makes another model.
 _BLOCKS = {
@@ -46,12 +46,10 @@ _BLOCKS = {
 }
 _FIXED: dict[str, dict[str, tuple[Any, ...]]] = {
     "model_cfg": {"multimodal_cfg": (None,)},
-    "vision_cfg": _BLOCKS
-    | {"attentional_pool": (False, None), "pool_type": ("tok",), "timm_model_name": (None, "")},
+    "vision_cfg": _BLOCKS | {"attentional_pool": (False, None), "pool_type": ("tok",)},
     "text_cfg": _BLOCKS
     | {
         **dict.fromkeys(("embed_cls", "no_causal_mask", "proj_bias"), (False,)),
-        **dict.fromkeys(("tokenizer_mode", "tokenizer_kwargs"), (None, "", {})),
         **{"pool_type": ("argmax",), "proj_type": ("linear",)},
     },
 }
@@ -106,8 +104,15 @@ def parse(content: object) -> OpenClipConfig:
     if missing := sorted({"embed_dim", "vision_cfg", "text_cfg"} - set(towers)):
         raise InvalidRequest(f"{', '.join(missing)} is missing")
     _check_keys(towers, _MODEL, _FIXED["model_cfg"], "")
+    of_own_modules = {  # these are run as open_clip's or timm's module, whatever its shape
+        "vision_cfg": bool(_mapping(towers["vision_cfg"], "vision_cfg").get("timm_model_name")),
+        "text_cfg": bool(towers.get("custom_text")),
+    }
     for name, known in (("vision_cfg", _VISION), ("text_cfg", _TEXT)):
-        _check_keys(_mapping(towers[name], name), known, _FIXED[name], f"{name}.")
+        fixed = _FIXED[name]
+        if of_own_modules[name]:
+            known, fixed = known | set(fixed), {}
+        _check_keys(_mapping(towers[name], name), known, fixed, f"{name}.")
     config = OpenClipConfig(dict(towers))
     stated = _mapping(whole.get("preprocess_cfg") or {}, "preprocess_cfg")
     preprocess = _preprocess({k: v for k, v in stated.items() if v is not None}, config.image_size)
@@ -123,6 +128,8 @@ def _check_keys(
                 f"{prefix}{key} = {json.dumps(value)} is not supported: the towers here have "
                 f"{json.dumps(fixed[key][0])}"
             )
+        if key == "tokenizer_kwargs":
+            _check_keys(_mapping(value, key), {"clean", "strip_sep_token"}, {}, f"{prefix}{key}.")
         if key not in known and key not in fixed:
             raise InvalidRequest(
                 f"{prefix}{key} is not known: it may be of a newer open_clip. Known are "

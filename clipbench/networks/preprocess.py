@@ -1,10 +1,10 @@
-"""From an image's bytes to the pixels that a tower sees, exactly as clip-server prepares them.
+"""From an image's bytes to the pixels that a tower sees.
 
-The shorter side is resized to the tower's side, the centre is cropped (or as the model's
-`resize_mode` says, see `clipbench.pixels.geometry`), then the image becomes RGB, in this order
-(`clip_server.model.clip._transform_blob`) unless `convert` says before the resize. As there, EXIF
-rotation is not applied and an animation is its first frame. Only settings that have to be asked for
-change bits. What cannot be used has a reason; nothing raises past `decode`.
+An image becomes RGB, is resized and cropped or padded as the model's `resize_mode` says
+(`clipbench.pixels.geometry`): CLIP_benchmark's order, which jobs use. With `Convert.AFTER` it
+becomes RGB last, as in `clip_server.model.clip._transform_blob`, which `/encode` follows to the
+last bit. As there, EXIF rotation is not applied and an animation is its first frame. What cannot be
+used has a reason; nothing raises past `decode`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from clipbench.contract import Reason
 from clipbench.contract.formats import FORMATS, kind_of
-from clipbench.encode_settings import Convert, Decoding, Interpolation
+from clipbench.encode_settings import (
+    Convert,
+    Decoding,
+    EncodeSettings,
+    Interpolation,
+    Normalisation,
+)
+from clipbench.networks.open_clip_config import OPENAI_MEAN, OPENAI_STD
 from clipbench.pixels.geometry import Placement, ResizeMode, place
 from clipbench.registry.table import ModelInfo
 
@@ -81,21 +88,24 @@ class Preprocessing:
     std: tuple[float, float, float]
     interpolation: Interpolation = Interpolation.BICUBIC
     decoding: Decoding = Decoding.FULL
-    convert: Convert = Convert.AFTER
+    convert: Convert = Convert.BEFORE
     resize_mode: ResizeMode = ResizeMode.SHORTEST
     fill_color: int = 0  # of what is padded, in each channel of the file
     max_pixels: int = 100_000_000
     max_bytes: int = 64 << 20
 
     @classmethod
-    def of(cls, info: ModelInfo, interpolation: Interpolation | None = None) -> Preprocessing:
-        """The preprocessing that the model was made with, but for the interpolation."""
-        chosen = interpolation or info.interpolation
+    def of(cls, info: ModelInfo, settings: EncodeSettings | None = None) -> Preprocessing:
+        """What the model was trained with, but for what the settings choose."""
+        chosen = settings or EncodeSettings()
+        openai = chosen.normalisation is Normalisation.OPENAI
         return cls(
             info.image_size,
-            info.mean,
-            info.std,
-            chosen,
+            OPENAI_MEAN if openai else info.mean,
+            OPENAI_STD if openai else info.std,
+            chosen.interpolation or info.interpolation,
+            chosen.decoding or Decoding.FULL,
+            chosen.convert or Convert.BEFORE,
             resize_mode=info.resize_mode,
             fill_color=info.fill_color,
         )

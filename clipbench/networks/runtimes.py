@@ -20,21 +20,19 @@ class Runtime(Protocol):
     """A model that is ready to run.
 
     device: where it takes pixels. bytes: what its weights occupy. side_by_side: two passes on a
-    thread each are faster than one after the other on both. causal: whether the text tower is, and
-    takes `batches.prefixes`.
+    thread each are faster than one after the other on both.
     """
 
     device: torch.device
     bytes: int
     side_by_side: bool
-    causal: bool
 
     def encode_images(self, pixels: Tensor) -> Floats:
         """(n, 3, side, side) float32 pixels to (n, embed_dim)."""
         ...
 
     def encode_texts(self, *batch: Ids) -> Floats:
-        """What `batches` makes of the ids of n texts to (n, embed_dim)."""
+        """The ids of n texts, in the arrays of the model's `Layout`, to (n, embed_dim)."""
         ...
 
 
@@ -50,16 +48,15 @@ class TorchRuntime:
         self._towers = towers.to(device)
         self.device = device
         self.side_by_side = device.type == "cpu"
-        self.causal = towers.causal
         if device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False  # float32 is float32, in convolutions too
             # cuDNN's attention builds a plan of 0.1 s for every new shape of a batch
             torch.backends.cuda.enable_cudnn_sdp(False)
-        towers.images.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        towers.images.to(memory_format=torch.channels_last)
         if packed is None:
             packed = onednn_linear.faster_by_onednn(device, towers.images.dtype)
-        if packed and not towers.images.resnet:
-            onednn_linear.pack(towers.images)
+        if packed:
+            onednn_linear.pack(towers.images.packable)
 
     @torch.inference_mode()
     def encode_images(self, pixels: Tensor) -> Floats:

@@ -6,13 +6,9 @@ bidirectional, so that a padded batch needs its mask.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from clipbench.errors import Unsupported
 from clipbench.networks.architectures import TEXT_CONFIGS
 
 
@@ -53,38 +49,8 @@ class FirstTokenText(nn.Module):
         return out
 
 
-def build_hf_text(text_cfg: Mapping[str, Any], embed_dim: int) -> nn.Module:
-    """open_clip's HFTextEncoder of roberta- and xlm-roberta-: mean pooling and an MLP head."""
-    name = text_cfg["hf_model_name"]
-    if text_cfg.get("pooler_type", "mean_pooler") != "mean_pooler" or name not in TEXT_CONFIGS:
-        known = ", ".join(TEXT_CONFIGS)
-        raise Unsupported(f"text tower {name!r} is not supported; with mean pooling are: {known}")
-    width = TEXT_CONFIGS[name]["hidden_size"]
-    hidden = (width + embed_dim) // 2
-    with torch.device("meta"):
-        head = nn.Sequential(
-            nn.Linear(width, hidden, bias=False),
-            nn.GELU(),
-            nn.Linear(hidden, embed_dim, bias=False),
-        )
-        return MeanPooledText(_encoder(name), "proj", head)
-
-
-def build_mclip_text(architecture: str, embed_dim: int) -> nn.Module:
-    """Multilingual-CLIP's: mean pooling and one linear layer."""
-    with torch.device("meta"):
-        head = nn.Linear(TEXT_CONFIGS[architecture]["hidden_size"], embed_dim)
-        return MeanPooledText(_encoder(architecture), "LinearTransformation", head)
-
-
-def build_cnclip_text(architecture: str, embed_dim: int) -> nn.Module:
-    """Chinese-CLIP's BERT."""
-    width = TEXT_CONFIGS[architecture]["hidden_size"]
-    with torch.device("meta"):
-        return FirstTokenText(_encoder(architecture), width, embed_dim)
-
-
-def _encoder(architecture: str) -> nn.Module:
+def transformers_encoder(architecture: str) -> nn.Module:
+    """A text encoder of transformers without values, on whatever device torch makes tensors."""
     from transformers import AutoConfig, AutoModel  # takes seconds: only for those who need it
 
     config = AutoConfig.for_model(**TEXT_CONFIGS[architecture])

@@ -1,20 +1,44 @@
-"""Texts' token ids as the arrays of one forward pass: padded, or each shared beginning once."""
+"""Texts' token ids as the arrays of one forward pass, as the text tower takes them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+
+class Layout(StrEnum):
+    """How a text tower takes token ids.
+
+    prefixes: a causal tower computes each shared beginning once. masked: padded to the longest
+    text, with a mask. whole: padded to the context length, since the tower sees the padding.
+    """
+
+    PREFIXES = "prefixes"
+    MASKED = "masked"
+    WHOLE = "whole"
+
+
 Ids = NDArray[np.int64]
 Rows = Sequence[Sequence[int]]
 
 
-def pad(rows: Rows, padding: int) -> tuple[Ids, Ids]:
-    """ids and mask (n, length of the longest row), for a tower that sees a text both ways."""
-    length = max(map(len, rows))
+def arrange(rows: Rows, layout: Layout, padding: int, context_length: int) -> tuple[Ids, ...]:
+    """The arrays of a layout."""
+    if layout is Layout.PREFIXES:
+        return prefixes(rows)
+    return pad(rows, padding, context_length if layout is Layout.WHOLE else 0)
+
+
+def pad(rows: Rows, padding: int, least: int = 0) -> tuple[Ids, Ids]:
+    """ids and mask (n, length), for a tower that sees a text both ways.
+
+    length: that of the longest row, or `least`.
+    """
+    length = max(least, *map(len, rows))
     ids = np.full((len(rows), length), padding, np.int64)
     mask = np.zeros((len(rows), length), np.int64)
     for i, row in enumerate(rows):

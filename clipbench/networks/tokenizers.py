@@ -6,7 +6,7 @@ context; what is longer keeps its beginning and its end token.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -76,23 +76,45 @@ class ClipTokenizer:
 
 
 class HuggingFaceTokenizer:
-    """A tokenizer of the transformers library, from the files in a folder."""
+    """A tokenizer of the transformers library, from the files in a folder, as open_clip runs it.
 
-    def __init__(self, folder: Path) -> None:
+    clean: what open_clip does to a text first, `canonicalize`, `lower` or `whitespace`; None is
+    nothing. strip_sep_token: the separator becomes id 0. Raises CheckpointError for a folder
+    without a tokenizer.
+    """
+
+    def __init__(
+        self, folder: Path, clean: str | None = None, strip_sep_token: bool = False
+    ) -> None:
+        from open_clip.tokenizer import get_clean_fn
         from transformers import AutoTokenizer
 
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError) as error:
             raise CheckpointError(f"no tokenizer in {folder}: pull the model again") from error
+        self._clean: Callable[[str], str] = get_clean_fn(clean) if clean else str
+        self._separator = self._tokenizer.sep_token_id if strip_sep_token else None
         self.padding = int(self._tokenizer.pad_token_id)
 
     def __call__(self, texts: Sequence[str], context_length: int) -> Tokens:
-        rows: list[list[int]] = self._tokenizer(list(texts), verbose=False)["input_ids"]
+        cleaned = [self._clean(text) for text in texts]
+        rows = self._ids(cleaned)
         truncated = [i for i, ids in enumerate(rows) if len(ids) > context_length]
-        for i in truncated:
-            rows[i] = rows[i][: context_length - 1] + rows[i][-1:]
+        if truncated:  # the library knows which special tokens a cut text keeps
+            cut = {"truncation": True, "max_length": context_length}
+            again = self._ids([cleaned[i] for i in truncated], **cut)
+            for i, ids in zip(truncated, again, strict=True):
+                rows[i] = ids
+        if self._separator is not None:
+            rows = [[0 if token == self._separator else token for token in ids] for ids in rows]
         return Tokens(rows, tuple(truncated))
+
+    def _ids(self, texts: Sequence[str], **options: Any) -> list[list[int]]:
+        if not texts:
+            return []
+        ids: list[list[int]] = self._tokenizer(list(texts), verbose=False, **options)["input_ids"]
+        return ids
 
 
 @cache

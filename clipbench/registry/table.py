@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from clipbench.embedded import WEIGHTS
 from clipbench.encode_settings import Activation, EncodeSettings, Interpolation
@@ -26,7 +26,6 @@ from clipbench.networks.open_clip_config import parse as parse_config
 from clipbench.networks.open_clip_config import read as read_config
 from clipbench.pixels.geometry import ResizeMode
 
-Family = Literal["openclip", "mclip", "cnclip"]
 Role = Literal["towers", "text"]
 
 
@@ -62,7 +61,6 @@ class ModelInfo:
     name: str
     architecture: str
     pretrained: str
-    family: Family
     activation: Activation
     stock_activation: Activation  # what clip-server 0.8.3 runs it with
     published_activation: Activation  # what the published rows ran with
@@ -209,7 +207,6 @@ def _from_row(
         name=name,
         architecture=architecture,
         pretrained=name.split("::")[1] if "::" in name else name,
-        family=cast(Family, row.get("family", "openclip")),
         activation=activation,
         stock_activation=Activation(
             image.stock_activation if image else row.get("stock_activation", activation)
@@ -243,7 +240,7 @@ def _files(row: Mapping[str, Any], table: Mapping[str, Any]) -> tuple[ModelFile,
     if "md5" in row:
         address = f"{table['s3']}/{row['file']}"
         sources.append(Source("url", address, row["file"], md5=row["md5"]))
-    role: Role = "text" if row.get("family") == "mclip" else "towers"
+    role: Role = "text" if "image_model" in row else "towers"
     return (ModelFile(role, tuple(sources)),)
 
 
@@ -262,7 +259,6 @@ def _from_config(
         name=name,
         architecture=architecture,
         pretrained=name.split("::")[-1],
-        family="openclip",
         activation=activation,
         stock_activation=activation,
         published_activation=activation,

@@ -17,19 +17,9 @@ from typing import TypeVar
 import torch
 
 from clipbench.contract import Reason
-from clipbench.encode_settings import (
-    Convert,
-    Decoding,
-    EncodeSettings,
-    Normalisation,
-)
+from clipbench.encode_settings import EncodeSettings
 from clipbench.environment import processor_name
-from clipbench.networks.open_clip_config import OPENAI_MEAN, OPENAI_STD
-from clipbench.networks.preprocess import (
-    ImageData,
-    Preprocessing,
-    RefusedImage,
-)
+from clipbench.networks.preprocess import ImageData, Preprocessing, RefusedImage
 from clipbench.networks.runtimes import Floats
 from clipbench.networks.token_batches import parts, text_batches
 from clipbench.registry.table import ModelInfo, Registry, packaged
@@ -117,7 +107,7 @@ class Encoder:
         An image that cannot be used is refused with a reason; the others are encoded. Raises
         UnknownName, CheckpointError and Unsupported.
         """
-        loaded = self._load(model, options)
+        loaded = self.load(model, options)
         preprocessing = self._preprocessing(loaded, options.settings)
         keys = [image_key(loaded, preprocessing, options, image) for image in images]
         rows = Rows(keys, self._known if options.cached else None)
@@ -131,7 +121,7 @@ class Encoder:
                 normalised = preprocessing.normalise(pixels, device) if pixels else None
             if normalised is None:
                 return [image for image in decoded if isinstance(image, RefusedImage)]
-            with loaded.turn, self._stage("forward"):
+            with loaded.lock, self._stage("forward"):
                 embeddings = iter(loaded.runtime.encode_images(normalised))
             return [x if isinstance(x, RefusedImage) else next(embeddings) for x in decoded]
 
@@ -152,7 +142,7 @@ class Encoder:
         Texts that begin alike run together where the tower is causal, otherwise texts of similar
         length. Raises UnknownName, CheckpointError and Unsupported.
         """
-        loaded = self._load(model, options)
+        loaded = self.load(model, options)
         problems = {i: why for i, text in enumerate(texts) if (why := _text_problem(text))}
         usable = [i for i in range(len(texts)) if i not in problems]
         with self._stage("tokenise"):
@@ -173,7 +163,7 @@ class Encoder:
             rows: dict[int, Floats] = {}
             for positions in text_batches(texts, loaded.order, most):
                 batch = loaded.batch([texts[i] for i in positions])
-                with loaded.turn, self._stage("forward"):
+                with loaded.lock, self._stage("forward"):
                     rows.update(zip(positions, loaded.runtime.encode_texts(*batch), strict=True))
             return [rows[i] for i in range(len(texts))]
 
@@ -188,7 +178,7 @@ class Encoder:
 
     def describe(self, model: str, options: EncodeOptions) -> ModelDescription:
         """What makes the model's embeddings what they are; loads the model."""
-        loaded = self._load(model, options)
+        loaded = self.load(model, options)
         info, preprocessing = loaded.info, self._preprocessing(loaded, options.settings)
         return ModelDescription(
             name=info.name,
@@ -223,7 +213,11 @@ class Encoder:
             self._decoders.shutdown()
         self._known.close()
 
-    def _load(self, model: str, options: EncodeOptions) -> Loaded:
+    def load(self, model: str, options: EncodeOptions) -> Loaded:
+        """The model as those options run it; read from its files if it is not in memory.
+
+        Raises UnknownName, CheckpointError and Unsupported.
+        """
         info = self.registry.find(model)
         settings = options.settings
         activation = settings.activation or info.activation
@@ -245,16 +239,11 @@ class Encoder:
         return Sources(self._cache, folders, settings.offline).pull(info)
 
     def _preprocessing(self, loaded: Loaded, settings: EncodeSettings) -> Preprocessing:
-        own = Preprocessing.of(loaded.info, settings.interpolation)
-        openai = settings.normalisation is Normalisation.OPENAI
+        limits = self.settings
         return replace(
-            own,
-            decoding=settings.decoding or Decoding.FULL,
-            convert=settings.convert or Convert.AFTER,
-            mean=OPENAI_MEAN if openai else own.mean,
-            std=OPENAI_STD if openai else own.std,
-            max_bytes=self.settings.max_image_bytes,
-            max_pixels=self.settings.max_image_pixels,
+            Preprocessing.of(loaded.info, settings),
+            max_bytes=limits.max_image_bytes,
+            max_pixels=limits.max_image_pixels,
         )
 
     def _run(

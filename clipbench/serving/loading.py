@@ -12,12 +12,13 @@ import torch
 
 from clipbench.encode_settings import Activation, EncodeSettings, Precision, RuntimeName
 from clipbench.errors import CheckpointError, Unsupported
-from clipbench.networks import towers
-from clipbench.networks.architectures import TEXT_CONFIGS
+from clipbench.networks.building import logit_scale
+from clipbench.networks.families import Family, Weights, family_of
 from clipbench.networks.precision_check import require_faster
 from clipbench.networks.runtimes import Runtime, TorchRuntime
-from clipbench.networks.token_batches import Ids, Rows, pad, prefixes
-from clipbench.networks.tokenizers import HuggingFaceTokenizer, Tokenizer, clip_tokenizer
+from clipbench.networks.token_batches import Ids, Layout, Rows, arrange
+from clipbench.networks.tokenizers import Tokenizer
+from clipbench.networks.towers import Towers
 from clipbench.registry.table import ModelInfo
 from clipbench.serving.options import EncodeOptions
 from clipbench.weights import checkpoints, sources
@@ -29,26 +30,30 @@ _TORCH = {
     Precision.BFLOAT16: torch.bfloat16,
 }
 _ONNX = (Precision.FLOAT32, Precision.INT8)
-_CLIP_VOCABULARY = 49408
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that is ready. `turn` is entered for each forward pass."""
+    """A model that is ready.
+
+    layout: how its text tower takes token ids. sha256: of the file, or of both joined by '+'.
+    difference: of exported graphs from torch's embeddings, relative.
+    """
 
     info: ModelInfo
     runtime: Runtime
     tokenizer: Tokenizer
-    sha256: str  # of the file, or of both files joined by '+'
+    layout: Layout
+    sha256: str
     checkpoint_bytes: int
     logit_scale: float
-    difference: float | None = None  # of exported graphs from torch's embeddings
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    difference: float | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
-    def turn(self) -> AbstractContextManager[object]:
-        """One forward pass at a time, unless they run side by side."""
-        return nullcontext() if self.runtime.side_by_side else self.lock
+    def lock(self) -> AbstractContextManager[object]:
+        """Entered for each forward pass: one at a time, unless they run side by side."""
+        return nullcontext() if self.runtime.side_by_side else self._lock
 
     @property
     def bytes(self) -> int:
@@ -56,12 +61,12 @@ class Loaded:
         return self.runtime.bytes
 
     def order(self, row: Sequence[int]) -> tuple[int, ...]:
-        """What texts are sorted by, so that a batch computes little twice or for nothing."""
-        return tuple(row) if self.runtime.causal else (len(row),)
+        """Sort key of texts: neighbours share a batch, which then holds few repeats or padding."""
+        return tuple(row) if self.layout is Layout.PREFIXES else (len(row),)
 
     def batch(self, rows: Rows) -> tuple[Ids, ...]:
         """Token ids of texts as the text tower takes them."""
-        return prefixes(rows) if self.runtime.causal else pad(rows, self.tokenizer.padding)
+        return arrange(rows, self.layout, self.tokenizer.padding, self.info.context_length)
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class _Request:
     """One model's weights and how they are to run."""
 
     info: ModelInfo
+    family: Family
     activation: Activation
     precision: Precision
     read: Mapping[str, Checkpoint]
@@ -84,9 +90,10 @@ class _Request:
         tensors = (t for checkpoint in self.read.values() for t in checkpoint.state.values())
         return sum(tensor.numel() for tensor in tensors) * dtype.itemsize
 
-    def build(self, dtype: torch.dtype) -> towers.Towers:
+    def build(self, dtype: torch.dtype) -> Towers:
+        """The model's towers on the CPU."""
         states = {role: checkpoint.state for role, checkpoint in self.read.items()}
-        return towers.build(self.info, states, dtype=dtype, activation=self.activation)
+        return self.family.build(Weights(self.info, states, dtype, self.activation))
 
 
 def load(
@@ -110,7 +117,8 @@ def load(
             raise CheckpointError(f"{paths[file.role]}: {problem}")
     read = {role: checkpoints.read(path) for role, path in paths.items() if role != "tokenizer"}
     activation = settings.activation or info.activation
-    request = _Request(info, activation, precision, read, device, options.forced)
+    family = family_of(info)
+    request = _Request(info, family, activation, precision, read, device, options.forced)
     runtime: Runtime
     if settings.runtime is RuntimeName.ONNX:
         runtime, difference = _onnx(request, cache, make_room)
@@ -120,10 +128,11 @@ def load(
     return Loaded(
         info=info,
         runtime=runtime,
-        tokenizer=_tokenizer(info, paths),
+        tokenizer=family.tokenizer(info, paths.get("tokenizer")),
+        layout=family.layout(info),
         sha256=request.digest,
         checkpoint_bytes=sum(checkpoint.bytes for checkpoint in read.values()),
-        logit_scale=towers.logit_scale(read["towers"].state),
+        logit_scale=logit_scale(read["towers"].state),
         difference=difference,
     )
 
@@ -148,25 +157,21 @@ def _onnx(
     from clipbench.networks import onnx_runtime
 
     info = request.info
+    layout = request.family.layout(info)
     folder = onnx_runtime.folder_for(cache, request.digest, request.activation, request.precision)
     if not folder.exists():
         make_room(2 * request.bytes(torch.float32))
-        text = str(info.text_architecture or info.tokenizer)
-        vocabulary = TEXT_CONFIGS[text]["vocab_size"] if text in TEXT_CONFIGS else _CLIP_VOCABULARY
+        shape = onnx_runtime.Shape(
+            info.image_size, request.family.vocabulary(info), info.context_length, layout
+        )
         built = request.build(torch.float32)
-        onnx_runtime.export(built, request.precision, info.image_size, vocabulary, folder)
+        onnx_runtime.export(built, shape, request.precision, folder)
         del built
     make_room(sum(path.stat().st_size for path in folder.iterdir()))
-    runtime = onnx_runtime.OnnxRuntime(folder, request.device)
+    runtime = onnx_runtime.OnnxRuntime(folder, request.device, layout)
     if request.precision is Precision.INT8 and runtime.speedup < 1 and not request.forced:
         raise Unsupported(
             f"int8 runs at {runtime.speedup:.2f} times the speed of float32 here: use float32, or "
             "force it"
         )
     return runtime, runtime.difference
-
-
-def _tokenizer(info: ModelInfo, paths: Mapping[str, Path]) -> Tokenizer:
-    if info.tokenizer == "clip":
-        return clip_tokenizer()
-    return HuggingFaceTokenizer(paths["tokenizer"])

@@ -99,7 +99,8 @@ class Sources:
             for root in (self.cache, *self.folders)
             for part in (f"tokenizers/{folder_name(name)}", info.folder)
         ]
-        for folder in folders:
+        beside = [file.path.parent for file in info.files if file.path]  # the operator's own
+        for folder in (*beside, *folders):
             if any((folder / file).is_file() for file in _VOCABULARIES):
                 return folder
         if self.offline:

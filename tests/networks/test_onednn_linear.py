@@ -12,9 +12,10 @@ from safetensors.torch import load_file, save_file
 from clipbench import registry
 from clipbench.embedded import WEIGHTS
 from clipbench.memory_trim import release_mapped_pages
+from clipbench.networks.families.clip import PlainCLIP
+from clipbench.networks.families.family import Weights
 from clipbench.networks.onednn_linear import PackedLinear, mkl_leaves_avx512_unused
 from clipbench.networks.runtimes import TorchRuntime
-from clipbench.networks.towers import build
 from clipbench.weights.checkpoints import read
 
 MINI = "ViT-mini-16-64::embedded"
@@ -23,7 +24,8 @@ CPU = torch.device("cpu")
 
 def runtime(packed):
     state = read(WEIGHTS / "mini.safetensors").state
-    return TorchRuntime(build(registry.find(MINI), {"towers": state}), CPU, packed)
+    towers = PlainCLIP().build(Weights(registry.find(MINI), {"towers": state}))
+    return TorchRuntime(towers, CPU, packed)
 
 
 @pytest.fixture(scope="module")

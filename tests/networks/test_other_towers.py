@@ -16,8 +16,8 @@ from clip_server.model import mclip_model
 from open_clip.model import CLIP, CustomTextCLIP
 
 from clipbench import registry
-from clipbench.networks import towers
 from clipbench.networks.architectures import TEXT_CONFIGS, config_of_architecture
+from clipbench.networks.families import Weights, family_of
 from clipbench.networks.token_batches import pad
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 from clipbench.weights.checkpoints import read
@@ -67,7 +67,11 @@ def save(state, path):
 
 def build(name, **paths):
     info = registry.find(name)
-    return towers.build(info, {role: read(path).state for role, path in paths.items()})
+    return built(info, {role: read(path).state for role, path in paths.items()})
+
+
+def built(info, states, activation=None):
+    return family_of(info).build(Weights(info, states, activation=activation))
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +118,7 @@ def test_roberta_towers_are_open_clip_s(name, tmp_path):
     gc.collect()
     # files of older versions of transformers hold the positions as well
     older = dict(read(path).state) | {"text.transformer.embeddings.position_ids": positions}
-    ours = towers.build(info, {"towers": older})
+    ours = built(info, {"towers": older})
     assert_equal(ours.images(images), theirs[0])
     assert_equal(ours.texts(ids, mask), theirs[1])
 
@@ -174,7 +178,7 @@ def test_m_clip_is_clip_server_s_pair(name, tmp_path):
     del oracle
     gc.collect()
     read_both = {"text": read(text_path).state, "towers": read(image_path).state}
-    ours = towers.build(info, read_both, activation=images_from.stock_activation)
+    ours = built(info, read_both, activation=images_from.stock_activation)
     assert_equal(ours.images(images), of_images)
     assert_equal(ours.texts(ids, mask), of_texts)
 

@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,11 +18,13 @@ from PIL import Image
 
 from clipbench import registry
 from clipbench.contract import Reason
-from clipbench.encode_settings import Interpolation
+from clipbench.encode_settings import EncodeSettings
 from clipbench.networks.preprocess import Preprocessing, RefusedImage
+from clipbench.serving.options import stock_settings
 from tests.pictures import encoded, picture
 
-PREPARE = Preprocessing.of(registry.find("ViT-B-32::openai"))
+OPENAI = registry.find("ViT-B-32::openai")
+PREPARE = Preprocessing.of(OPENAI, stock_settings(OPENAI))
 
 
 def pixels(data, prepare=PREPARE):
@@ -31,7 +34,7 @@ def pixels(data, prepare=PREPARE):
 
 
 def assert_same_bits(data, side=224):
-    prepare = Preprocessing(side, PREPARE.mean, PREPARE.std)
+    prepare = replace(PREPARE, side=side)
     assert torch.equal(pixels(data, prepare), _transform_blob(side)(data))
 
 
@@ -110,6 +113,13 @@ def test_an_array_is_the_image_that_stock_makes_of_a_tensor(shape):
     array = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     document = Document(tensor=array).convert_image_tensor_to_blob()
     assert torch.equal(pixels(array), _transform_blob(224)(document.blob))
+
+
+def test_an_array_of_784_numbers_is_upright_where_stock_mirrors_it():
+    array = np.random.default_rng(0).integers(0, 256, 784, dtype=np.uint8)
+    assert torch.equal(pixels(array), pixels(array.reshape(28, 28)))
+    stock = Image.open(io.BytesIO(Document(tensor=array).convert_image_tensor_to_blob().blob))
+    assert np.array_equal(np.asarray(stock.convert("L")), array.reshape(28, 28)[:, ::-1])
 
 
 def test_numbers_of_another_type_are_cut_to_bytes_as_stock_does():
@@ -196,7 +206,7 @@ def test_any_bytes_have_an_outcome(data):
 
 def test_interpolation_is_a_switch():
     data = encoded(picture(500, 375))
-    bilinear = Preprocessing.of(registry.find("ViT-B-32::openai"), Interpolation.BILINEAR)
+    bilinear = Preprocessing.of(OPENAI, EncodeSettings(interpolation="bilinear"))
     assert not torch.equal(pixels(data, bilinear), pixels(data))
     expected = Image.open(io.BytesIO(data)).resize((298, 224), Image.Resampling.BILINEAR)
     assert np.array_equal(bilinear.decode(data), np.asarray(expected.crop((37, 0, 261, 224))))

@@ -51,7 +51,7 @@ def test_every_text_can_be_read_back_and_no_state_is_there_twice(given_rows):
 @pytest.fixture(scope="module")
 def tower(tmp_path_factory):
     encoder = Encoder(EncoderSettings(cache=tmp_path_factory.mktemp("cache"), offline=True))
-    yield encoder._load(NANO, EncodeOptions()).runtime._towers.texts
+    yield encoder.load(NANO, EncodeOptions()).runtime._towers.texts
     encoder.close()
 
 

@@ -179,7 +179,7 @@ def test_a_description_says_all_that_makes_an_embedding(encoder, weights):
         "normalisation": "own",
         "interpolation": "bicubic",
         "decoding": "full",
-        "convert": "after",
+        "convert": "before",
     }
     assert (described["image_size"], described["embed_dim"]) == (64, 128)
     assert described["logit_scale"] == pytest.approx(100, rel=1e-3)

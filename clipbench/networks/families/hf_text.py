@@ -1,0 +1,68 @@
+"""open_clip's models whose text tower is an encoder of transformers: RoBERTa and XLM-RoBERTa."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from clipbench.errors import Unsupported
+from clipbench.networks.architectures import TEXT_CONFIGS
+from clipbench.networks.building import bare_visual
+from clipbench.networks.families.family import (
+    Weights,
+    below,
+    config_of,
+    fill_beside,
+    read_tokenizer,
+)
+from clipbench.networks.text_towers import MeanPooledText, transformers_encoder
+from clipbench.networks.token_batches import Layout
+from clipbench.networks.tokenizers import Tokenizer
+from clipbench.networks.towers import Towers, image_tower
+from clipbench.registry.table import ModelInfo
+
+
+class TransformersText:
+    """Mean pooling over the encoder's states, then two layers."""
+
+    name = "hf-text"
+
+    def recognises(self, info: ModelInfo) -> bool:
+        return info.text_architecture is None and "hf_model_name" in config_of(info)["text_cfg"]
+
+    def build(self, weights: Weights) -> Towers:
+        config = weights.config
+        visual = bare_visual(config, weights.dtype)
+        text = _text_tower(config["text_cfg"], weights.info.embed_dim)
+        fill_beside(weights, visual, text, below(weights.states["towers"], "text."))
+        return Towers(image_tower(visual), text)
+
+    def layout(self, info: ModelInfo) -> Layout:
+        return Layout.MASKED
+
+    def vocabulary(self, info: ModelInfo) -> int:
+        return int(TEXT_CONFIGS[config_of(info)["text_cfg"]["hf_model_name"]]["vocab_size"])
+
+    def tokenizer(self, info: ModelInfo, folder: Path | None) -> Tokenizer:
+        return read_tokenizer(folder, clean="whitespace")
+
+
+def _text_tower(text_cfg: Mapping[str, Any], embed_dim: int) -> nn.Module:
+    name = text_cfg["hf_model_name"]
+    pooler = text_cfg.get("hf_pooler_type", text_cfg.get("pooler_type", "mean_pooler"))
+    if pooler != "mean_pooler" or name not in TEXT_CONFIGS:
+        known = ", ".join(TEXT_CONFIGS)
+        raise Unsupported(f"text tower {name!r} is not supported; with mean pooling are: {known}")
+    width = TEXT_CONFIGS[name]["hidden_size"]
+    hidden = (width + embed_dim) // 2
+    with torch.device("meta"):
+        head = nn.Sequential(
+            nn.Linear(width, hidden, bias=False),
+            nn.GELU(),
+            nn.Linear(hidden, embed_dim, bias=False),
+        )
+        return MeanPooledText(transformers_encoder(name), "proj", head)
