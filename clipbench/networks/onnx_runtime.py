@@ -200,7 +200,7 @@ def _sample(shape: Shape, n: int = 2, length: int = 9) -> tuple[Tensor, tuple[Id
     ids = torch.randint(3, last, (n, min(length, shape.context_length)), generator=random)
     ids[:, 0], ids[:, -1] = 2, last
     rows = ids.tolist()
-    rows[-1] = [*rows[-1][: length // 2], last]
+    rows[-1] = [*rows[-1][: len(rows[-1]) // 2], last]
     batch = arrange(rows, shape.layout, 0, shape.context_length)
     return torch.randn(n, 3, shape.side, shape.side, generator=random), batch
 

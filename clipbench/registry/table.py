@@ -215,7 +215,7 @@ def _from_row(
         image_size=shape["image_size"],
         mean=_three(row.get("mean", table["mean"])),
         std=_three(row.get("std", table["std"])),
-        context_length=row.get("context_length", 77),
+        context_length=row.get("context_length", shape.get("context_length", 77)),
         tokenizer=row.get("tokenizer", shape.get("tokenizer", "clip")),
         embed_dim=shape["embed_dim"],
         files=(*_files(row, table), *(image.files if image else ())),
@@ -225,6 +225,8 @@ def _from_row(
         text_architecture=row.get("text_architecture"),
         image_model=row.get("image_model"),
         config=config,
+        interpolation=Interpolation(row.get("interpolation", "bicubic")),
+        resize_mode=ResizeMode(row.get("resize_mode", "shortest")),
     )
 
 

@@ -46,7 +46,7 @@ def noise(name, shape, dtype=torch.float32):
     flat = span.repeat(count // len(span) + 1)[:count].to(dtype)
     if len(shape) < 2:
         is_scale = name.endswith("weight")
-        return flat * 0.05 + (1 if is_scale else 0)
+        return (flat * 0.05 + (1 if is_scale else 0)).reshape(shape)
     fan_in = shape[0] if "projection" in name or name.endswith("proj") else count // shape[0]
     if "embedding" in name:
         fan_in = 400

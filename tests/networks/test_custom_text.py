@@ -1,9 +1,10 @@
 """open_clip's `custom_text` models, from a folder that open_clip itself reads.
 
-A folder has random weights and, where the kind has one, a small tokenizer of its own. open_clip's
-model, transform and tokenizer are the reference: the same pixels, the same ids, the same embeddings.
+A folder has random weights and, where the kind has one, a small tokenizer of its own. The reference
+is open_clip's model, transform and tokenizer: the same pixels, ids and embeddings.
 """
 
+import io
 import json
 
 import numpy as np
@@ -136,8 +137,6 @@ def encoder(folder):
 
 
 def pictures_as_rgb():
-    import io
-
     return [Image.open(io.BytesIO(data)).convert("RGB") for data in PICTURES]
 
 

@@ -7,7 +7,8 @@ import pytest
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
-from clipbench.networks.preprocess import Interpolation, Preprocessing
+from clipbench.encode_settings import Convert, Interpolation
+from clipbench.networks.preprocess import Preprocessing
 from clipbench.pixels.geometry import ResizeMode, place
 
 SHAPES = [(64, 64), (1, 90), (90, 1), (97, 33), (33, 97), (200, 199), (63, 65), (20, 10)]
@@ -15,19 +16,22 @@ SHAPES = [(64, 64), (1, 90), (90, 1), (97, 33), (33, 97), (200, 199), (63, 65), 
 
 @pytest.mark.parametrize("mode", list(ResizeMode))
 @pytest.mark.parametrize("colours", ["RGB", "L", "RGBA", "LA", "CMYK"])
-@pytest.mark.parametrize("fill", [0, 200])
-def test_pixels_are_open_clip_s(mode, colours, fill):
+@pytest.mark.parametrize(("fill", "convert"), [(0, Convert.AFTER), (200, Convert.BEFORE)])
+def test_pixels_are_open_clip_s(mode, colours, fill, convert):
     cfg = PreprocessCfg(64, resize_mode=mode, fill_color=fill, interpolation="bilinear")
     theirs = image_transform_v2(cfg, is_train=False)
     bilinear = Interpolation.BILINEAR
-    ours = Preprocessing(64, cfg.mean, cfg.std, bilinear, resize_mode=mode, fill_color=fill)
+    how = {"convert": convert, "resize_mode": mode, "fill_color": fill}
+    ours = Preprocessing(64, cfg.mean, cfg.std, bilinear, **how)
     random = np.random.default_rng(7)
     for width, height in SHAPES:
         pixels = random.integers(0, 256, (height, width, 4), np.uint8)
         image = Image.fromarray(pixels, "RGBA").convert(colours)
         file = io.BytesIO()
         image.save(file, "TIFF")
-        expected = theirs(Image.open(io.BytesIO(file.getvalue()))).numpy()
+        opened = Image.open(io.BytesIO(file.getvalue()))
+        opened = opened.convert("RGB") if convert is Convert.BEFORE else opened
+        expected = theirs(opened).numpy()
         found = ours.normalise([ours.decode(file.getvalue())])[0].numpy()
         assert np.array_equal(found, expected), (width, height)
 

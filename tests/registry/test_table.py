@@ -10,6 +10,7 @@ from clip_server.model.pretrained_models import (
     _OPENCLIP_MODELS,
     _VISUAL_MODEL_IMAGE_SIZE,
 )
+from open_clip.pretrained import get_pretrained_cfg
 
 from clipbench import registry
 from clipbench.errors import InvalidRequest, UnknownName
@@ -64,8 +65,20 @@ def test_shapes_are_those_of_the_architecture(info):
     config = info.config or config_of_architecture(info.architecture)
     assert info.image_size == config["vision_cfg"]["image_size"]
     assert info.embed_dim == config["embed_dim"]
-    if info.config is None:
+    if info.architecture in _VISUAL_MODEL_IMAGE_SIZE:
         assert info.image_size == _VISUAL_MODEL_IMAGE_SIZE[info.architecture]
+
+
+@pytest.mark.parametrize("info", [i for i in ALL if "SigLIP" in i.name], ids=lambda info: info.name)
+def test_siglip_s_pixels_and_texts_are_as_open_clip_has_them(info):
+    theirs = get_pretrained_cfg(info.architecture, info.pretrained)
+    assert (info.mean, info.std) == (theirs["mean"], theirs["std"])
+    assert info.interpolation == theirs["interpolation"]
+    assert info.resize_mode == theirs["resize_mode"]
+    assert info.files[0].sources[0].address == theirs["hf_hub"].rstrip("/")
+    text = config_of_architecture(info.architecture)["text_cfg"]
+    assert info.context_length == text["context_length"]
+    assert info.tokenizer == text["hf_tokenizer_name"]
 
 
 def test_the_activation_is_what_the_weights_were_trained_with():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from open_clip.model import CustomTextCLIP
 from torch import Tensor, nn
 
@@ -32,8 +33,13 @@ _CLIP_TEXT: dict[str, Any] = {
 class WholeTextTower(nn.Module):
     """open_clip's TextTransformer on texts padded to the context length."""
 
-    def __init__(self, text: nn.Module) -> None:
+    def __init__(self, text: Any) -> None:
         super().__init__()
+        if text.attn_mask is None:
+            # adds nothing, and keeps PyTorch from a fused kernel that no ONNX export has
+            del text.attn_mask
+            nothing = torch.zeros(text.num_pos, text.num_pos)
+            text.register_buffer("attn_mask", nothing, persistent=False)
         self.text = text
 
     def forward(self, ids: Tensor, _mask: Tensor) -> Tensor:
