@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from clipbench.client.batches import document_batches
+from clipbench.client.batches import document_shards
 from clipbench.client.benchmark import evaluate
 from clipbench.contract import Reason
 from clipbench.contract.documents import Refused, read_content, read_item
@@ -51,7 +51,8 @@ def would_count(dataset):
     decode = Preprocessing(224, mean=(0, 0, 0), std=(1, 1, 1)).decode
     labelled = dataset.task is Task.CLASSIFICATION
     images, texts = set(), []
-    for batch in document_batches(dataset, 0, unreadable):
+    batches = (b for shard in document_shards(dataset, unreadable) for b in shard.batches)
+    for batch in batches:
         kind = Kind.IMAGE if batch.endpoint.endswith("images") else Kind.TEXT
         for document in batch.documents:
             try:

@@ -12,12 +12,16 @@ _MOST_NAMES = 5
 
 
 def only_folder(path: Path) -> Path | None:
-    """The folder that is all there is in a folder, but for texts about it."""
+    """The folder that is all there is in a folder, but for texts about it and if no split's."""
     if not path.is_dir():
         return None
     folders = files.subfolders(path)
     others = [name for name in files.files_in(path) if files.is_image(name)]
-    return folders[0] if len(folders) == 1 and not others else None
+    return (
+        folders[0]
+        if len(folders) == 1 and not (others or splits.role_of(folders[0].name))
+        else None
+    )
 
 
 def describe(path: Path) -> str:
