@@ -10,7 +10,7 @@ from typing import Any
 
 from clipbench import results
 from clipbench.contract.parameters import JobSpec
-from clipbench.datasets import Dataset, Unreadable
+from clipbench.datasets import Dataset, Inventory, Unreadable
 from clipbench.encode_settings import EncodeSettings
 from clipbench.environment import environment
 from clipbench.results.codec import decode
@@ -22,6 +22,7 @@ def assemble(
     answer: Mapping[str, Any],
     *,
     unreadable: Sequence[Unreadable],
+    inventory: Inventory,
     repeated: int,
     seconds: Mapping[str, float],
     server: str,
@@ -51,6 +52,7 @@ def assemble(
             sample=results.Subset(dataset.sample.size, dataset.sample.seed)
             if dataset.sample
             else None,
+            inventory=inventory.as_mapping(),
         ),
         documents=_documents(answer["documents"], unreadable, repeated),
         metrics=answer["metrics"],

@@ -13,7 +13,7 @@ from docarray import Document
 from clipbench.contract import documents as contract
 from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Task
-from clipbench.datasets import Dataset, Image, Text, Unreadable
+from clipbench.datasets import Dataset, Image, Inventory, Text, Unreadable
 from clipbench.datasets.prompts import prompts
 
 BATCH_DOCUMENTS = 64
@@ -65,14 +65,16 @@ def prompt_batches(dataset: Dataset) -> Iterator[Batch]:
         yield batch
 
 
-def document_shards(dataset: Dataset, unreadable: list[Unreadable]) -> Iterator[Shard]:
-    """Images and texts; what cannot be read goes to the list.
+def document_shards(
+    dataset: Dataset, unreadable: list[Unreadable], inventory: Inventory | None = None
+) -> Iterator[Shard]:
+    """Images and texts; what cannot be read goes to the list, what there is to the inventory.
 
     A shard ends when either of its batches is full, so the same data have the same shards.
     """
     shard = _OpenShard(dataset.task)
     through = 0
-    for through, document in enumerate(dataset.documents(), 1):
+    for through, document in enumerate(dataset.documents(inventory), 1):
         if isinstance(document, Unreadable):
             unreadable.append(document)
         shard.add(document)

@@ -22,7 +22,7 @@ from clipbench.client.streaming import IN_FLIGHT, stream
 from clipbench.contract import documents as contract
 from clipbench.contract.endpoints import Task, job_endpoint
 from clipbench.contract.parameters import JobSpec, ModelOptions
-from clipbench.datasets import Dataset, Unreadable, open_dataset
+from clipbench.datasets import Dataset, Inventory, Unreadable, open_dataset
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import DataError, JobConflict
 
@@ -54,6 +54,7 @@ class Run:
     journal: Journal | None
     watch: Stopwatch = field(default_factory=Stopwatch)
     unreadable: list[Unreadable] = field(default_factory=list)
+    inventory: Inventory = field(default_factory=Inventory)
     repeated: int = 0
 
     @property
@@ -101,6 +102,7 @@ def _evaluate(
         dataset,
         contract.answer(answer),
         unreadable=run.unreadable,
+        inventory=run.inventory,
         repeated=run.repeated,
         seconds=run.watch.seconds,
         server=connection.server,
@@ -192,7 +194,7 @@ def _batches(run: Run, dataset: Dataset, ends: deque[int]) -> Iterator[Batch]:
     """The batches that the server has not answered yet, each shard noted in the journal."""
     through = 0
     answered = run.journal.answered if run.journal else 0
-    for shard in document_shards(dataset, run.unreadable):
+    for shard in document_shards(dataset, run.unreadable, run.inventory):
         through = shard.through
         if run.journal is not None:
             run.journal.sending(shard)

@@ -30,6 +30,7 @@ from clipbench.client.plan import extent, plan_model, plan_table
 from clipbench.client.progress import job_progress
 from clipbench.client.ranking import ranking
 from clipbench.datasets import Dataset, open_dataset
+from clipbench.datasets.inventory import sums
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import ClipbenchError, Unsupported
 from clipbench.files import writable_folder
@@ -97,6 +98,7 @@ def run(
         finished, failed = run_all(names, datasets, connection, options)
     if finished:
         print_tables(out, finished)
+        _print_inventories(finished)
         for paragraph in ranking(finished, out):
             console.print(paragraph)
         for name in replaced(finished, before):
@@ -124,6 +126,14 @@ def _plan(
         raise Unsupported("none of these models can run here; the plan says why")
     by_group = dict(wanted)
     return able, sum(plan.problem is not None and not by_group[plan.model] for plan in plans)
+
+
+def _print_inventories(finished: Sequence[Result]) -> None:
+    """Print what became of every file, member and row of each data set."""
+    shown = {(r.dataset.id, r.dataset.source, r.dataset.split): r.dataset for r in finished}
+    for dataset in shown.values():
+        for line in sums(dataset.inventory):
+            console.paragraph(f"{dataset.id}: {line}")
 
 
 def replaced(finished: Sequence[Result], before: Collection[str]) -> list[str]:

@@ -4,6 +4,7 @@ from clipbench.datasets.appendix import appendix, describe
 from clipbench.datasets.conversion import Converted, convert
 from clipbench.datasets.dataset import Dataset
 from clipbench.datasets.fingerprint import Fingerprint
+from clipbench.datasets.inventory import Inventory
 from clipbench.datasets.opening import default_root, open_dataset
 from clipbench.datasets.prompts import DEFAULT_TEMPLATES, prompts, prompts_sha256
 from clipbench.datasets.pulling import pull
@@ -19,6 +20,7 @@ __all__ = [
     "Document",
     "Fingerprint",
     "Image",
+    "Inventory",
     "Kind",
     "SampleNote",
     "Task",

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from clipbench.datasets.types import Role, Thing, Unit
 
 _EXAMPLES = 3  # names kept of each kind, so that a person knows where to look
+
+
+def sums(mapping: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """An inventory of a result in words, one line a unit: `5 files = 4 image + 1 metadata: …`."""
+    return [
+        f"{sum(counts.values()):,} {unit} = "
+        + " + ".join(f"{count:,} {what}" for what, count in counts.items())
+        for unit, counts in mapping.items()
+    ]
 
 
 class Inventory:
@@ -40,9 +49,14 @@ class Inventory:
     def as_mapping(self) -> dict[str, dict[str, int]]:
         """For a result: {"files": {"image": 4, "passed over: hidden": 1}}."""
         return {
-            str(unit): {f"{role}: {why}" if why else str(role): n for (role, why), n in counts}
+            str(unit): {
+                f"{role}: {why}" if why else str(role): count
+                for role in Role
+                for (found, why), count in sorted(self.counts[unit].items())
+                if found is role
+            }
             for unit in Unit
-            if (counts := sorted(self.counts[unit].items()))
+            if self.counts[unit]
         }
 
     def __str__(self) -> str:

@@ -66,6 +66,8 @@ class MeasuredData:
     duplicate_images: int | None = None
     duplicate_texts: int | None = None
     sample: Subset | None = None
+    # files, members of shards and rows by what became of each: {"files": {"image": 4, …}}
+    inventory: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
