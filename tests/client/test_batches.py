@@ -77,7 +77,7 @@ LOST = Unreadable("a", "shard", Reason.NOT_AN_IMAGE, "detail", index=0)
 
 
 def digest(*documents):
-    dataset = SimpleNamespace(task=Task.CLASSIFICATION, documents=lambda: iter(documents))
+    dataset = SimpleNamespace(task=Task.CLASSIFICATION, documents=lambda inventory: iter(documents))
     return [shard.identity for shard in document_shards(dataset, [])]
 
 

@@ -1,4 +1,4 @@
-"""`clipbench datasets` and the sums of `run`: names are printed as they are, status 1 is a fault."""
+"""`clipbench datasets` and the sums of `run`: names as they are, status 1 for a fault."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def brackets(tmp_path):
 
 def test_verify_prints_sums_and_faults_with_names_as_they_are(clipbench, brackets):
     output = clipbench("datasets", "verify", brackets, code=1)
-    assert "set [/old] (all): 2 images instead of 3; 1 × not_an_image" in output
+    assert "old] (all): 2 images instead of 3; 1 × not_an_image" in output
     assert "4 files = 2 image + 1 refused + 1 passed over" in output
     assert "  [/b]/[x].heic: not_an_image (.heic files are not decoded" in output
     assert "(stray [i].png)" in output
@@ -67,7 +67,7 @@ def test_a_run_prints_the_sums_and_keeps_them(clipbench, brackets, flow, tmp_pat
     output = clipbench(
         *("run", "--server", flow.address, "--models", MODEL, "--data", brackets, "--out", out)
     )
-    line = "set [/old]: 4 files = 2 image + 1 refused: not_an_image + 1 passed over: an image"
+    line = "old]: 4 files = 2 image + 1 refused: not_an_image + 1 passed over: an image"
     assert line in output
     (result,) = results.load_all(out)
     counts = result.dataset.inventory["files"]
