@@ -21,7 +21,7 @@ class Direction(StrEnum):
     MEAN = _BOTH
 
     @property
-    def title(self) -> str:
+    def heading(self) -> str:
         """As a column's heading."""
         return {"mean": "Average"}.get(self.value, self.value.replace("_", " ").capitalize())
 
@@ -49,7 +49,7 @@ class Directed:
     @property
     def heading(self) -> str:
         """A column's heading under its data set."""
-        return f"{self.direction.title} {self.measure.heading}".strip()
+        return f"{self.direction.heading} {self.measure.heading}".strip()
 
     def score(self, evidence: BothWays) -> Score:
         """Raises InvalidRequest without an answered query."""
