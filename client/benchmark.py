@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from clipbench import results
-from clipbench.client.assembly import assemble
+from clipbench.client.assemble_result import assemble
 from clipbench.client.batches import BATCH_DOCUMENTS, Batch, document_shards, prompt_batches
 from clipbench.client.connection import DEFAULT_SERVER, Connection
 from clipbench.client.journal import NEXT, Journal
 from clipbench.client.records import read_records
-from clipbench.client.stopwatch import Stopwatch
+from clipbench.client.stage_timer import StageTimer
 from clipbench.client.streaming import IN_FLIGHT, stream
 from clipbench.contract import documents as contract
 from clipbench.contract.endpoints import Task, job_endpoint
@@ -52,7 +52,7 @@ class Run:
 
     spec: JobSpec
     journal: Journal | None
-    watch: Stopwatch = field(default_factory=Stopwatch)
+    timer: StageTimer = field(default_factory=StageTimer)
     unreadable: list[Unreadable] = field(default_factory=list)
     inventory: Inventory = field(default_factory=Inventory)
     repeated: int = 0
@@ -95,7 +95,7 @@ def _evaluate(
         _send_documents(run, dataset, connection, options, report)
     report("result", 0, 1)
     parameters = {"job": run.spec.job}
-    with run.watch.stage("result"):
+    with run.timer.stage("result"):
         answer = connection.request(job_endpoint(task, "result"), (), parameters, deadline=7200)
     result = assemble(
         run.spec,
@@ -104,7 +104,7 @@ def _evaluate(
         unreadable=run.unreadable,
         inventory=run.inventory,
         repeated=run.repeated,
-        seconds=run.watch.seconds,
+        seconds=run.timer.seconds,
         server=connection.server,
         batch_size=BATCH_DOCUMENTS,
     )
@@ -146,7 +146,7 @@ def _open(model: str, dataset: Dataset, connection: Connection, options: Options
     )
     run = Run(spec, journal)
     names = [contract.class_document(i, name) for i, name in enumerate(dataset.classnames)]
-    with run.watch.stage("open"):
+    with run.timer.stage("open"):
         endpoint = job_endpoint(spec.task, "open")
         try:
             answer = connection.request(endpoint, names, spec.parameters())
@@ -165,7 +165,7 @@ def _send_prompts(
     """Send every prompt; False when one was refused, so that there are no class vectors."""
     total = run.spec.classes * run.spec.templates
     done = refused = 0
-    with run.watch.stage("prompts"):
+    with run.timer.stage("prompts"):
         batches = prompt_batches(dataset)
         for outcome in stream(connection, batches, run.parameters, in_flight=options.in_flight):
             done += outcome.counted + outcome.repeated
@@ -180,7 +180,7 @@ def _send_documents(
     total = dataset.images if run.spec.task is Task.CLASSIFICATION else None
     done = run.journal.answered if run.journal else 0
     ends: deque[int] = deque()  # of each batch in flight: how many documents are then answered
-    with run.watch.stage("documents"):
+    with run.timer.stage("documents"):
         batches = _batches(run, dataset, ends)
         for outcome in stream(connection, batches, run.parameters, in_flight=options.in_flight):
             done += outcome.counted + outcome.repeated + len(outcome.refused)

@@ -18,7 +18,7 @@ from typing import Any
 from docarray import Document
 
 from clipbench import results
-from clipbench.client.assembly import described
+from clipbench.client.assemble_result import described
 from clipbench.client.connection import Connection
 from clipbench.client.inputs import captions, photos
 from clipbench.client.load import BATCH, IN_FLIGHT, REPEATS, Load

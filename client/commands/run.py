@@ -25,7 +25,7 @@ from clipbench.client.commands.common import (
 from clipbench.client.commands.datasets import ColumnChoice, columns_of
 from clipbench.client.commands.settings import takes_settings
 from clipbench.client.connection import Connection
-from clipbench.client.groups import expand
+from clipbench.client.model_groups import expand
 from clipbench.client.plan import extent, plan_model, plan_table
 from clipbench.client.progress import job_progress
 from clipbench.client.ranking import ranking

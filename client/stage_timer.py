@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Stopwatch:
-    """Adds up how long each stage took."""
+class StageTimer:
+    """The seconds that each stage of a job took, summed over its parts."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
