@@ -171,7 +171,7 @@ def _side(value: object, name: str) -> int:
 
 
 def _three(value: object, name: str, above: float = float("-inf")) -> tuple[float, float, float]:
-    values = list(value) if isinstance(value, list | tuple) else [value] * 3
+    values: list[Any] = list(value) if isinstance(value, list | tuple) else [value] * 3
     if len(values) != 3 or not all(isinstance(x, int | float) and x > above for x in values):
         raise InvalidRequest(f"{name} {value!r} is not three numbers, of red, green and blue")
     return float(values[0]), float(values[1]), float(values[2])
