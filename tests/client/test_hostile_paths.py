@@ -48,6 +48,7 @@ COMMANDS = {
         "export clip-benchmark PATH --results GOODS",
     ],
     "export kubernetes": ["export kubernetes PATH", "export kubernetes out --flow PATH"],
+    "export schema": ["export schema PATH"],
     "export sbom": ["export sbom PATH", "export sbom a.json --lock PATH"],
 }
 NAMES = ["folder", "damaged [x].result.json", "missing [/old]", "file", "file/below", "l" * 300,
