@@ -67,10 +67,9 @@ def find(path: Path, name: str | None = None, *, columns: bool = False) -> Layou
         raise DataError(f"there is nothing at {path}")
     if columns:
         return find(path, "parquet" if parquet.parts_of(path) else "csv")
-    marked = [layout for layout in LAYOUTS if layout.mark(path) is not None]
-    if marked:
-        return marked[0]
-    found = [(layout, why) for layout in LAYOUTS if (why := layout.recognise(path)) is not None]
+    found = [(layout, why) for layout in LAYOUTS if (why := layout.mark(path)) is not None]
+    if not found:
+        found = [(layout, why) for layout in LAYOUTS if (why := layout.recognise(path)) is not None]
     if not found:
         inner = seen.only_folder(path)
         fits = next((layout for layout in LAYOUTS if inner and layout.recognise(inner)), None)

@@ -24,6 +24,7 @@ _LIMITS = {
     "cls": MAX_LABEL_BYTES,
     "npy": MAX_LABEL_BYTES,
 }
+_RANKS = {s: n for n, s in enumerate((*formats.SUFFIXES, *sorted(formats.UNSUPPORTED)))}
 
 
 def label_suffixes(task: Task, *, multilabel: bool) -> tuple[str, ...]:
@@ -54,8 +55,8 @@ class Sample:
     @property
     def image_suffix(self) -> str | None:
         """Of several images the one whose suffix stands first in the list of formats."""
-        known = next((suffix for suffix in formats.SUFFIXES if suffix in self.parts), None)
-        return known or next((s for s in self.parts if s in formats.UNSUPPORTED), None)
+        found = [suffix for suffix in self.parts if suffix in _RANKS]
+        return min(found, key=_RANKS.__getitem__, default=None)
 
     @property
     def label_suffix(self) -> str | None:
@@ -105,11 +106,12 @@ class Sample:
     def all_things(self, where: str, captions: Role = Role.CAPTIONS) -> tuple[Thing, ...]:
         """Each member once: what the sample uses, and what it does not."""
         found = list(self.things)
+        image, label = self.image_suffix, self.label_suffix
         for suffix, member in self.parts.items():
             why = ""
-            if suffix == self.image_suffix:
+            if suffix == image:
                 role = Role.IMAGE
-            elif suffix == self.label_suffix:
+            elif suffix == label:
                 role = captions if suffix == "txt" else Role.LABEL
                 why = Reason.EMPTY if role is Role.REFUSED else ""
             else:
@@ -136,7 +138,7 @@ def read(
 
     def wanted(name: str, size: int) -> bool:
         _, suffix = split_name(name)
-        known = images or suffix not in formats.SUFFIXES
+        known = images or suffix not in _RANKS
         return known and size <= _LIMITS.get(suffix, -1) and suffix not in formats.UNSUPPORTED
 
     for member in tarstream.members(stream, wanted):
@@ -275,4 +277,4 @@ def _thing(source: str, name: str, role: Role, why: str = "") -> Thing:
 
 
 def _is_image(suffix: str) -> bool:
-    return suffix in formats.SUFFIXES or suffix in formats.UNSUPPORTED
+    return suffix in _RANKS

@@ -189,14 +189,12 @@ def parse_templates(text: str | None, source: str) -> tuple[str, ...]:
 
 
 def _choose_split(files: Files, split: str | None, source: str) -> str:
-    known = files.splits()
     if split is not None and not _SPLIT.fullmatch(split):
         raise InvalidRequest(f"{split!r} is not the name of a split")
-    if split is None:
-        split = known[0] if len(known) == 1 else "test"
-    if known and split not in known:
-        raise UnknownName("split", split, known, hint=f"in {source}")
-    return split
+    known = files.splits()
+    if known:
+        return splits.choose(split, dict.fromkeys(known), source)[0]
+    return split or "test"
 
 
 def count_shards(files: Files, split: str, source: str) -> int:
