@@ -35,7 +35,7 @@ from clipbench.jobs.classification import ClassificationEvaluator
 from clipbench.jobs.evaluator import Evaluator
 from clipbench.jobs.retrieval import RetrievalEvaluator
 from clipbench.jobs.store import JobStore
-from clipbench.networks.preprocess import Preprocessing
+from clipbench.pixels.pillow import PillowPixels
 from clipbench.serving.encoder import Encoder, EncoderSettings
 
 MODEL = "ViT-mini-16-64::embedded"
@@ -168,7 +168,7 @@ def _forward_stages(
     """Decoding or tokenising and the forward pass, without the encoder's bookkeeping."""
     loaded = encoder.load(model, jobs.encode_options(ModelOptions(model)))
     if kind is Kind.IMAGE:
-        preparation = Preprocessing.of(loaded.info)
+        preparation = PillowPixels.of(loaded.info)
         pixels = found.add(
             "encoder: decode and resize",
             repeats,

@@ -26,7 +26,7 @@ from clipbench.client.connection import Connection
 from clipbench.datasets import open_dataset
 from clipbench.encode_settings import Decoding, EncodeSettings
 from clipbench.networks.open_clip_config import OPENAI_MEAN, OPENAI_STD
-from clipbench.networks.preprocess import Preprocessing
+from clipbench.pixels.pillow import PillowPixels
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 
 MODEL = "ViT-mini-16-64::embedded"
@@ -35,7 +35,7 @@ SIDES = (64, 224)  # pixels
 
 def decode(photos: Sequence[bytes], side: int, decoding: Decoding) -> Sample:
     """All photos, one after the other."""
-    prepare = Preprocessing(side, OPENAI_MEAN, OPENAI_STD, decoding=decoding)
+    prepare = PillowPixels(side, OPENAI_MEAN, OPENAI_STD, decoding=decoding)
     started, before = time.perf_counter(), time.process_time()
     for photo in photos:
         prepare.decode(photo)
@@ -101,7 +101,7 @@ def differences(photos: Sequence[bytes], side: int) -> tuple[float, int]:
     full, scaled = (
         np.stack([prepare.decode(photo) for photo in photos]).astype(int)
         for prepare in (
-            Preprocessing(side, OPENAI_MEAN, OPENAI_STD, decoding=decoding)
+            PillowPixels(side, OPENAI_MEAN, OPENAI_STD, decoding=decoding)
             for decoding in (Decoding.FULL, Decoding.SCALED)
         )
     )

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.environments import ARCHITECTURE
 from benchmarks.sides import worker
 from benchmarks.sides.worker import BATCH
-from clipbench.networks.preprocess import Preprocessing
+from clipbench.pixels.pillow import PillowPixels
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings, UserCheckpoint
 
 
@@ -22,7 +22,7 @@ def main(model: str, folder: str, checkpoint: str = "") -> None:
     with tempfile.TemporaryDirectory() as cache:
         encoder = Encoder(EncoderSettings(cache=Path(cache), checkpoints=own))
         loaded = encoder.load(model, EncodeOptions())
-    preparation = Preprocessing.of(loaded.info)
+    preparation = PillowPixels.of(loaded.info)
 
     def run(kind: str, given: list[Any]) -> int:
         done = 0

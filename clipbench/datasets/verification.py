@@ -20,12 +20,13 @@ from clipbench.datasets.dataset import Dataset
 from clipbench.datasets.fingerprint import Fingerprint
 from clipbench.datasets.inventory import Inventory
 from clipbench.datasets.types import Document, Image, Task, Text, Unreadable
-from clipbench.networks.preprocess import Preprocessing, RefusedImage
+from clipbench.pixels.pillow import PillowPixels
+from clipbench.pixels.preprocessing import RefusedImage
 
 MAX_FAULTS = 1000
 """How many faults are kept one by one; all of them are counted."""
 
-_PREPROCESSING = Preprocessing(224, mean=(0, 0, 0), std=(1, 1, 1))  # the side of most models
+_PREPROCESSING = PillowPixels(224, mean=(0, 0, 0), std=(1, 1, 1))  # the side of most models
 
 
 @dataclass(frozen=True, slots=True)

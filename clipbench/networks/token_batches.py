@@ -76,8 +76,8 @@ def prefixes(rows: Rows) -> tuple[Ids, ...]:
     return token_ids, at, paths, first, end_at
 
 
-def parts(weights: Sequence[int], size: int) -> Iterator[range]:
-    """Consecutive positions whose weights reach the size, or all that are left."""
+def shards(weights: Sequence[int], size: int) -> Iterator[range]:
+    """Consecutive positions, cut where their weights reach `size`."""
     start, weight = 0, 0
     for end, more in enumerate(weights, 1):
         weight += more
@@ -89,7 +89,7 @@ def parts(weights: Sequence[int], size: int) -> Iterator[range]:
 def text_batches(
     texts: Sequence[list[int]], order: Callable[[list[int]], Any], most: int
 ) -> Iterator[list[int]]:
-    """Positions in the tower's order, in batches that padded have no more than 4 × most tokens."""
+    """Positions in the tower's order. A batch, after padding, holds at most 4 × `most` tokens."""
     batch: list[int] = []
     longest = 0
     for position in sorted(range(len(texts)), key=lambda i: order(texts[i])):

@@ -1,8 +1,7 @@
-"""Documents of all requests that are in progress, computed together.
+"""Merges requests from different clients into one batch, so no client waits for all earlier ones.
 
-Of many people who ask for one text each none has to wait for all before: a batch reads the weights
-once, and its products are large enough to be fast. What is gathered depends on what else is asked,
-and so do the last bits of an embedding; jobs do not come here.
+A batch reads the weights once, and its products are large enough to be fast. Batch composition
+depends on traffic, so low-order bits of an embedding vary. Benchmark jobs bypass this class.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ class _Waiting:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much a batch holds, in the unit of the weights.
+    """Batch sizes, in the unit of the documents' weights.
 
-    most: no batch is larger by more than a document. least: no batch is smaller, unless nothing
-    else waits or a lane has nothing to do. spread: what waits is divided among the lanes.
+    most: a batch may exceed it by one document at most. least: a batch is smaller only when the
+    queue is empty or a worker is idle. spread: the queue is divided among the workers.
     """
 
     least: int
@@ -42,29 +41,29 @@ class Sizes:
 
     @classmethod
     def of(cls, least: int, most: int, side_by_side: bool) -> Sizes:
-        """Where forward passes do not run side by side, each is as large as it can be."""
+        """Where forward passes do not run side by side, each batch is as large as allowed."""
         return cls(least if side_by_side else most, most, side_by_side)
 
-    def part(self, lanes: int, weights: Sequence[int]) -> int:
-        """Of a request for itself: every lane gets a part where there is enough."""
-        return max(1, min(self.most, -(-sum(weights) // (lanes if self.spread else 1))))
+    def shard(self, workers: int, weights: Sequence[int]) -> int:
+        """The size of a shard of one request: one for each worker, where there is enough."""
+        return max(1, min(self.most, -(-sum(weights) // (workers if self.spread else 1))))
 
-    def share(self, waiting: int, free: int, lanes: int) -> int:
-        """Of what waits, for one lane.
+    def share(self, waiting: int, idle: int, workers: int) -> int:
+        """The size of one worker's batch when documents of the weight `waiting` are queued.
 
-        Where other lanes have nothing to do they get theirs. Where all are busy a part is smaller
-        the less there is, so that at the end of a stream none works long while others have done.
+        Idle workers share the queue equally. When all are busy, batches shrink with the queue, so
+        that at the end of a stream no worker runs long after the others.
         """
-        if self.spread and free > 1:
-            return min(self.most, -(-waiting // free))
-        return min(self.most, max(self.least, -(-waiting // lanes)))
+        if self.spread and idle > 1:
+            return min(self.most, -(-waiting // idle))
+        return min(self.most, max(self.least, -(-waiting // workers)))
 
 
 class DynamicBatcher:
-    """One queue for each key; a lane that is free takes its part of what waits there."""
+    """One queue for each key; an idle worker takes its share from the front."""
 
-    def __init__(self, lanes: WorkerPool) -> None:
-        self._workers = lanes
+    def __init__(self, workers: WorkerPool) -> None:
+        self._workers = workers
         self._lock = threading.Lock()
         self._queues: dict[Hashable, deque[_Waiting]] = {}
 
@@ -93,7 +92,7 @@ class DynamicBatcher:
     ) -> None:
         batch = self._take(key, sizes)
         if not batch:
-            return  # another lane took it
+            return  # another worker took it
         try:
             results = work([one.document for one in batch])
         except Exception as error:
@@ -104,18 +103,18 @@ class DynamicBatcher:
                 one.result.set_result(result)
         with self._lock:
             more = key in self._queues
-        if more:  # behind what has been waiting for a lane
+        if more:  # behind what has been waiting for a worker
             self._workers.submit(partial(self._serve, key, work), sizes)
 
     def _take(self, key: Hashable, sizes: Sizes) -> list[_Waiting]:
-        """This lane's part of the queue, from its beginning."""
-        lanes = self._workers
+        """This worker's share of the queue, from its front."""
+        workers = self._workers
         with self._lock:
             queue = self._queues.get(key)
             if queue is None:
                 return []
-            free = lanes.count - lanes.working + 1  # with this one
-            share = sizes.share(sum(one.weight for one in queue), free, lanes.count)
+            idle = workers.count - workers.working + 1  # with this one
+            share = sizes.share(sum(one.weight for one in queue), idle, workers.count)
             batch, weight = [], 0
             while queue and weight < share:
                 batch.append(queue.popleft())

@@ -19,9 +19,10 @@ import torch
 from clipbench.contract import Reason
 from clipbench.encode_settings import EncodeSettings
 from clipbench.environment import processor_name
-from clipbench.networks.preprocess import ImageData, Preprocessing, RefusedImage
 from clipbench.networks.runtimes import Floats
-from clipbench.networks.token_batches import parts, text_batches
+from clipbench.networks.token_batches import shards, text_batches
+from clipbench.pixels.pillow import PillowPixels
+from clipbench.pixels.preprocessing import ImageData, RefusedImage
 from clipbench.registry.table import ModelInfo, Registry, packaged
 from clipbench.serving import loading
 from clipbench.serving.dynamic_batcher import DynamicBatcher, Sizes
@@ -53,8 +54,8 @@ __all__ = [
 Document = TypeVar("Document")
 Result = TypeVar("Result")
 Stage = Callable[[str], AbstractContextManager[object]]
-_GPU_LANES = 3  # one computes, two get ready
-_LEAST_TOKENS, _LEAST_IMAGES = 256, 16  # of a batch of several requests: smaller ones are slower
+_GPU_WORKERS = 3  # one computes, two prepare
+_LEAST_TOKENS, _LEAST_IMAGES = 256, 16  # per batch of several requests: smaller ones are slower
 
 
 def unmeasured(_stage: str) -> AbstractContextManager[object]:
@@ -84,7 +85,8 @@ class Encoder:
         self._cache = settings.cache.expanduser()
         self._pool: Pool[Loaded] = Pool(settings.memory_limit_bytes)
         on_cpu = self._device.type == "cpu"
-        self._workers = WorkerPool(torch.get_num_threads() if on_cpu else _GPU_LANES, whole=on_cpu)
+        workers = torch.get_num_threads() if on_cpu else _GPU_WORKERS
+        self._workers = WorkerPool(workers, whole=on_cpu)
         decoders = settings.decoders or (0 if on_cpu else len(os.sched_getaffinity(0)))
         self._decoders = ThreadPoolExecutor(decoders, "decoder") if decoders else None
         self._batcher = DynamicBatcher(self._workers)
@@ -108,26 +110,23 @@ class Encoder:
         UnknownName, CheckpointError and Unsupported.
         """
         loaded = self.load(model, options)
-        preprocessing = self._preprocessing(loaded, options.settings)
-        keys = [image_key(loaded, preprocessing, options, image) for image in images]
+        source = self._pixels(loaded, options.settings)
+        keys = [image_key(loaded, source, options, image) for image in images]
         rows = Rows(keys, self._known if options.cached else None)
 
         def encode(batch: Sequence[ImageData]) -> list[Floats | RefusedImage]:
+            each = self._decoders.map if self._decoders else map
             with self._stage("decode"):
-                side_by_side = self._decoders.map if self._decoders else map
-                decoded = list(side_by_side(preprocessing.decode, batch))
-                pixels = [image for image in decoded if not isinstance(image, RefusedImage)]
-                device = loaded.runtime.device
-                normalised = preprocessing.normalise(pixels, device) if pixels else None
-            if normalised is None:
-                return [image for image in decoded if isinstance(image, RefusedImage)]
+                pixels, refused = source.prepare(batch, loaded.runtime.device, each)
+            if pixels is None:
+                return [why for why in refused if why]
             with loaded.lock, self._stage("forward"):
-                embeddings = iter(loaded.runtime.encode_images(normalised))
-            return [x if isinstance(x, RefusedImage) else next(embeddings) for x in decoded]
+                embeddings = iter(loaded.runtime.encode_images(pixels))
+            return [why or next(embeddings) for why in refused]
 
         todo = [images[position] for position in rows.todo]
         sizes = Sizes.of(_LEAST_IMAGES, self.settings.batch_size, loaded.runtime.side_by_side)
-        key = ("images", model_key(loaded, options), preprocessing)
+        key = ("images", model_key(loaded, options), source)
         outcomes = self._run(key, encode, todo, [1] * len(todo), sizes, options)
         for position, outcome in zip(rows.todo, outcomes, strict=True):
             if isinstance(outcome, RefusedImage):
@@ -179,7 +178,7 @@ class Encoder:
     def describe(self, model: str, options: EncodeOptions) -> ModelDescription:
         """What makes the model's embeddings what they are; loads the model."""
         loaded = self.load(model, options)
-        info, preprocessing = loaded.info, self._preprocessing(loaded, options.settings)
+        info, preprocessing = loaded.info, self._pixels(loaded, options.settings)
         return ModelDescription(
             name=info.name,
             architecture=info.architecture,
@@ -238,10 +237,10 @@ class Encoder:
         folders = tuple(folder.expanduser() for folder in settings.folders)
         return Sources(self._cache, folders, settings.offline).pull(info)
 
-    def _preprocessing(self, loaded: Loaded, settings: EncodeSettings) -> Preprocessing:
+    def _pixels(self, loaded: Loaded, settings: EncodeSettings) -> PillowPixels:
         limits = self.settings
         return replace(
-            Preprocessing.of(loaded.info, settings),
+            PillowPixels.of(loaded.info, settings),
             max_bytes=limits.max_image_bytes,
             max_pixels=limits.max_image_pixels,
         )
@@ -257,7 +256,7 @@ class Encoder:
     ) -> list[Result]:
         """`encode` of all documents, in their order.
 
-        A single one for which nothing waits gets all processors, others get a lane.
+        A single document runs on all cores when no worker is busy, otherwise on one worker.
         """
 
         def fitting(batch: Sequence[Document]) -> list[Result]:
@@ -266,8 +265,8 @@ class Encoder:
         alone = len(documents) == 1 and not self._workers.working
         if options.sharing and documents and not alone:
             return self._batcher.run(key, fitting, documents, weights, sizes)
-        size = sizes.part(self._workers.count, weights)
-        each = [[documents[i] for i in part] for part in parts(weights, size)]
+        size = sizes.shard(self._workers.count, weights)
+        each = [[documents[i] for i in shard] for shard in shards(weights, size)]
         return [result for results in self._workers.run(fitting, each) for result in results]
 
 

@@ -7,13 +7,13 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from clipbench.networks.preprocess import ImageData, Preprocessing
+from clipbench.pixels.preprocessing import ImageData, PixelSource
 from clipbench.serving.loading import Loaded
 from clipbench.serving.options import EncodeOptions
 
 
 def image_key(
-    loaded: Loaded, preprocessing: Preprocessing, options: EncodeOptions, image: ImageData
+    loaded: Loaded, source: PixelSource, options: EncodeOptions, image: ImageData
 ) -> Hashable:
     """Of an image's content and of what makes its pixels and its embedding; None without cache."""
     if not options.cached:
@@ -21,7 +21,7 @@ def image_key(
     data = image if isinstance(image, bytes) else np.ascontiguousarray(image).data
     shape = () if isinstance(image, bytes) else (image.shape, image.dtype.str)
     content = hashlib.sha256(data).digest()
-    return (model_key(loaded, options), preprocessing, shape, content)
+    return (model_key(loaded, options), source, shape, content)
 
 
 def text_key(loaded: Loaded, options: EncodeOptions, ids: Sequence[int]) -> Hashable:

@@ -52,8 +52,8 @@ class EncoderSettings:
 
     cache: the folder of weights. folders: further folders to look for weights in, before any
     network. offline: never ask the network. device: 'cpu', 'cuda' or 'cuda:1'; None is CUDA where
-    there is one. decoders: threads that decode images beside the lanes; None is as many as
-    processors for a GPU and none on a CPU, where each lane decodes for itself.
+    there is one. decoders: threads that decode images beside the workers; None is as many as
+    cores for a GPU and none on a CPU, where each worker decodes its own images.
     memory_limit_bytes: of weights held at once, None is no limit. Batches are of at most
     batch_size documents. embedding_cache_bytes: on disk, of what was encoded before; 0: none.
     """

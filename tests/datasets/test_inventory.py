@@ -18,7 +18,8 @@ from clipbench.datasets import Image, Unreadable, open_dataset, verify
 from clipbench.datasets.inventory import Inventory
 from clipbench.datasets.types import Role, Unit
 from clipbench.errors import ClipbenchError, DataError
-from clipbench.networks.preprocess import Preprocessing, RefusedImage
+from clipbench.pixels.pillow import PillowPixels
+from clipbench.pixels.preprocessing import RefusedImage
 from tests.conftest import MODEL
 from tests.datasets import random_folders
 from tests.datasets.serving import serving
@@ -48,7 +49,7 @@ def would_count(dataset):
     """Images and texts that a run would count, and reasons of the others, by the encoder's code."""
     unreadable: list[Unreadable] = []
     reasons: Counter[Reason] = Counter()
-    decode = Preprocessing(224, mean=(0, 0, 0), std=(1, 1, 1)).decode
+    decode = PillowPixels(224, mean=(0, 0, 0), std=(1, 1, 1)).decode
     labelled = dataset.task is Task.CLASSIFICATION
     images, texts = set(), []
     batches = (b for shard in document_shards(dataset, unreadable) for b in shard.batches)

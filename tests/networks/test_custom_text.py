@@ -18,8 +18,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import PreTrainedTokenizerFast
 
 from clipbench.networks.families import family_of
-from clipbench.networks.preprocess import Preprocessing
 from clipbench.networks.token_batches import Layout, pad
+from clipbench.pixels.pillow import PillowPixels
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings, EncodeSettings
 from clipbench.serving.options import UserCheckpoint
 from tests.networks.files import state_of
@@ -155,7 +155,7 @@ def test_pixels_ids_and_embeddings_are_open_clip_s(name, folder, encoder):
     ids = tokenize(TEXTS)
 
     loaded = encoder.load(name, EncodeOptions())
-    ours = Preprocessing.of(loaded.info)
+    ours = PillowPixels.of(loaded.info)
     assert torch.equal(ours.normalise([ours.decode(data) for data in PICTURES]), pixels)
     tokens = loaded.tokenizer(TEXTS, loaded.info.context_length)
     padding = loaded.tokenizer.padding

@@ -40,11 +40,11 @@ def test_embeddings_do_not_depend_on_the_library(both, count):
     assert np.abs(packed - plain).max() <= 1e-5 * np.abs(plain).max()
 
 
-def test_lanes_share_the_packed_weights(both):
+def test_threads_share_the_packed_weights(both):
     pixels = [torch.randn(n, 3, 64, 64) for n in (4, 16, 7, 16, 1, 32)]
     alone = [both[0].encode_images(part) for part in pixels]
-    with ThreadPoolExecutor(2) as lanes:
-        beside = list(lanes.map(both[0].encode_images, pixels))
+    with ThreadPoolExecutor(2) as threads:
+        beside = list(threads.map(both[0].encode_images, pixels))
     for one, other in zip(alone, beside, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(one).max())
 

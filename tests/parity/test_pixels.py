@@ -14,7 +14,7 @@ from webdataset.autodecode import imagehandler
 
 from clipbench import registry
 from clipbench.encode_settings import Convert, EncodeSettings
-from clipbench.networks.preprocess import Preprocessing
+from clipbench.pixels.pillow import PillowPixels
 from tests.pictures import encoded, picture
 
 
@@ -46,7 +46,7 @@ MODES = {
 def test_pixels_are_those_of_clip_benchmark(make, size):
     data = make(size)
     info = registry.find("ViT-nano-16-64::embedded")
-    job = Preprocessing.of(info, EncodeSettings())
+    job = PillowPixels.of(info, EncodeSettings())
     transform = image_transform(64, is_train=False, mean=info.mean, std=info.std)
     theirs = transform(imagehandler("pilrgb")("png", data))
     assert torch.equal(job.normalise([job.decode(data)])[0], theirs)
@@ -57,6 +57,6 @@ def test_the_order_matters_where_there_is_a_palette_or_transparency(mode):
     data = MODES[mode]((300, 200))
     info = registry.find("ViT-nano-16-64::embedded")
     before, after = (
-        Preprocessing.of(info, EncodeSettings(convert=convert)).decode(data) for convert in Convert
+        PillowPixels.of(info, EncodeSettings(convert=convert)).decode(data) for convert in Convert
     )
     assert not np.array_equal(before, after)

@@ -8,8 +8,8 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
 from clipbench.encode_settings import Convert, Interpolation
-from clipbench.networks.preprocess import Preprocessing
 from clipbench.pixels.geometry import ResizeMode, place
+from clipbench.pixels.pillow import PillowPixels
 
 SHAPES = [(64, 64), (1, 90), (90, 1), (97, 33), (33, 97), (200, 199), (63, 65), (20, 10)]
 
@@ -22,7 +22,7 @@ def test_pixels_are_open_clip_s(mode, colours, fill, convert):
     theirs = image_transform_v2(cfg, is_train=False)
     bilinear = Interpolation.BILINEAR
     how = {"convert": convert, "resize_mode": mode, "fill_color": fill}
-    ours = Preprocessing(64, cfg.mean, cfg.std, bilinear, **how)
+    ours = PillowPixels(64, cfg.mean, cfg.std, bilinear, **how)
     random = np.random.default_rng(7)
     for width, height in SHAPES:
         pixels = random.integers(0, 256, (height, width, 4), np.uint8)

@@ -19,12 +19,13 @@ from PIL import Image
 from clipbench import registry
 from clipbench.contract import Reason
 from clipbench.encode_settings import EncodeSettings
-from clipbench.networks.preprocess import Preprocessing, RefusedImage
+from clipbench.pixels.pillow import PillowPixels
+from clipbench.pixels.preprocessing import RefusedImage
 from clipbench.serving.options import stock_settings
 from tests.pictures import encoded, picture
 
 OPENAI = registry.find("ViT-B-32::openai")
-PREPARE = Preprocessing.of(OPENAI, stock_settings(OPENAI))
+PREPARE = PillowPixels.of(OPENAI, stock_settings(OPENAI))
 
 
 def pixels(data, prepare=PREPARE):
@@ -184,7 +185,7 @@ def test_a_decompression_bomb_is_refused_by_its_header(size):
 
 
 def test_an_image_of_too_many_bytes_is_refused_unread():
-    prepare = Preprocessing(224, PREPARE.mean, PREPARE.std, max_bytes=1000)
+    prepare = PillowPixels(224, PREPARE.mean, PREPARE.std, max_bytes=1000)
     assert prepare.decode(JPEG).reason is Reason.IMAGE_TOO_LARGE
 
 
@@ -206,7 +207,7 @@ def test_any_bytes_have_an_outcome(data):
 
 def test_interpolation_is_a_switch():
     data = encoded(picture(500, 375))
-    bilinear = Preprocessing.of(OPENAI, EncodeSettings(interpolation="bilinear"))
+    bilinear = PillowPixels.of(OPENAI, EncodeSettings(interpolation="bilinear"))
     assert not torch.equal(pixels(data, bilinear), pixels(data))
     expected = Image.open(io.BytesIO(data)).resize((298, 224), Image.Resampling.BILINEAR)
     assert np.array_equal(bilinear.decode(data), np.asarray(expected.crop((37, 0, 261, 224))))
@@ -218,8 +219,8 @@ def test_a_process_that_never_wrote_an_image_reads_them_all(tmp_path):
         path.write_bytes(encoded(picture(30, 20), path.name))
     code = """
 import pathlib, sys
-from clipbench.networks.preprocess import Preprocessing
-prepare = Preprocessing(16, (0, 0, 0), (1, 1, 1))
+from clipbench.pixels.pillow import PillowPixels
+prepare = PillowPixels(16, (0, 0, 0), (1, 1, 1))
 for path in sys.argv[1:]:
     decoded = prepare.decode(pathlib.Path(path).read_bytes())
     assert getattr(decoded, "shape", None) == (16, 16, 3), decoded

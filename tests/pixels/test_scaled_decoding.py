@@ -15,8 +15,9 @@ from benchmarks.inputs import camera_photo
 from clipbench.contract import Reason
 from clipbench.encode_settings import Decoding, EncodeSettings, Interpolation
 from clipbench.errors import InvalidRequest
-from clipbench.networks import preprocess
-from clipbench.networks.preprocess import Preprocessing, RefusedImage
+from clipbench.pixels import pillow
+from clipbench.pixels.pillow import PillowPixels
+from clipbench.pixels.preprocessing import RefusedImage
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 from tests.pictures import encoded, picture
 
@@ -24,7 +25,7 @@ from tests.pictures import encoded, picture
 MEAN, MOST, LARGEST, COSINE = 0.5, 12, 24, 0.9999
 LARGEST_OF_CAMERA = 16
 
-FULL = Preprocessing(64, (0.5,) * 3, (0.5,) * 3)
+FULL = PillowPixels(64, (0.5,) * 3, (0.5,) * 3)
 SCALED = replace(FULL, decoding=Decoding.SCALED)
 
 
@@ -70,7 +71,7 @@ def test_pixels_of_photos_stay_within_the_tolerance(name, side):
 
 
 def test_twice_the_pixels_that_the_resize_needs_would_be_too_few(monkeypatch):
-    monkeypatch.setattr(preprocess, "_SPARE", 2)
+    monkeypatch.setattr(pillow, "_SPARE", 2)
     assert differences(photo("portrait"), 64).mean() > MEAN
 
 

@@ -35,7 +35,8 @@ from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import JobSpec, ModelOptions
 from clipbench.errors import InvalidRequest
-from clipbench.networks.preprocess import Preprocessing, RefusedImage
+from clipbench.pixels.pillow import PillowPixels
+from clipbench.pixels.preprocessing import RefusedImage
 from tests.flow.pictures import encoded, picture
 
 LIMITS = Limits(image_pixels=4_000_000, image_bytes=1_000_000)
@@ -218,8 +219,8 @@ def originals() -> dict[str, bytes]:
 
 
 @cache
-def preprocessing() -> Preprocessing:
-    return Preprocessing(
+def preprocessing() -> PillowPixels:
+    return PillowPixels(
         16, (0.5,) * 3, (0.5,) * 3, max_pixels=LIMITS.image_pixels, max_bytes=LIMITS.image_bytes
     )
 

@@ -18,7 +18,7 @@ SIZES = Sizes(least=4, most=16, spread=True)
 
 
 @pytest.fixture
-def lanes():
+def workers():
     made = WorkerPool(2)
     yield made
     made.close()
@@ -50,11 +50,11 @@ def until(condition):
         time.sleep(0.001)
 
 
-def test_what_waits_for_a_lane_becomes_one_batch(lanes):
-    gathering, work = DynamicBatcher(lanes), Work()
+def test_what_waits_for_a_lane_becomes_one_batch(workers):
+    gathering, work = DynamicBatcher(workers), Work()
     with ThreadPoolExecutor(8) as requests:
         first = requests.submit(ask, gathering, work, [0, 1])
-        until(lambda: len(work.batches) == 2)  # both lanes are busy
+        until(lambda: len(work.batches) == 2)  # both workers are busy
         others = [requests.submit(ask, gathering, work, [n]) for n in range(2, 8)]
         until(lambda: len(gathering._queues.get("key", ())) == 6)
         work.go.set()
@@ -63,8 +63,8 @@ def test_what_waits_for_a_lane_becomes_one_batch(lanes):
     assert sorted(map(len, work.batches)) == [1, 1, 2, 4]
 
 
-def test_a_request_alone_is_divided_among_the_lanes(lanes):
-    gathering, work = DynamicBatcher(lanes), Work()
+def test_a_request_alone_is_divided_among_the_lanes(workers):
+    gathering, work = DynamicBatcher(workers), Work()
     with ThreadPoolExecutor(1) as requests:
         answer = requests.submit(ask, gathering, work, [0, 1, 2, 3])
         until(lambda: len(work.batches) == 2)
@@ -73,15 +73,15 @@ def test_a_request_alone_is_divided_among_the_lanes(lanes):
     assert sorted(work.batches) == [[0, 1], [2, 3]]
 
 
-def test_keys_do_not_share_batches(lanes):
-    gathering, work = DynamicBatcher(lanes), Work()
+def test_keys_do_not_share_batches(workers):
+    gathering, work = DynamicBatcher(workers), Work()
     work.go.set()
     assert ask(gathering, work, [1], "a") == [2]
     assert ask(gathering, lambda numbers: [-n for n in numbers], [1], "b") == [-1]
 
 
-def test_an_error_reaches_every_request_of_the_batch_and_no_other(lanes):
-    gathering, work = DynamicBatcher(lanes), Work()
+def test_an_error_reaches_every_request_of_the_batch_and_no_other(workers):
+    gathering, work = DynamicBatcher(workers), Work()
     with ThreadPoolExecutor(8) as requests:
         first = requests.submit(ask, gathering, work, [0, 1])
         until(lambda: len(work.batches) == 2)
@@ -96,12 +96,12 @@ def test_an_error_reaches_every_request_of_the_batch_and_no_other(lanes):
 
 @given(st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=40), min_size=1, max_size=12))
 def test_every_document_is_computed_once_for_its_own_request(requests):
-    lanes, work = WorkerPool(3), Work()
-    gathering = DynamicBatcher(lanes)
+    workers, work = WorkerPool(3), Work()
+    gathering = DynamicBatcher(workers)
     work.go.set()
     with ThreadPoolExecutor(len(requests)) as threads:
         answers = list(threads.map(lambda numbers: ask(gathering, work, numbers), requests))
-    lanes.close()
+    workers.close()
     assert answers == [[2 * number for number in numbers] for numbers in requests]
     assert sorted(chain(*work.batches)) == sorted(chain(*requests))
     assert max(map(len, work.batches)) <= SIZES.most
@@ -109,9 +109,9 @@ def test_every_document_is_computed_once_for_its_own_request(requests):
 
 
 @pytest.mark.parametrize(
-    ("waiting", "free", "share"),
+    ("waiting", "idle", "share"),
     [
-        (32, 2, 16),  # the other lane gets as much
+        (32, 2, 16),  # the other worker gets as much
         (8, 2, 4),
         (16, 1, 8),  # busy: half of it, but not less than the least
         (6, 1, 4),
@@ -119,10 +119,10 @@ def test_every_document_is_computed_once_for_its_own_request(requests):
         (100, 2, 16),
     ],
 )
-def test_share_of_a_lane(waiting, free, share):
-    assert SIZES.share(waiting, free, lanes=2) == share
+def test_share_of_a_worker(waiting, idle, share):
+    assert SIZES.share(waiting, idle, workers=2) == share
 
 
 def test_passes_that_wait_for_each_other_are_as_large_as_they_can_be():
     sizes = Sizes.of(4, 16, side_by_side=False)
-    assert sizes.share(waiting=20, free=2, lanes=2) == 16
+    assert sizes.share(waiting=20, idle=2, workers=2) == 16

@@ -9,7 +9,7 @@ import pytest
 from clipbench import registry
 from clipbench.errors import InvalidRequest
 from clipbench.networks.open_clip_config import OPENAI_MEAN, parse, read
-from clipbench.networks.preprocess import Preprocessing
+from clipbench.pixels.pillow import PillowPixels
 
 TOWERS = {
     "embed_dim": 64,
@@ -35,7 +35,7 @@ def test_what_preprocess_cfg_states_is_what_images_go_through(tmp_path):
     }
     path.write_text(json.dumps(with_preprocess(**stated)))
     own = registry.packaged().with_checkpoint("ours", Path("x"), architecture=str(path))
-    found = Preprocessing.of(own.find("ours"))
+    found = PillowPixels.of(own.find("ours"))
     assert (found.side, found.mean, found.std) == (64, (0.5, 0.4, 0.3), (0.2, 0.1, 0.3))
     assert (found.interpolation, found.resize_mode, found.fill_color) == (
         "bilinear",

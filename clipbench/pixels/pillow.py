@@ -1,4 +1,4 @@
-"""From an image's bytes to the pixels that a tower sees.
+"""From an image's bytes to the pixels that a tower sees, by Pillow.
 
 An image becomes RGB, is resized and cropped or padded as the model's `resize_mode` says
 (`clipbench.pixels.geometry`): CLIP_benchmark's order, which jobs use. With `Convert.AFTER` it
@@ -24,16 +24,15 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from clipbench.contract import Reason
 from clipbench.contract.formats import FORMATS, kind_of
-from clipbench.encode_settings import (
-    Convert,
-    Decoding,
-    EncodeSettings,
-    Interpolation,
-    Normalisation,
+from clipbench.encode_settings import Convert, Decoding, Interpolation
+from clipbench.pixels.geometry import Placement, place
+from clipbench.pixels.preprocessing import (
+    Batch,
+    ImageData,
+    Map,
+    Preprocessing,
+    RefusedImage,
 )
-from clipbench.networks.open_clip_config import OPENAI_MEAN, OPENAI_STD
-from clipbench.pixels.geometry import Placement, ResizeMode, place
-from clipbench.registry.table import ModelInfo
 
 if TYPE_CHECKING:  # a client without torch checks images by this code
     import torch
@@ -57,7 +56,6 @@ _DAMAGE = (
 )
 
 Pixels = NDArray[np.uint8]
-ImageData = bytes | NDArray[np.generic]
 
 
 _SPARE = 3  # a fraction of a JPEG file has at least so many times the pixels of the resized side
@@ -72,43 +70,15 @@ _RESAMPLING = {
 
 
 @dataclass(frozen=True)
-class RefusedImage:
-    """Why an image has no pixels."""
+class PillowPixels(Preprocessing):
+    """Pillow decodes and resizes on the CPU; the device normalises."""
 
-    reason: Reason
-    detail: str
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How images become pixels for one model."""
-
-    side: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    interpolation: Interpolation = Interpolation.BICUBIC
-    decoding: Decoding = Decoding.FULL
-    convert: Convert = Convert.BEFORE
-    resize_mode: ResizeMode = ResizeMode.SHORTEST
-    fill_color: int = 0  # of what is padded, in each channel of the file
-    max_pixels: int = 100_000_000
-    max_bytes: int = 64 << 20
-
-    @classmethod
-    def of(cls, info: ModelInfo, settings: EncodeSettings | None = None) -> Preprocessing:
-        """What the model was trained with, but for what the settings choose."""
-        chosen = settings or EncodeSettings()
-        openai = chosen.normalisation is Normalisation.OPENAI
-        return cls(
-            info.image_size,
-            OPENAI_MEAN if openai else info.mean,
-            OPENAI_STD if openai else info.std,
-            chosen.interpolation or info.interpolation,
-            chosen.decoding or Decoding.FULL,
-            chosen.convert or Convert.BEFORE,
-            resize_mode=info.resize_mode,
-            fill_color=info.fill_color,
-        )
+    def prepare(self, images: Sequence[ImageData], device: torch.device, each: Map) -> Batch:
+        """See `PixelSource`."""
+        decoded = list(each(self.decode, images))
+        pixels = [image for image in decoded if not isinstance(image, RefusedImage)]
+        refused = [image if isinstance(image, RefusedImage) else None for image in decoded]
+        return Batch(self.normalise(pixels, device) if pixels else None, refused)
 
     def decode(self, data: ImageData) -> Pixels | RefusedImage:
         """(side, side, 3) pixels of an encoded image or of a (h, w[, channels]) array."""
