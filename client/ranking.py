@@ -16,7 +16,7 @@ def ranking(results: Sequence[Result], folder: Path) -> Iterator[str]:
     """One paragraph a data set: the order, the intervals, and whether the first is really first."""
     samples = samples_in(folder)
     groups: dict[Hashable, list[Result]] = {}
-    for result in results:
+    for result in {result.key: result for result in results}.values():  # a rerun replaces
         groups.setdefault(result.key.data.comparable, []).append(result)
     label = run_labels(result.key.run for result in results)
     apart = data_labels((result.key.data, result.dataset.source) for result in results)

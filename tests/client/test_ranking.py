@@ -19,6 +19,7 @@ def test_models_are_ranked_on_the_same_data_only(tmp_path):
     assert second.splitlines()[0] == "images (site2), acc1:"
     assert first.splitlines()[-1].strip() == "b is best, beyond what chance explains."
     assert list(ranking([results[0], results[2]], tmp_path)) == []
+    assert list(ranking([results[0], results[0]], tmp_path)) == []  # never with itself
 
 
 def test_two_trainings_of_one_name_are_ranked_by_what_sets_them_apart(tmp_path):
