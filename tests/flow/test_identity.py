@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from clipbench import results
-from clipbench.client import assembly
+from clipbench.client import assemble_result
 from clipbench.client.benchmark import Options, evaluate
 from clipbench.encode_settings import EncodeSettings
 from clipbench.environment import Environment, environment, processor_name
@@ -64,7 +64,7 @@ def test_a_result_names_the_server_that_made_it_and_the_client_apart(
     folder, connection, monkeypatch
 ):
     slim = Environment({"numpy": np.__version__}, "3.11.9", "macOS", "Apple M3")
-    monkeypatch.setattr(assembly, "environment", lambda: slim)
+    monkeypatch.setattr(assemble_result, "environment", lambda: slim)
     result = evaluate(MODEL, folder.parent / "a" / "images", server=connection)
     assert result.client == slim
     here = environment()  # the same machine and packages, another process
