@@ -27,6 +27,7 @@ def build() -> typer.Typer:
         demo,
         explain,
         export,
+        figures,
         import_,
         jobs,
         models,
@@ -54,6 +55,7 @@ def build() -> typer.Typer:
     app.command()(audit.audit)
     app.add_typer(models.app, name="models")
     app.add_typer(datasets.app, name="datasets")
+    app.add_typer(figures.app, name="figures")
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(export.app, name="export")
     return app

@@ -13,6 +13,8 @@ os.environ.setdefault("JINA_HIDE_SURVEY", "1")
 os.environ.setdefault("JINA_MP_START_METHOD", "spawn")
 os.environ.setdefault("NO_VERSION_CHECK", "1")
 
+os.environ["CLIPBENCH_FIGURES"] = "/nonexistent"  # not those of the person who runs the tests
+
 MODEL = "ViT-nano-16-64::embedded"
 
 

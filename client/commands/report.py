@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clipbench import results
+from clipbench import figures, results
 from clipbench.client.commands.common import RESULTS, Results, console
 from clipbench.errors import DataError
 from clipbench.report import FORMATS, build, render, samples_in
@@ -55,9 +55,12 @@ def report(
     chosen = form or (_format_of(out) if out else None)
     found = () if published else results.load_all(folder)
     statistics = () if published else results.load_all_statistics(folder)
-    if not (published or found or statistics):
+    others = figures.NONE if published else figures.load()
+    if not (published or found or statistics or (all_models and others)):
         raise DataError(f"{folder} holds no result; --published shows the published tables")
-    made = build(found, statistics, unmeasured=all_models, samples=samples_in(folder))
+    made = build(
+        found, statistics, unmeasured=all_models, samples=samples_in(folder), figures=others
+    )
     if chosen is None:
         shown = [terminal_table(table) for table in made.tables if table.rows]
         for table in shown:
@@ -80,7 +83,8 @@ def write_page(folder: Path) -> Path:
     """The page of every result in the folder, as `index.html` in it."""
     found = results.load_all(folder)
     statistics = results.load_all_statistics(folder)
-    made = build(found, statistics, unmeasured=True, samples=samples_in(folder))
+    samples, others = samples_in(folder), figures.load()
+    made = build(found, statistics, unmeasured=True, samples=samples, figures=others)
     text = render_html(made, mistakes=collect(found, folder, look=looking()))
     return results.write_atomically(folder / "index.html", text.encode())
 

@@ -18,7 +18,7 @@ from typing import BinaryIO
 import httpx
 
 from clipbench.download.digests import NOTHING_KNOWN, Digests, file_digest
-from clipbench.download.transfer import Patience, Stamp, Transfer, shown
+from clipbench.download.transfer import MAX_BYTES, Patience, Stamp, Transfer, shown
 from clipbench.errors import DataError
 
 Progress = Callable[[str, int, int | None], None]
@@ -27,13 +27,17 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True)
 class Download:
-    """A file to fetch into `target`; `digests` is what it must hash to, as far as known."""
+    """A file to fetch into `target`; `digests` is what it must hash to, as far as known.
+
+    limit: bytes that it may have.
+    """
 
     url: str
     target: Path
     digests: Digests = NOTHING_KNOWN
     progress: Progress | None = None
     patience: Patience = field(default_factory=Patience)
+    limit: int = MAX_BYTES
 
     def run(self, client: httpx.Client) -> Path:
         """Fetches the file unless it is there whole; two processes fetch it once.
@@ -84,7 +88,7 @@ class Download:
         stamp = _load_stamp(self._partial)
         can_resume = stamp.validator or self.digests != NOTHING_KNOWN
         start = file.seek(0, os.SEEK_END) if can_resume else 0
-        transfer = Transfer(client, self.url, self.patience, start, stamp)
+        transfer = Transfer(client, self.url, self.patience, start, stamp, self.limit)
         known = Stamp()
         for offset, chunk in transfer:
             if transfer.stamp != known:

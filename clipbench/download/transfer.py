@@ -87,6 +87,7 @@ class Transfer:
         patience: Patience,
         offset: int = 0,
         stamp: Stamp | None = None,
+        limit: int = MAX_BYTES,
     ) -> None:
         self.offset = offset
         self.stamp = stamp or Stamp()
@@ -95,6 +96,7 @@ class Transfer:
         self._url = url
         self._shown = shown(url)
         self._patience = patience
+        self._limit = limit
 
     def __iter__(self) -> Generator[tuple[int, bytes]]:
         failures = 0
@@ -176,8 +178,10 @@ class Transfer:
         )
 
     def _check_size(self, size: int) -> None:
-        if size > MAX_BYTES:
-            raise DataError(f"{self._shown} has {size:,} bytes or more, the limit is {MAX_BYTES:,}")
+        if size > self._limit:
+            raise DataError(
+                f"{self._shown} has {size:,} bytes or more, the limit is {self._limit:,}"
+            )
 
     def _nothing_left(self, response: httpx.Response) -> None:
         """416: the range begins at or past the end. Fine when all is here, else begin again."""

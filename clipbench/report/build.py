@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from clipbench.figures import NONE, Figures
 from clipbench.reference import TableName
 from clipbench.report.best import Samples, no_samples
 from clipbench.report.precisions import precision_table
@@ -11,7 +12,7 @@ from clipbench.report.published import published_table
 from clipbench.report.scores import score_table
 from clipbench.report.sources import variants
 from clipbench.report.speeds import latency_table, statistics_table
-from clipbench.report.types import Report
+from clipbench.report.types import Report, Table
 from clipbench.results import (
     Result,
     Statistics,
@@ -28,14 +29,17 @@ def build(
     *,
     unmeasured: bool = False,
     samples: Samples = no_samples,
+    figures: Figures = NONE,
 ) -> Report:
     """The report of `results` and `statistics`; with neither, the published tables themselves.
+
+    figures: of another source, to stand beside.
 
     unmeasured: also a row, blank but for the published values beside, for every published model
     that was not measured. samples: where
     records are, as `samples_in(folder)` gives it; then the best is told by paired differences.
     """
-    if not results and not statistics:
+    if not results and not statistics and not (unmeasured and figures):
         return Report(
             published_table(TableName.STATISTICS),
             published_table(TableName.RETRIEVAL),
@@ -48,12 +52,18 @@ def build(
     split = {task: [r for r in scored if r.dataset.task is task] for task in Task}
     sources: dict[str, Result | Statistics] = {file_name(r): r for r in results}
     sources |= {statistics_file_name(s): s for s in statistics}
+
+    def scores(task: Task) -> Table:
+        name = TableName(task)
+        return score_table(name, split[task], label, apart, unmeasured, samples, figures)
+
+    timed = bool(results or statistics)
     return Report(
-        statistics_table(statistics, label, unmeasured),
-        score_table(TableName.RETRIEVAL, split[Task.RETRIEVAL], label, apart, unmeasured, samples),
-        score_table(
-            TableName.CLASSIFICATION, split[Task.CLASSIFICATION], label, apart, unmeasured, samples
-        ),
+        statistics_table(statistics, label, unmeasured)
+        if timed
+        else published_table(TableName.STATISTICS),
+        scores(Task.RETRIEVAL),
+        scores(Task.CLASSIFICATION),
         sources,
         latency_table(statistics, label),
         precision_table(results, statistics, label, apart),

@@ -8,8 +8,14 @@ from clipbench.report.types import Table
 
 
 def compact(table: Table) -> Table:
-    """Only columns with a value of its own, and only footnotes that are still referred to."""
+    """Only columns with a value of its own, and only footnotes that are still referred to.
+
+    Where nothing has one, columns with a value of another source.
+    """
     kept = [i for i in range(len(table.headings)) if any(row.cells[i].text for row in table.rows)]
+    kept = kept or [
+        i for i in range(len(table.headings)) if any(row.cells[i].elsewhere for row in table.rows)
+    ]
     used = set(table.marks)
     used |= {mark for i in kept for mark in table.headings[i].marks}
     used |= {mark for row in table.rows for mark in row.marks}

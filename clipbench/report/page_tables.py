@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from clipbench.report.formats.plain import BESIDE_NOTE, TIED, legend
+from clipbench.report.formats.plain import BESIDE_NOTE, ELSEWHERE_NOTE, TIED, beside, legend
 from clipbench.report.types import Cell, Heading, Row, Table
 
 
@@ -33,7 +33,7 @@ def section(table: Table, *, plain: bool = False) -> str:
                 button.tag = "span"
                 button.attrib.clear()
     for sentence in legend(table):
-        kind = "beside" if sentence == BESIDE_NOTE else "tied"
+        kind = "beside" if sentence in (BESIDE_NOTE, ELSEWHERE_NOTE) else "tied"
         _text(SubElement(root, "p", {"class": "key", "data-key": kind}), sentence)
     if table.footnotes:
         notes = SubElement(root, "ol", {"class": "notes"})
@@ -119,10 +119,9 @@ def _cell(line: Element, table: Table, heading: Heading, cell: Cell) -> None:
         tied = TIED if table.measured and cell.tied else ""
         _text(target, f"{tied}{cell.text}")
     _marks(box, table, cell.marks)
-    if cell.published and table.measured:
-        beside = ", ".join(part for part in (cell.published, cell.difference) if part)
+    if table.measured and (text := beside(cell)):
         said = {"class": "published-beside", "title": "published value, and the difference to it"}
-        _text(SubElement(box, "span", said), f" ({beside})" if cell.text else f"({beside})")
+        _text(SubElement(box, "span", said), f" ({text})" if cell.text else f"({text})")
 
 
 def _marks(cell: Element, table: Table, marks: Sequence[int]) -> None:

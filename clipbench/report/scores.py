@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clipbench.encode_settings import Decoding
+from clipbench.figures import NONE, Figures
 from clipbench.metrics import parse
 from clipbench.reference import SCORES_PRECISION, Column, TableName, published, spelling
 from clipbench.report import notes
@@ -35,15 +36,22 @@ def score_table(
     apart: Variants,
     unmeasured: bool,
     samples: Samples,
+    figures: Figures = NONE,
 ) -> Table:
-    """`results` (all of one task) in the published columns and order, their own columns after."""
+    """`results` (all of one task) in the published columns and order, their own columns after.
+
+    figures: of another source, shown beside; its own columns and models where `unmeasured` is set.
+    """
     said = Notes()
     cols = columns(results, name, apart)
+    if unmeasured:
+        keys = {column.key for column in cols}
+        cols += [c for c in figures.columns_of(name) if c.key not in keys]
     beside = unmeasured or any(spelling(r.model.name) in published(name).models for r in results)
     title_marks = said.mark(*notes.of_title(name)) if beside else ()
     headings = [heading(name, column, said) for column in cols]
     drafts = _drafts(name, results, label, apart)
-    cells = [[_cell(name, draft, column, said) for column in cols] for draft in drafts]
+    cells = [[_cell(name, draft, column, said, figures) for column in cols] for draft in drafts]
     for i, column in enumerate(cols):
         sources = [draft.results.get(column.key) for draft in drafts]
         mixed = _mixed([source for source in sources if source])
@@ -54,7 +62,7 @@ def score_table(
             _mark_best(sources, column, cells, i, samples)
     rows = [_row(name, draft, tuple(row), said) for draft, row in zip(drafts, cells, strict=True)]
     if unmeasured:
-        rows = _with_unmeasured(name, rows, cols, said)
+        rows = _with_unmeasured(name, rows, cols, said, figures)
     return Table(
         name, published(name).title, tuple(headings), tuple(rows), said.texts, title_marks, True
     )
@@ -72,11 +80,11 @@ def _drafts(
     return drafts
 
 
-def _cell(name: TableName, draft: _Draft, column: Column, said: Notes) -> Cell:
+def _cell(name: TableName, draft: _Draft, column: Column, said: Notes, figures: Figures) -> Cell:
     model, result = draft.key.model, draft.results.get(column.key)
     printed = published(name).printed.get((model, column.published_key), "")
     if result is None or column.metric not in result.metrics:
-        return Cell(published=printed)
+        return Cell(published=printed, elsewhere=_elsewhere(figures, model, column))
     value = result.metrics[column.metric]
     compared = bool(printed) and result.settings.decoding is not Decoding.SCALED
     texts = notes.of_result(result)
@@ -87,11 +95,17 @@ def _cell(name: TableName, draft: _Draft, column: Column, said: Notes) -> Cell:
         text=parse(column.metric).measure.text(value),
         value=value,
         published=printed,
+        elsewhere=_elsewhere(figures, model, column) if result.dataset.sample is None else "",
         difference=signed(value - float(printed), 3) if compared else "",
         interval=result.intervals.get(column.metric),
         marks=said.mark(*texts),
         source=file_name(result),
     )
+
+
+def _elsewhere(figures: Figures, model: str, column: Column) -> str:
+    printed = figures.beside(model, column)
+    return f"{figures.source} {printed}" if printed else ""
 
 
 def _unlike_published(result: Result, column: Column) -> list[str]:
@@ -147,16 +161,26 @@ def _row_marks(name: TableName, model: str, said: Notes) -> tuple[int, ...]:
 
 
 def _with_unmeasured(
-    name: TableName, rows: Iterable[Row], cols: Sequence[Column], said: Notes
+    name: TableName,
+    rows: Iterable[Row],
+    cols: Sequence[Column],
+    said: Notes,
+    figures: Figures,
 ) -> list[Row]:
     rows, source = list(rows), published(name)
     by_model: dict[str, list[Row]] = {}
     for row in rows:
         by_model.setdefault(row.model, []).append(row)
-    for model in source.models:
+    for model in (*source.models, *figures.models):
         if model not in by_model:
             cells = tuple(
-                Cell(published=source.printed.get((model, c.published_key), "")) for c in cols
+                Cell(
+                    published=source.printed.get((model, c.published_key), ""),
+                    elsewhere=_elsewhere(figures, model, c),
+                )
+                for c in cols
             )
+            if not any(cell.published or cell.elsewhere for cell in cells):
+                continue
             by_model[model] = [Row(model, model, cells, _row_marks(name, model, said))]
     return [row for model in ordered(by_model, name) for row in by_model[model]]

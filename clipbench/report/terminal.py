@@ -9,7 +9,7 @@ from rich.text import Text
 from clipbench.report.best import Samples, no_samples
 from clipbench.report.build import build
 from clipbench.report.compact import compact
-from clipbench.report.formats.plain import TIED, flat_title, legend
+from clipbench.report.formats.plain import TIED, beside, flat_title, legend
 from clipbench.report.grid import Column, Grid, printable
 from clipbench.report.types import Cell, Heading, Table
 from clipbench.results import Result, Statistics
@@ -51,9 +51,8 @@ def _cell(cell: Cell, heading: Heading) -> Text:
     if cell.interval and heading.dataset:
         half = (cell.interval[1] - cell.interval[0]) / 2
         text.append(f" ±{heading.text(half)}", style="dim")
-    if cell.published:
-        beside = ", ".join(part for part in (cell.published, cell.difference) if part)
-        text.append(f" ({beside})", style="dim")
+    if said := beside(cell):
+        text.append(f" ({said})", style="dim")
     text.append(_marked("", cell.marks))
     return text
 

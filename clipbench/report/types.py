@@ -54,6 +54,7 @@ class Cell:
     text: str = ""
     value: float | None = None
     published: str = ""  # as printed there; empty where it is `text` itself, or unknown
+    elsewhere: str = ""  # `open_clip 0.5640`: the same of another source, which is named
     difference: str = ""  # measured minus published, signed; empty where the two do not compare
     interval: Interval | None = None  # 95 %
     bold: bool = False

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from clipbench import figures
 from clipbench.errors import ClipbenchError
 from clipbench.report.best import samples_in
 from clipbench.report.build import build
@@ -39,7 +40,8 @@ class Viewer:
     def page(self) -> str:
         """The page with what is in the folder now."""
         found, speeds = load_all(self.folder), load_all_statistics(self.folder)
-        report = build(found, speeds, unmeasured=True, samples=samples_in(self.folder))
+        samples, others = samples_in(self.folder), figures.load()
+        report = build(found, speeds, unmeasured=True, samples=samples, figures=others)
         sets = collect(found, self.folder)
         texts = {
             i: self._read(mistakes)

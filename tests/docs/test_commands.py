@@ -40,6 +40,8 @@ TABLE = {
     "clipbench explain": RUN,
     "clipbench plot": RUN,
     "clipbench import": RUN,
+    "clipbench figures pull": NETWORK,
+    "clipbench figures import": ELSEWHERE,
     "clipbench export": RUN,
     "clipbench audit": NETWORK,
     "clipbench config": RUN,
