@@ -35,18 +35,6 @@ PROFILE_TITLES = [
     "image_gflops",
     "text_gflops",
 ]
-    "model",
-    "image_size",
-    "image_width",
-    "text_width",
-    "embed_dim",
-    "mparams",
-    "image_mparams",
-    "text_mparams",
-    "gflops",
-    "image_gflops",
-    "text_gflops",
-]
 TITLES = ["ImageNet 1k", "CIFAR-100", "SUN397"]
 RECALLS = [f"{d} {w} retr. R@1" for d in ("MSCOCO", "Flickr") for w in ("image", "text")]
 
