@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clipbench.memory_trim import return_freed_memory
+from clipbench.memory_trim import trim_memory
 from clipbench.metrics import (
     ArrayEmbeddings,
     RecallAt,
@@ -93,7 +93,7 @@ class Cost:
 
 def ranked(images: np.ndarray, texts: np.ndarray, owner: np.ndarray) -> tuple[RetrievalRanks, Cost]:
     """The ranks of a corpus and what they cost; alone in its process, or memory means nothing."""
-    return_freed_memory()
+    trim_memory()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
     before = status("VmRSS")
     began, worked = time.perf_counter(), time.process_time()

@@ -77,9 +77,9 @@ def plan_model(
 ) -> ModelPlan:
     """Ask the server what the model takes, load it, and time a few documents of each data set."""
     try:
-        needs = answer(connection.request(endpoints.NEEDS, (), options.parameters()))
-        if needs["problem"]:
-            return ModelPlan(options.model, problem=needs["problem"])
+        requirements = answer(connection.request(endpoints.REQUIREMENTS, (), options.parameters()))
+        if requirements["problem"]:
+            return ModelPlan(options.model, problem=requirements["problem"])
         described = answer(connection.request(endpoints.DESCRIBE, (), options.parameters()))
         as_job = {
             **described["settings"],
@@ -92,7 +92,9 @@ def plan_model(
         raise
     except ClipbenchError as error:
         return ModelPlan(options.model, problem=str(error).splitlines()[0])
-    return ModelPlan(options.model, seconds, needs["fetch_bytes"], needs["memory_bytes"])
+    return ModelPlan(
+        options.model, seconds, requirements["fetch_bytes"], requirements["memory_bytes"]
+    )
 
 
 def _estimate(

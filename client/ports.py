@@ -56,7 +56,7 @@ class Ports:
         held = socket.socket(family, kind)
         try:
             if port:
-                self._held.append(_turn(port))
+                self._held.append(_lock(port))
             try:
                 held.bind(address)  # alone: a listener or another supervisor stands in the way
             except OSError as error:
@@ -68,7 +68,7 @@ class Ports:
                 held.bind(address)
             chosen = int(held.getsockname()[1])
             if not port:
-                self._held.append(_turn(chosen))
+                self._held.append(_lock(chosen))
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         except OSError:
             held.close()
@@ -77,7 +77,7 @@ class Ports:
         return chosen
 
 
-def _turn(port: int) -> socket.socket:
+def _lock(port: int) -> socket.socket:
     """A lock between supervisors, which ends with its process: their sockets do share a port.
 
     Raises OSError (EADDRINUSE) when another supervisor has it.

@@ -134,13 +134,13 @@ class Server:
         any_port, settings = self._any_port, self.settings
         gateway = self._declared.setdefault("gateway", {})
 
-        def door(port: int, purpose: str, option: str) -> int:
+        def bind(port: int, purpose: str, option: str) -> int:
             advice = f"choose another with {option}, or let --any-port take a free one"
             return self._ports.claim(settings.host, port, purpose, advice, any_port=any_port)
 
         doors = [
-            door(settings.grpc_port, "gRPC", "--port"),
-            door(settings.http_port, "HTTP", "--http-port"),
+            bind(settings.grpc_port, "gRPC", "--port"),
+            bind(settings.http_port, "HTTP", "--http-port"),
         ]
         gateway |= {"host": settings.host, "port": doors}
         replicas = {executor["name"]: executor for executor in self._declared["executors"]}

@@ -31,7 +31,7 @@ class Settings:
     http_port: int = HTTP_PORT
     state: str = "state"  # folder of the evaluators' SQLite files
     database: str = ""  # a PostgreSQL URL replaces the SQLite files
-    retrieval_parts: int = 1  # a result is counted in, by every evaluator on PostgreSQL
+    retrieval_shards: int = 1  # of a result, counted by every evaluator on PostgreSQL
     weights: str = "~/.cache/clipbench/weights"
     checkpoints: str = ""  # NAME=ARCHITECTURE=PATH, comma-separated, or JSON: own weights
     model: str = "ViT-mini-16-64::embedded"  # what `/` and `/encode` use

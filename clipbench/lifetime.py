@@ -1,4 +1,4 @@
-"""What every process of the Flow does first, how it says why it does not start, and how it ends.
+"""Start and end of every process of the Flow, and its report when it cannot start.
 
 A supervisor that is killed closes nothing. Its Executors would stay, hold their ports, and own the
 SQLite files beside the processes of the next supervisor.
@@ -19,7 +19,7 @@ import psutil
 
 from clipbench import errors
 from clipbench.errors import ClipbenchError
-from clipbench.memory_trim import keep_returning_freed_memory
+from clipbench.memory_trim import trim_memory_periodically
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +34,13 @@ _CHECK_SECONDS = 0.5
 
 @contextmanager
 def starting(role: str) -> Iterator[None]:
-    """Everything that each Executor and the gateway do to start stands in this.
+    """Context in which the gateway and each Executor start.
 
     An error is told to the supervisor, or logged as one line where there is none, and ends the
     process with status 1. Jina would log that it cannot load the Executor, a traceback, and go on.
     """
     end_with_supervisor()
-    keep_returning_freed_memory()
+    trim_memory_periodically()
     try:
         yield
     except Exception as error:
@@ -82,7 +82,7 @@ def _reason(role: str, kind: str, message: str) -> ClipbenchError:
 
 
 def end_with_supervisor() -> None:
-    """From now on this process ends when its supervisor does; nothing where there is none."""
+    """End this process when its supervisor ends; do nothing without a supervisor."""
     named = os.environ.get(SUPERVISOR, "")
     if not named.isdigit():
         return
@@ -95,7 +95,7 @@ def end_with_supervisor() -> None:
 
 
 def _is_above(supervisor: int) -> bool:
-    """Whether it started this process, itself or by its fork server."""
+    """Whether the supervisor started this process, itself or by its fork server."""
     return any(process.pid == supervisor for process in psutil.Process().parents()[:2])
 
 

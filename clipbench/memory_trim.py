@@ -1,4 +1,4 @@
-"""Freed memory back to the operating system."""
+"""Returns freed memory to the operating system."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-_SECONDS = 30.0  # between two times
+_SECONDS = 30.0  # between two trims
 
 
-def return_freed_memory() -> None:
-    """What was freed and what glibc keeps for later leaves the process (`malloc_trim`).
+def trim_memory() -> None:
+    """Return the memory that was freed and that glibc keeps for later (`malloc_trim`).
 
     Once a block of up to 32 MB has been freed, glibc takes blocks of that size from a heap that
-    shrinks at its end alone: a process that had loaded and given up ten models kept 7 GB of them.
+    shrinks at its end alone: a process that had loaded and evicted ten models kept 7 GB of them.
     Does nothing with another C library.
     """
     library = ctypes.CDLL(None)
@@ -28,11 +28,11 @@ def return_freed_memory() -> None:
 
 
 def release_mapped_pages(tensor: Tensor) -> None:
-    """The pages of a tensor of a mapped file that is not needed again leave memory.
+    """Drop the pages of a tensor in a mapped file from memory.
 
-    A mapping ends with its last tensor, so that the biases would keep all weights. Nothing is lost:
-    who reads the tensor all the same reads the file. A tensor of memory without a file is left as
-    it is, and so are the pages that it shares with its neighbours.
+    A mapping ends with its last tensor, so the biases would keep all weights in memory. Nothing is
+    lost: a later read reloads the pages from the file. Tensors without a file, and pages that are
+    shared with neighbouring tensors, are left as they are.
     """
     start, end = tensor.data_ptr(), tensor.data_ptr() + tensor.nbytes
     first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
@@ -52,16 +52,16 @@ def _of_a_file(start: int, end: int) -> bool:
     return False
 
 
-def keep_returning_freed_memory() -> None:
-    """Every half minute from now on, in a thread.
+def trim_memory_periodically() -> None:
+    """Start a thread that trims memory every half minute.
 
     Requests of many sizes leave holes in the heap: the gateway grew by 2 MB a minute under 16
     clients while Python's own objects stayed the same.
     """
-    threading.Thread(target=_keep_returning, name="return freed memory", daemon=True).start()
+    threading.Thread(target=_trim_forever, name="trim memory", daemon=True).start()
 
 
-def _keep_returning() -> None:
+def _trim_forever() -> None:
     while True:
         time.sleep(_SECONDS)
-        return_freed_memory()
+        trim_memory()

@@ -1,4 +1,4 @@
-"""What can be seen to be wrong with the settings before a process starts, without torch and Jina.
+"""Checks of the settings before a process starts, without torch and Jina.
 
 `clipbench serve` checks everything here before it starts a Flow; in a container each process checks
 what it uses. A check raises a ClipbenchError that names the setting, what was found, what to do.
@@ -89,7 +89,7 @@ def check_state(settings: Settings) -> None:
 
 
 def check_gateway(settings: Settings, host: str) -> Tokens:
-    """Tokens and certificate can be read, and no door stands open by accident. Returns the tokens.
+    """Tokens and certificate can be read, and no port is open by accident. Returns the tokens.
 
     host: where the gateway listens.
     """

@@ -1,7 +1,7 @@
-"""What the gateway and the small Executors import, for the server's fork server.
+"""Modules that the fork server imports once for the gateway and the small Executors.
 
-They are forked from a process that has imported this: each starts in a fraction of a second and
-shares these pages. PyTorch is not among it: only the encoder needs it.
+Their processes are forked from it: each starts in a fraction of a second and shares these pages.
+PyTorch is left out: only the encoder needs it.
 """
 
 import gc

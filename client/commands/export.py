@@ -86,7 +86,7 @@ def write_kubernetes(
 
 
 @app.command("sbom")
-def write_bill(
+def write_sbom(
     out: Annotated[Path, typer.Argument(help="File to write.")],
     lock: Annotated[Path, typer.Option(help="The lock to list.")] = SERVER_LOCK,
 ) -> None:
@@ -94,7 +94,7 @@ def write_bill(
 
     Example: clipbench export sbom clipbench.cdx.json
     """
-    listed = sbom.bill(sbom.read_lock(lock), "clipbench", metadata.version("clipbench"))
+    listed = sbom.cyclonedx(sbom.read_lock(lock), "clipbench", metadata.version("clipbench"))
     out.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
     console.print(f"{len(listed['components'])} packages in {out}")
 

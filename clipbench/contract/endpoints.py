@@ -29,7 +29,7 @@ RANK: Final = "/rank"
 # benchmark jobs
 MODELS: Final = "/models"
 DESCRIBE: Final = "/describe"
-NEEDS: Final = "/needs"
+REQUIREMENTS: Final = "/requirements"
 JOBS: Final = "/jobs"
 PROFILE: Final = "/profile"
 

@@ -149,7 +149,7 @@ def _own_id(path: Path) -> str:
 
 
 def _address_id(url: str) -> str:
-    """The id of data at an address: its last telling part, set apart from the registered ids."""
+    """The id of data at an address: the last name in it, set apart from the registered ids."""
     parts = [part for part in sources.base_address(url).split("/")[3:] if part]
     if parts[-2:-1] == ["resolve"]:
         parts = parts[:-2]

@@ -1,4 +1,4 @@
-"""What a model takes before it is loaded: bytes to fetch, memory, and why it cannot run."""
+"""A model's requirements, known before it loads: bytes to fetch, memory, why it cannot run."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from clipbench.weights import sources
 
 MIB = 1024 * 1024
 _REMEMBERED = 60.0  # seconds
-_HALF_PRECISION = ("openai", "embedded")  # files of float16, which float32 doubles
+_HALF_PRECISION = ("openai", "embedded")  # float16 files: float32 takes twice the bytes
 
 
-def needs(encoder: Encoder, model: str) -> dict[str, Any]:
+def requirements_of(encoder: Encoder, model: str) -> dict[str, Any]:
     """fetch_bytes (0: nothing), memory_bytes of the weights in float32 (None: unknown), problem.
 
     Raises UnknownName.

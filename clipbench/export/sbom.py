@@ -51,8 +51,8 @@ def read_lock(path: Path) -> tuple[Pin, ...]:
     return tuple(pins)
 
 
-def bill(pins: Sequence[Pin], name: str, version: str) -> dict[str, Any]:
-    """The lock as a CycloneDX document; the same lock gives the same document."""
+def cyclonedx(pins: Sequence[Pin], name: str, version: str) -> dict[str, Any]:
+    """The lock as a CycloneDX document. Equal locks give equal documents."""
     serial = uuid.uuid5(uuid.NAMESPACE_URL, " ".join(pin.purl for pin in pins))
     return {
         "bomFormat": "CycloneDX",

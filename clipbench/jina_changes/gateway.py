@@ -1,4 +1,4 @@
-"""Changes to Jina's gateway: who answers a request, how a stream waits, how doors listen."""
+"""Changes to Jina's gateway: who answers a request, how a stream waits, how servers listen."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Inner:
 def answer_first(streamer: Any, handle: Callable[..., Any], process: Callable[..., Any]) -> Inner:
     """Put `handle` and `process` before every request of gRPC and HTTP.
 
-    Jina lets a gateway add a door, not look at what comes through all of them. `process` stands in
-    for Jina's own handling of a single request, which makes a stream of it: queues, tasks and hops
-    to a thread, and a generator that nobody closes.
+    Jina lets a gateway add a server, but offers no hook before all of them. `process` replaces
+    Jina's handling of a single request, which turns it into a stream: queues, tasks, hops to a
+    thread, and a generator that nobody closes.
     """
     check_version()
     requests = streamer._streamer

@@ -138,7 +138,7 @@ class ClassificationEvaluator(Evaluator):
         columns = ("id", "digest", "labels", "rank", "best", "near_tie")
         for row in self.store.documents(job, Kind.IMAGE, *columns):
             label, measured = json.loads(row.labels)[0], Outcome.of(row)
-            outcome = outcomes.settled(row.digest, label, measured)
+            outcome = outcomes.first_outcome(row.digest, label, measured)
             if outcome != measured:
                 changed.append({"id": row.id, **outcome.columns()})
             labels.append(label)

@@ -35,23 +35,23 @@ def deduplicate(rows: Sequence[Mapping[str, Any]], stored: Mapping[str, Claim]) 
     An equal claim is a repetition. Otherwise the smaller one keeps the id, whatever came first,
     and the other document is refused.
     """
-    settled = Deduplicated()
+    deduplicated = Deduplicated()
     for row in rows:
         id_, wanted = row["id"], claim(row)
-        earlier = settled.accepted.get(id_)
+        earlier = deduplicated.accepted.get(id_)
         holder = claim(earlier) if earlier else stored.get(id_)
         if holder is None:
-            settled.accepted[id_] = row
+            deduplicated.accepted[id_] = row
         elif holder == wanted:
-            settled.repeated += 1
+            deduplicated.repeated += 1
         elif wanted < holder:
             if earlier is None:
-                settled.displaced.append(id_)
-            settled.accepted[id_] = row
-            settled.clashes.append(_clash(id_, holder[0], wanted[0]))
+                deduplicated.displaced.append(id_)
+            deduplicated.accepted[id_] = row
+            deduplicated.clashes.append(_clash(id_, holder[0], wanted[0]))
         else:
-            settled.clashes.append(_clash(id_, wanted[0], holder[0]))
-    return settled
+            deduplicated.clashes.append(_clash(id_, wanted[0], holder[0]))
+    return deduplicated
 
 
 def _clash(id_: str, position: int, holder: int) -> tuple[int, Refusal]:

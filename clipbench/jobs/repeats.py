@@ -1,4 +1,4 @@
-"""Documents of equal content count alike: each takes what the first of them has.
+"""Documents of equal content count alike: each takes the embedding or outcome of the first.
 
 The last bits of an embedding depend on the batch that the document was encoded in, so two copies
 of a caption may get two embeddings, and whether they tie would depend on the batch size. When a
@@ -111,7 +111,7 @@ class Outcomes:
     _best: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _of_label: dict[tuple[str, int], Outcome] = field(default_factory=dict)
 
-    def settled(self, digest: str, label: int, outcome: Outcome) -> Outcome:
+    def first_outcome(self, digest: str, label: int, outcome: Outcome) -> Outcome:
         """The outcome of the first image of this content, for this image's own label.
 
         Equal images with different labels share the best classes. The rank of a label that is not

@@ -43,7 +43,7 @@ class RetrievalEvaluator(Evaluator):
         """From now on a result is counted in so many parts, with every process on the database."""
         if self.store.engine.dialect.name != "postgresql":
             raise InvalidRequest(
-                "retrieval_parts needs CLIPBENCH_DATABASE=postgresql+psycopg://…: processes shard "
+                "retrieval_shards needs CLIPBENCH_DATABASE=postgresql+psycopg://…: processes shard "
                 "no SQLite file"
             )
         self.shards = Shards(self.store.engine, parts, self._count_shard)

@@ -59,18 +59,20 @@ class JobStore(JobTable):
             self._own(connection, job)
             self._see_room(connection)
             stored = self._stored(connection, job, kind, [row["id"] for row in rows])
-            settled = deduplicate(rows, stored)
-            refusals = [*refused, *settled.clashes]
-            self._delete_documents(connection, job, kind, settled.displaced)
-            if settled.accepted:
-                connection.execute(tables.documents.insert(), list(settled.accepted.values()))
+            deduplicated = deduplicate(rows, stored)
+            refusals = [*refused, *deduplicated.clashes]
+            self._delete_documents(connection, job, kind, deduplicated.displaced)
+            if deduplicated.accepted:
+                connection.execute(tables.documents.insert(), list(deduplicated.accepted.values()))
             self._refuse(connection, job, kind, refusals)
-            if settled.accepted or refusals:
+            if deduplicated.accepted or refusals:
                 self._touch(connection, job)
-        self._held[job.key, kind] = before + len(settled.accepted) - len(settled.displaced)
+        self._held[job.key, kind] = (
+            before + len(deduplicated.accepted) - len(deduplicated.displaced)
+        )
         return Added(
-            counted=len(settled.accepted),
-            repeated=settled.repeated,
+            counted=len(deduplicated.accepted),
+            repeated=deduplicated.repeated,
             refused=tuple(refusal for _, refusal in refusals),
         )
 

@@ -17,9 +17,9 @@ from clipbench.reference import (
     Column,
     TableName,
     baseline,
+    informative_columns,
     published,
     spelling,
-    telling_columns,
 )
 from clipbench.results import Result, RunKey, Statistics, Task, data_labels, run_labels
 
@@ -183,7 +183,7 @@ def published_costs() -> dict[str, dict[str, float]]:
 
 def _columns(task: Task, like: str | None) -> tuple[Column, ...]:
     if like is None:
-        return telling_columns(TableName(task))
+        return informative_columns(TableName(task))
     shown = published(TableName(task)).columns
     columns = [c for c in shown if task is Task.CLASSIFICATION or c.metric == AVERAGE]
     names = {c.dataset: c for c in columns} | {(c.dataset or "").split("/")[-1]: c for c in columns}

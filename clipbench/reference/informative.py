@@ -25,9 +25,11 @@ def is_near(score: float, base: float) -> bool:
     return score < base + NEAR * (1 - base)
 
 
-def telling_columns(name: TableName) -> tuple[Column, ...]:
-    """Averages of retrieval; in classification the columns in which some model is well above the
-    baseline."""
+def informative_columns(name: TableName) -> tuple[Column, ...]:
+    """The columns that tell models apart.
+
+    They are the averages of retrieval, and the classification columns in which some model is well
+    above the baseline."""
     table = published(name)
     if name is TableName.RETRIEVAL:
         return tuple(column for column in table.columns if column.metric == AVERAGE)

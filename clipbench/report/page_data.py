@@ -7,7 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from clipbench.reference import DEVICE, STATISTICS_PRECISION, TableName, published, telling_columns
+from clipbench.reference import (
+    DEVICE,
+    STATISTICS_PRECISION,
+    TableName,
+    informative_columns,
+    published,
+)
 from clipbench.report.formats.plain import flat_title
 from clipbench.report.mistakes import MistakeSet
 from clipbench.report.published import published_table
@@ -135,7 +141,7 @@ def _mean(
 ) -> dict[str, float | None] | None:
     """Of the columns that tell models apart, where all are there; its interval by error propagation
     over independent data sets."""
-    keys = [column.key for column in telling_columns(name)]
+    keys = [column.key for column in informative_columns(name)]
     found = [quality[key] for key in keys if key in quality]
     if len(found) != len(keys):
         return None
@@ -164,7 +170,7 @@ def _means() -> list[dict[str, Any]]:
     return [
         {
             "key": f"mean {name}",
-            "title": f"Mean of {len(telling_columns(name))} {name} scores",
+            "title": f"Mean of {len(informative_columns(name))} {name} scores",
             "group": "Means",
             "mean": True,
         }

@@ -36,7 +36,7 @@ from clipbench.serving.options import (
     EncoderSettings,
     ModelDescription,
 )
-from clipbench.serving.out_of_memory import in_parts, with_room
+from clipbench.serving.out_of_memory import in_parts, load_or_evict
 from clipbench.serving.request_rows import Rows
 from clipbench.serving.worker_pool import WorkerPool
 from clipbench.weights.own import UserCheckpoint
@@ -222,12 +222,12 @@ class Encoder:
         activation = settings.activation or info.activation
         key = f"{info.name} {settings.precision} {settings.runtime} {activation}"
 
-        def load(make_room: Callable[[int], None]) -> Loaded:
+        def load(reserve: Callable[[int], None]) -> Loaded:
             files, cache, device = self._files(info), self._cache, self._device
-            return with_room(
-                lambda: loading.load(info, options, files, cache, device, make_room),
+            return load_or_evict(
+                lambda: loading.load(info, options, files, cache, device, reserve),
                 info.name,
-                self._pool.give_up_all,
+                self._pool.evict_all,
             )
 
         return self._pool.get(key, load)
@@ -260,7 +260,7 @@ class Encoder:
         """
 
         def fitting(batch: Sequence[Document]) -> list[Result]:
-            return in_parts(encode, batch, self._pool.give_up_others)
+            return in_parts(encode, batch, self._pool.evict_others)
 
         alone = len(documents) == 1 and not self._workers.working
         if options.sharing and documents and not alone:

@@ -102,11 +102,11 @@ def load(
     paths: Mapping[str, Path],
     cache: Path,
     device: torch.device,
-    make_room: Callable[[int], None],
+    reserve: Callable[[int], None],
 ) -> Loaded:
     """Reads the files (by role) and builds the runtime.
 
-    cache: where exported graphs are kept. make_room is called with the bytes that the weights will
+    cache: where exported graphs are kept. reserve is called with the bytes that the weights will
     occupy, before they do. Raises CheckpointError and Unsupported.
     """
     settings = options.settings
@@ -121,9 +121,9 @@ def load(
     request = _Request(info, family, activation, precision, read, device, options.forced)
     runtime: Runtime
     if settings.runtime is RuntimeName.ONNX:
-        runtime, difference = _onnx(request, cache, make_room)
+        runtime, difference = _onnx(request, cache, reserve)
     else:
-        make_room(request.bytes(_TORCH[precision]))
+        reserve(request.bytes(_TORCH[precision]))
         runtime, difference = TorchRuntime(request.build(_TORCH[precision]), device), None
     return Loaded(
         info=info,
@@ -150,9 +150,7 @@ def _check(
         require_faster(precision, _TORCH[precision], device)
 
 
-def _onnx(
-    request: _Request, cache: Path, make_room: Callable[[int], None]
-) -> tuple[Runtime, float]:
+def _onnx(request: _Request, cache: Path, reserve: Callable[[int], None]) -> tuple[Runtime, float]:
     # onnxruntime is only needed by those who ask for it
     from clipbench.networks import onnx_runtime
 
@@ -160,14 +158,14 @@ def _onnx(
     layout = request.family.layout(info)
     folder = onnx_runtime.folder_for(cache, request.digest, request.activation, request.precision)
     if not folder.exists():
-        make_room(2 * request.bytes(torch.float32))
+        reserve(2 * request.bytes(torch.float32))
         shape = onnx_runtime.Shape(
             info.image_size, request.family.vocabulary(info), info.context_length, layout
         )
         built = request.build(torch.float32)
         onnx_runtime.export(built, shape, request.precision, folder)
         del built
-    make_room(sum(path.stat().st_size for path in folder.iterdir()))
+    reserve(sum(path.stat().st_size for path in folder.iterdir()))
     runtime = onnx_runtime.OnnxRuntime(folder, request.device, layout)
     if request.precision is Precision.INT8 and runtime.speedup < 1 and not request.forced:
         raise Unsupported(

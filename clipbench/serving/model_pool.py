@@ -1,4 +1,4 @@
-"""Loaded models: each loaded once on first use, the least recently used given up first."""
+"""Loaded models: each loads once, on first use; the least recently used is evicted first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
 from clipbench.errors import Unsupported
-from clipbench.memory_trim import return_freed_memory
+from clipbench.memory_trim import trim_memory
 
 
 class Sized(Protocol):
@@ -24,9 +24,9 @@ Item = TypeVar("Item", bound=Sized)
 class Pool(Generic[Item]):
     """Items by key, at most `limit_bytes` at once (None is no limit); safe between threads.
 
-    `load` is given a function that makes room, to call with the item's size before it takes memory,
-    so that the peak keeps to the limit as well. An item that is given up while another thread still
-    uses it lives until that is done.
+    `load` gets a function `reserve`, which evicts others. It calls `reserve` with the item's size
+    before it takes memory, so that the peak keeps to the limit as well. An item that is evicted
+    while another thread uses it lives until that thread is done.
     """
 
     def __init__(self, limit_bytes: int | None) -> None:
@@ -49,24 +49,24 @@ class Pool(Generic[Item]):
             with self._lock:
                 if key in self._items:
                     return self._items[key]
-            item = load(self._make_room)
-            self._make_room(item.bytes)
+            item = load(self._reserve)
+            self._reserve(item.bytes)
             with self._lock:
                 self._items[key] = item
                 self._loading.pop(key, None)
-            return_freed_memory()  # of what was given up, and of the loading
+            trim_memory()  # of the evicted items, and of the loading
             return item
 
-    def give_up_others(self) -> bool:
-        """Give up all but the item that was asked for last; False when there were no others."""
+    def evict_others(self) -> bool:
+        """Evict all but the most recently used item; False when there were no others."""
         with self._lock:
             others = list(self._items)[:-1]
             for key in others:
                 del self._items[key]
         return bool(others)
 
-    def give_up_all(self) -> bool:
-        """Give up every item; False when there were none."""
+    def evict_all(self) -> bool:
+        """Evict every item; False when there were none."""
         with self._lock:
             had = bool(self._items)
             self._items.clear()
@@ -77,7 +77,7 @@ class Pool(Generic[Item]):
         with self._lock:
             return {key: item.bytes for key, item in self._items.items()}
 
-    def _make_room(self, wanted: int) -> None:
+    def _reserve(self, wanted: int) -> None:
         if self._limit is None:
             return
         if wanted > self._limit:

@@ -1,4 +1,4 @@
-"""What happens when a device's memory is full: smaller parts, fewer models, then a reason."""
+"""Retries when a device's memory is full: smaller parts, then fewer models, then an error."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Result = TypeVar("Result")
 def in_parts(
     work: Callable[[Sequence[Document]], Sequence[Result]],
     documents: Sequence[Document],
-    give_up_models: Callable[[], bool],
+    evict_models: Callable[[], bool],
 ) -> list[Result]:
-    """`work` of the documents; where memory is full, in halves of halves.
+    """Run `work` on the documents; where memory is full, on each half, and so on.
 
-    give_up_models: frees other models' memory and says whether there were any. It is asked when a
-    single document does not fit. Raises Unsupported with what was needed and what there was.
+    evict_models: frees other models' memory and says whether there were any. It is called when a
+    single document does not fit. Raises Unsupported, which states the bytes needed and free.
     """
     try:
         return list(work(documents))
@@ -36,17 +36,19 @@ def in_parts(
     if len(documents) > 1:
         half = len(documents) // 2
         parts = (documents[:half], documents[half:])
-        return [result for part in parts for result in in_parts(work, part, give_up_models)]
-    if give_up_models():
+        return [result for part in parts for result in in_parts(work, part, evict_models)]
+    if evict_models():
         _return_cached()
-        return in_parts(work, documents, give_up_models)
+        return in_parts(work, documents, evict_models)
     raise Unsupported(_reason("one document", told))
 
 
-def with_room(load: Callable[[], Result], name: str, give_up_models: Callable[[], bool]) -> Result:
-    """What `load` gives; where memory is full, once more without the other models.
+def load_or_evict(
+    load: Callable[[], Result], name: str, evict_models: Callable[[], bool]
+) -> Result:
+    """Call `load`; where memory is full, evict the other models and call it once more.
 
-    Raises Unsupported with what was needed and what there was.
+    Raises Unsupported, which states the bytes needed and free.
     """
     try:
         return load()
@@ -54,9 +56,9 @@ def with_room(load: Callable[[], Result], name: str, give_up_models: Callable[[]
         if not is_out_of_memory(error):
             raise
         told = str(error)
-    if give_up_models():
+    if evict_models():
         _return_cached()
-        return with_room(load, name, give_up_models)
+        return load_or_evict(load, name, evict_models)
     raise Unsupported(_reason(name, told))
 
 
@@ -73,7 +75,7 @@ def _return_cached() -> None:
 
 
 def _reason(what: str, told: str) -> str:
-    """From PyTorch's message: how much was asked for at last, and what the device has."""
+    """The reason from PyTorch's message: bytes of the last allocation, bytes of the device."""
     amount = r"([\d.]+ ?(?:[KMGT]i?B|bytes))"
     tried = re.search(rf"[Tt]ried to allocate {amount}", told)
     total = re.search(rf"total capacity of {amount}", told)
@@ -81,6 +83,6 @@ def _reason(what: str, told: str) -> str:
     needed = f"{tried[1]} more were needed" if tried else "more memory was needed"
     there = f", {free[1]} of {total[1]} were free" if free and total else ""
     return (
-        f"out of memory with {what}: {needed}{there}. Other models were given up already: choose a "
+        f"out of memory with {what}: {needed}{there}. Other models were evicted already: choose a "
         "smaller model or precision, or free the device of other programs"
     )

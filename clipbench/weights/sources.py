@@ -187,7 +187,7 @@ def absence(path: Path) -> str | None:
 
 
 def advice(path: Path) -> str:
-    """What to do about a damaged file: only one that was pulled can be had again."""
+    """The advice on a damaged file: only one that was pulled can be pulled again."""
     return "; delete it and pull it again" if recorded_sha256(path) else ""
 
 
@@ -203,13 +203,13 @@ def _known_digests(file: ModelFile, path: Path) -> tuple[list[Digests], Digests]
 def find_file(info: ModelInfo, file: ModelFile, folders: Sequence[Path]) -> Path | None:
     """The file on this disk: in a folder of the model's own name, or in the folder itself.
 
-    The folder itself is how clip-server keeps its files: only names that tell the model count.
+    clip-server keeps its files in the folder itself. There only names that tell the model count.
     """
     if file.path is not None:
         return file.path if file.path.is_file() else None
     own = [folder / _folder(info, file) / name for name in file.filenames for folder in folders]
-    telling = [source.filename for source in file.sources if source.kind == "url"]
-    flat = [folder / name for name in telling for folder in folders]
+    names = [source.filename for source in file.sources if source.kind == "url"]
+    flat = [folder / name for name in names for folder in folders]
     return next((path for path in (*own, *flat) if path.is_file()), None)
 
 

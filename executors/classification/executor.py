@@ -1,4 +1,4 @@
-"""The door of classification jobs. All of the work is in clipbench.jobs.classification."""
+"""The endpoints of classification jobs; clipbench.jobs.classification does the work."""
 
 from collections.abc import Mapping
 from typing import Any

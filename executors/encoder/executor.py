@@ -1,4 +1,4 @@
-"""The encoder's door: requests in, embeddings out. All of the work is in clipbench.encoding."""
+"""The encoder's endpoints: requests in, embeddings out; clipbench.encoding does the work."""
 
 import functools
 import json
@@ -12,13 +12,13 @@ from clipbench import config
 from clipbench.contract import endpoints
 from clipbench.contract.endpoints import Kind
 from clipbench.contract.parameters import ModelOptions
-from clipbench.encoding.start import light_imports
+from clipbench.encoding.light_imports import light_imports
 from clipbench.errors import DocumentRefused
 from clipbench.lifetime import starting
 
 with light_imports():
     from clipbench.encoding import jobs, public
-    from clipbench.encoding.requirements import needs
+    from clipbench.encoding.requirements import requirements_of
     from clipbench.encoding.settings import encoder_settings
     from clipbench.serving.encoder import Encoder
 from clipbench.profiling.exporter import start_exporter
@@ -26,7 +26,7 @@ from clipbench.profiling.metrics import Metrics
 
 
 class CLIPEncoder(Executor):
-    """Images and texts to embeddings, with any model of the registry, loaded on first use."""
+    """Encodes images and texts with any model of the registry; models load on first use."""
 
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -89,9 +89,9 @@ class CLIPEncoder(Executor):
     def describe(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
         return _answer(jobs.describe(self.encoder, ModelOptions.read(parameters)))
 
-    @requests(on=endpoints.NEEDS)
-    def needs(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return _answer(needs(self.encoder, ModelOptions.read(parameters).model))
+    @requests(on=endpoints.REQUIREMENTS)
+    def requirements(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return _answer(requirements_of(self.encoder, ModelOptions.read(parameters).model))
 
     @requests(on=[endpoints.CLASSIFICATION_OPEN, endpoints.RETRIEVAL_OPEN])
     def open(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:

@@ -1,4 +1,4 @@
-"""The Flow's two doors, gRPC and HTTP. Both pass the same guard (executors/gateway/guard.py)."""
+"""The Flow's gateway: gRPC and HTTP, behind one guard (executors/gateway/guard.py)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from jina.serve.runtimes.servers.http import FastAPIBaseServer
 
 from clipbench import config
 from clipbench.executors.gateway.guard import Guard
-from clipbench.executors.gateway.handlers import GrpcDoor, HttpDoor
+from clipbench.executors.gateway.token_check import GrpcTokenCheck, HttpTokenCheck
 from clipbench.jina_changes import gateway as jina_changes
 from clipbench.lifetime import SUPERVISOR, starting
 from clipbench.preflight import check_gateway
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
 
-_OVERHEAD_BYTES = 1024 * 1024  # what a request holds beside its documents
+_OVERHEAD_BYTES = 1024 * 1024  # of a request, beside its documents
 
 
 class BenchmarkGateway(CompositeGateway):
-    """Refuses unknown endpoints, strangers and overload; stamps the owner of every job."""
+    """Refuses unknown endpoints, missing tokens and overload; stamps the owner of every job."""
 
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         with starting("gateway"):
@@ -42,16 +42,16 @@ class BenchmarkGateway(CompositeGateway):
             start_exporter(loaded.metrics_port("gateway"), "gateway", loaded.metrics_host)
 
     async def setup_server(self) -> None:
-        """Put the guard before the Flow and the token check before both doors."""
+        """Put the guard before the Flow and the token check before both servers."""
         with starting("gateway"):
             jina_changes.wait_patiently()
             self.guard.install(self._request_handler.streamer)
             for server in self.servers:
                 if isinstance(server, GRPCServer):
-                    jina_changes.intercept_grpc(server, GrpcDoor(self.tokens))
+                    jina_changes.intercept_grpc(server, GrpcTokenCheck(self.tokens))
                 elif isinstance(server, FastAPIBaseServer):
                     options = {"tokens": self.tokens, "body_bytes": self.message_bytes}
-                    jina_changes.wrap_http(server, HttpDoor, **options)
+                    jina_changes.wrap_http(server, HttpTokenCheck, **options)
                     if SUPERVISOR in os.environ:
                         jina_changes.share_http_port(server)
             await super().setup_server()

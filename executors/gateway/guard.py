@@ -1,4 +1,4 @@
-"""What stands between a request and the Flow, whichever door it came through."""
+"""The checks that every request passes before the Flow handles it, from gRPC and HTTP alike."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from clipbench.errors import (
     Unavailable,
     UnknownName,
 )
-from clipbench.executors.gateway.handlers import caller
+from clipbench.executors.gateway.token_check import caller
 from clipbench.jina_changes import gateway as jina_changes
 from clipbench.jobs.job import ADMIN
 from clipbench.profiling.metrics import Metrics
@@ -33,7 +33,7 @@ _QUEUE_FACTOR = 16  # requests that may wait for each that is worked on
 
 
 class Guard:
-    """Refuses what the Flow would not: a response with an error instead of a silent success."""
+    """Refuses bad requests with an error; the Flow alone would answer them as empty successes."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.limits = settings.limits()
@@ -45,16 +45,18 @@ class Guard:
         self._known: frozenset[str] = frozenset()
 
     def install(self, streamer: GatewayStreamer) -> None:
-        """Every request of gRPC and HTTP passes the streamer's request handler."""
+        """Put this guard before the streamer's handler, which gets every request of both ports."""
         self._inner = jina_changes.answer_first(streamer, self.handle, self.process)
 
     def handle(self, request: DataRequest, return_type: Any) -> Any:
-        """Replaces Jina's handler of a stream; the second value is None: no Executor floats."""
+        """Replaces Jina's handler of a stream; the second value is None, as no Executor floats."""
         return asyncio.ensure_future(self._of_stream(request, return_type)), None
 
     async def process(self, request: DataRequest, context: Any = None) -> DataRequest:
-        """Replaces Jina's handler of a single request. Ends the call with UNAVAILABLE when an
-        Executor is away: the client sends the request again."""
+        """Replaces Jina's handler of a single request.
+
+        Ends the call with UNAVAILABLE when an Executor is away: the client then repeats it.
+        """
         try:
             return self._inner.finish(await self._answer(request, DocumentArray))
         except InternalNetworkError as error:
@@ -65,8 +67,11 @@ class Guard:
             raise
 
     async def _of_stream(self, request: DataRequest, return_type: Any) -> DataRequest:
-        """An answer even when an Executor is away: Jina would end the stream, with every request
-        in flight, after a response that looks like a success without documents."""
+        """Answer a request of a stream with status ERROR when an Executor is away.
+
+        Jina would end the stream with every request in flight, after a response that looks like a
+        success without documents.
+        """
         try:
             return await self._answer(request, return_type)
         except InternalNetworkError as error:
@@ -131,18 +136,18 @@ class Guard:
 
 
 def _tidy(response: DataRequest) -> None:
-    """Take from Jina's response what a client should not get."""
+    """Remove from Jina's response the parts that a client should not get."""
     status, routes = response.header.status, response.routes
     if status.code == jina_pb2.StatusProto.ERROR:
-        # Jina gives the request's documents back, and tracebacks that tell a stranger of the
-        # server's files; the reason is in the description
+        # Jina returns the request's documents, and tracebacks that show the server's file paths;
+        # the description holds the reason
         response.data.docs = DocumentArray()
         status.exception.ClearField("stacks")
         for route in routes:
             route.status.exception.ClearField("stacks")
     for index in reversed(range(len(routes))):
-        # an Executor that had nothing to do has no end time, and Jina's HTTP door makes one up
-        # that clip_client cannot read
+        # an Executor without a matching endpoint has no end time; Jina's HTTP server fills in one
+        # that clip_client cannot parse
         if routes[index].executor != GATEWAY_NAME and not routes[index].HasField("end_time"):
             del routes[index]
 
@@ -167,7 +172,7 @@ def _unknown(endpoint: str, known: frozenset[str]) -> UnknownName:
 
 
 def _series(endpoint: str) -> str:
-    """One series for all models' endpoints."""
+    """The endpoint's label in metrics: all models share one series."""
     for public in (ENCODE, RANK):
         if endpoint.startswith(f"{public}/"):
             return public

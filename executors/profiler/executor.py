@@ -1,4 +1,4 @@
-"""The profiler's door: one metrics endpoint for the whole Flow, and the same as values."""
+"""The profiler: one metrics endpoint for the whole Flow, and `/profile` with the same values."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The door of retrieval jobs. All of the work is in clipbench.jobs.retrieval."""
+"""The endpoints of retrieval jobs; clipbench.jobs.retrieval does the work."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,8 +36,10 @@ class RetrievalExecutor(Executor):
         evaluator = RetrievalEvaluator(store, limits)
         self.handler = Handler(evaluator, Metrics("retrieval"))
         self.worker = None
-        if loaded.retrieval_parts > 1:
-            self.worker = ShardWorker(evaluator.count_in_shards(loaded.retrieval_parts), store.find)
+        if loaded.retrieval_shards > 1:
+            self.worker = ShardWorker(
+                evaluator.count_in_shards(loaded.retrieval_shards), store.find
+            )
         port = loaded.metrics_port("retrieval", self.runtime_args)
         start_exporter(port, "retrieval", loaded.metrics_host)
 
@@ -63,7 +65,7 @@ class RetrievalExecutor(Executor):
 
     @requests(on=endpoints.JOBS)
     def jobs(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
-        return self.handler.jobs(DocumentArray(), parameters)  # what the client sent stays here
+        return self.handler.jobs(DocumentArray(), parameters)  # drops the client's documents
 
     def close(self) -> None:
         if self.worker is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import grpc
 import httpx
@@ -11,15 +10,16 @@ import pytest
 from clip_client import Client
 from docarray import Document
 
-from clipbench.access.tokens import Role, Tokens
 from clipbench.client.connection import Connection
+from clipbench.config import Settings
 from clipbench.errors import InvalidRequest, JobConflict, Unauthorized
-from clipbench.executors.gateway.gateway import BenchmarkGateway
+from clipbench.preflight import check_gateway
 from tests.conftest import MODEL
 from tests.flow.flow_server import FlowServer
 from tests.flow.jobs import SmallJob
 from tests.flow.pictures import png
 from tests.flow.raw import raw_request
+from tests.security.certificate import write
 
 TOKENS = {
     "encode": "encode-token-0123456789",
@@ -184,33 +184,43 @@ def test_callers_at_the_same_time_are_not_confused(as_):
         assert all(threads.map(found, range(40)))
 
 
-def opens(host, *, tls=False, token=False, insecure=False):
+@pytest.fixture
+def opens(tmp_path):
     """Whether the gateway would listen there. Raises InvalidRequest when it refuses."""
-    tokens = Tokens({TOKENS["admin"]: Role.ADMIN} if token else {})
-    gateway = SimpleNamespace(host=host, tokens=tokens)
-    BenchmarkGateway._refuse_open_door(gateway, tls, insecure)
-    return True
+    certificate, key = map(str, write(tmp_path))
+    tls = {"tls_certificate": certificate, "tls_key": key}
+    (tmp_path / "tokens").write_text(f"admin:{TOKENS['admin']}")
+
+    def check(host, *, with_tls=False, with_token=False, insecure=False):
+        settings = Settings(
+            token_file=str(tmp_path / "tokens") if with_token else "",
+            insecure=insecure,
+            **(tls if with_tls else {}),
+        )
+        return bool(check_gateway(settings, host)) is with_token
+
+    return check
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_this_machine_needs_neither_tls_nor_a_token(host):
+def test_this_machine_needs_neither_tls_nor_a_token(opens, host):
     assert opens(host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "example.org", ""])
-def test_beyond_this_machine_both_are_needed(host):
-    for given in ({}, {"tls": True}, {"token": True}):
+def test_beyond_this_machine_both_are_needed(opens, host):
+    for given in ({}, {"with_tls": True}, {"with_token": True}):
         with pytest.raises(InvalidRequest, match="CLIPBENCH_INSECURE"):
             opens(host, **given)
-    assert opens(host, tls=True, token=True)
+    assert opens(host, with_tls=True, with_token=True)
     assert opens(host, insecure=True)
 
 
-def test_the_refusal_says_what_is_missing():
+def test_the_refusal_says_what_is_missing(opens):
     with pytest.raises(InvalidRequest, match="without TLS and without a token"):
         opens("0.0.0.0")
     with pytest.raises(InvalidRequest, match=r"0\.0\.0\.0 without TLS\."):
-        opens("0.0.0.0", token=True)
+        opens("0.0.0.0", with_token=True)
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ def many(tmp_path_factory, cluster):
     environment = {
         "CLIPBENCH_FLOW": str(replicated(folder, REPLICAS)),
         "CLIPBENCH_DATABASE": cluster.database(),
-        "CLIPBENCH_RETRIEVAL_PARTS": "4",
+        "CLIPBENCH_RETRIEVAL_SHARDS": "4",
     }
     with FlowServer(folder / "state", environment) as server:
         yield server

@@ -25,7 +25,7 @@ PORTS = {
     "CLIPBENCH_HTTP_PORT": "0",
     "CLIPBENCH_METRICS_PORTS": ",".join(f"{role.name}=0" for role in ROLES),
 }
-"""Settings: a free port for each door."""
+"""Settings: a free port each for gRPC and HTTP."""
 
 
 class FlowServer:

@@ -24,7 +24,7 @@ def client(flow):
     return Client(flow.http)
 
 
-def gathered(method, content, **options):
+def answers_of(method, content, **options):
     """What came back, in the order of sending."""
     answers = DocumentArray()
     method(content, on_done=lambda response: answers.extend(response.docs), **options)
@@ -38,7 +38,7 @@ def post(flow, endpoint, data=(), **extra):
 
 def test_encoding_gives_what_grpc_gives(client, flow):
     documents = DocumentArray([Document(text="a cat"), Document(blob=png(1)), Document(text="x")])
-    over_http = gathered(client.encode, documents, batch_size=2)
+    over_http = answers_of(client.encode, documents, batch_size=2)
     over_grpc = Client(flow.address).encode(documents)
     assert len(over_http) == 3
     for document in over_grpc:
@@ -48,20 +48,20 @@ def test_encoding_gives_what_grpc_gives(client, flow):
 
 
 def test_a_model_may_be_named(client):
-    (answer,) = gathered(client.encode, ["a cat"], parameters={"model_name": MODEL})
+    (answer,) = answers_of(client.encode, ["a cat"], parameters={"model_name": MODEL})
     assert len(answer.embedding) == 64
 
 
 def test_access_paths_reach_the_server(client):
     documents = [Document(text="root", chunks=[Document(text="chunk")])]
-    (answer,) = gathered(client.encode, documents, parameters={"access_paths": "@c"})
+    (answer,) = answers_of(client.encode, documents, parameters={"access_paths": "@c"})
     assert answer.embedding is None
     assert answer.chunks[0].embedding is not None
 
 
 def test_rank_sorts_the_matches(client):
     query = Document(text="a dog", matches=[Document(blob=png(i)) for i in (1, 2, 3)])
-    (answer,) = gathered(client.rank, [query])
+    (answer,) = answers_of(client.rank, [query])
     shares = [match.scores["clip_score"].value for match in answer.matches]
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) == pytest.approx(1, abs=1e-5)
@@ -73,7 +73,7 @@ def test_profile_measures_the_way(client):
 
 def test_an_unknown_model_is_an_error_that_names_near_ones(client):
     with pytest.raises(Exception, match="ViT-nano-16-64::embedded"):
-        gathered(client.encode, ["a"], parameters={"model_name": "ViT-nano-16-46::embedded"})
+        answers_of(client.encode, ["a"], parameters={"model_name": "ViT-nano-16-46::embedded"})
 
 
 def test_plain_json_is_enough(flow):

@@ -20,20 +20,21 @@ rows = st.fixed_dictionaries(
 
 
 class Shelf:
-    """A job's documents as the store keeps them: settled batch by batch."""
+    """A job's documents as the store keeps them: deduplicated batch by batch."""
 
     def __init__(self):
         self.stored, self.refused = {}, set()
 
     def add(self, batch):
-        settled = deduplicate(batch, self.stored)
-        for id_ in settled.displaced:
+        deduplicated = deduplicate(batch, self.stored)
+        for id_ in deduplicated.displaced:
             del self.stored[id_]
-        assert not set(settled.accepted) & set(self.stored)
-        self.stored |= {id_: claim(row) for id_, row in settled.accepted.items()}
-        self.refused |= {(refusal.id, position) for position, refusal in settled.clashes}
-        assert len(settled.accepted) - len(settled.displaced) + settled.repeated <= len(batch)
-        return settled
+        assert not set(deduplicated.accepted) & set(self.stored)
+        self.stored |= {id_: claim(row) for id_, row in deduplicated.accepted.items()}
+        self.refused |= {(refusal.id, position) for position, refusal in deduplicated.clashes}
+        added = len(deduplicated.accepted) - len(deduplicated.displaced)
+        assert added + deduplicated.repeated <= len(batch)
+        return deduplicated
 
 
 def shelved(batches):
@@ -68,7 +69,7 @@ def test_a_batch_that_comes_again_is_only_repeated(documents):
     shelf = Shelf()
     shelf.add(documents)
     before = dict(shelf.stored), set(shelf.refused)
-    settled = shelf.add(documents)
-    assert settled.accepted == {}
+    deduplicated = shelf.add(documents)
+    assert deduplicated.accepted == {}
     assert (shelf.stored, shelf.refused) == before
-    assert all(refusal.reason is Reason.DUPLICATE_ID for _, refusal in settled.clashes)
+    assert all(refusal.reason is Reason.DUPLICATE_ID for _, refusal in deduplicated.clashes)

@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from clipbench.memory_trim import return_freed_memory
+from clipbench.memory_trim import trim_memory
 from tests.networks.stock import Oracle
 from tests.pictures import encoded, picture
 
@@ -55,4 +55,4 @@ def one_large_model_at_a_time(request, tmp_path_factory):
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
         gc.collect()
-        return_freed_memory()
+        trim_memory()

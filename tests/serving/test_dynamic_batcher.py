@@ -39,8 +39,8 @@ class Work:
         return [2 * number for number in numbers]
 
 
-def ask(gathering, work, numbers, key="key"):
-    return gathering.run(key, work, numbers, [1] * len(numbers), SIZES)
+def ask(batcher, work, numbers, key="key"):
+    return batcher.run(key, work, numbers, [1] * len(numbers), SIZES)
 
 
 def until(condition):
@@ -51,12 +51,12 @@ def until(condition):
 
 
 def test_what_waits_for_a_lane_becomes_one_batch(workers):
-    gathering, work = DynamicBatcher(workers), Work()
+    batcher, work = DynamicBatcher(workers), Work()
     with ThreadPoolExecutor(8) as requests:
-        first = requests.submit(ask, gathering, work, [0, 1])
+        first = requests.submit(ask, batcher, work, [0, 1])
         until(lambda: len(work.batches) == 2)  # both workers are busy
-        others = [requests.submit(ask, gathering, work, [n]) for n in range(2, 8)]
-        until(lambda: len(gathering._queues.get("key", ())) == 6)
+        others = [requests.submit(ask, batcher, work, [n]) for n in range(2, 8)]
+        until(lambda: len(batcher._queues.get("key", ())) == 6)
         work.go.set()
         assert first.result(10) == [0, 2]
         assert [other.result(10) for other in others] == [[2 * n] for n in range(2, 8)]
@@ -64,9 +64,9 @@ def test_what_waits_for_a_lane_becomes_one_batch(workers):
 
 
 def test_a_request_alone_is_divided_among_the_lanes(workers):
-    gathering, work = DynamicBatcher(workers), Work()
+    batcher, work = DynamicBatcher(workers), Work()
     with ThreadPoolExecutor(1) as requests:
-        answer = requests.submit(ask, gathering, work, [0, 1, 2, 3])
+        answer = requests.submit(ask, batcher, work, [0, 1, 2, 3])
         until(lambda: len(work.batches) == 2)
         work.go.set()
         assert answer.result(10) == [0, 2, 4, 6]
@@ -74,38 +74,38 @@ def test_a_request_alone_is_divided_among_the_lanes(workers):
 
 
 def test_keys_do_not_share_batches(workers):
-    gathering, work = DynamicBatcher(workers), Work()
+    batcher, work = DynamicBatcher(workers), Work()
     work.go.set()
-    assert ask(gathering, work, [1], "a") == [2]
-    assert ask(gathering, lambda numbers: [-n for n in numbers], [1], "b") == [-1]
+    assert ask(batcher, work, [1], "a") == [2]
+    assert ask(batcher, lambda numbers: [-n for n in numbers], [1], "b") == [-1]
 
 
 def test_an_error_reaches_every_request_of_the_batch_and_no_other(workers):
-    gathering, work = DynamicBatcher(workers), Work()
+    batcher, work = DynamicBatcher(workers), Work()
     with ThreadPoolExecutor(8) as requests:
-        first = requests.submit(ask, gathering, work, [0, 1])
+        first = requests.submit(ask, batcher, work, [0, 1])
         until(lambda: len(work.batches) == 2)
-        bad = requests.submit(ask, gathering, work, [-1, 2, 3, 4])
-        until(lambda: len(gathering._queues.get("key", ())) == 4)
+        bad = requests.submit(ask, batcher, work, [-1, 2, 3, 4])
+        until(lambda: len(batcher._queues.get("key", ())) == 4)
         work.go.set()
         assert first.result(10) == [0, 2]
         with pytest.raises(ValueError, match="negative"):
             bad.result(10)
-    assert ask(gathering, work, [5]) == [10]
+    assert ask(batcher, work, [5]) == [10]
 
 
 @given(st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=40), min_size=1, max_size=12))
 def test_every_document_is_computed_once_for_its_own_request(requests):
     workers, work = WorkerPool(3), Work()
-    gathering = DynamicBatcher(workers)
+    batcher = DynamicBatcher(workers)
     work.go.set()
     with ThreadPoolExecutor(len(requests)) as threads:
-        answers = list(threads.map(lambda numbers: ask(gathering, work, numbers), requests))
+        answers = list(threads.map(lambda numbers: ask(batcher, work, numbers), requests))
     workers.close()
     assert answers == [[2 * number for number in numbers] for numbers in requests]
     assert sorted(chain(*work.batches)) == sorted(chain(*requests))
     assert max(map(len, work.batches)) <= SIZES.most
-    assert gathering._queues == {}
+    assert batcher._queues == {}
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,7 @@ def test_many_threads_load_a_model_once_and_agree(settings):
     load = encoder._pool.get
 
     def counted(key, loader):
-        return load(key, lambda make_room: (calls.append(key), loader(make_room))[1])
+        return load(key, lambda reserve: (calls.append(key), loader(reserve))[1])
 
     encoder._pool.get = counted
 

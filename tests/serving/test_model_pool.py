@@ -14,9 +14,9 @@ import psutil, torch
 from clipbench.serving.model_pool import Pool
 
 class Model:
-    def __init__(self, make_room, blocks):
+    def __init__(self, reserve, blocks):
         self.bytes = blocks * 4 << 20
-        make_room(self.bytes)
+        reserve(self.bytes)
         self.weights = []
         for _ in range(blocks):
             self.weights.append(torch.ones(4 << 18))
@@ -27,9 +27,9 @@ del [torch.ones(31 << 18)][:]  # from here on glibc takes such blocks from its h
 pool = Pool(330 << 20)
 resident = psutil.Process().memory_info
 before = resident().rss
-pool.get("large", lambda make_room: Model(make_room, 80))
+pool.get("large", lambda reserve: Model(reserve, 80))
 large = resident().rss - before
-pool.get("small", lambda make_room: Model(make_room, 8))
+pool.get("small", lambda reserve: Model(reserve, 8))
 print(large >> 20, (resident().rss - before) >> 20)
 """
 
@@ -54,8 +54,8 @@ def test_room_is_made_before_the_memory_is_taken():
     pool.get("a", lambda room: Item(6))
     seen = []
 
-    def load(make_room):
-        make_room(6)
+    def load(reserve):
+        reserve(6)
         seen.append(list(pool.loaded()))
         return Item(6)
 

@@ -62,9 +62,9 @@ def test_a_batch_that_does_not_fit_is_computed_in_smaller_parts(encoder, room, o
     }[kind]
     whole = encode(NANO, options, documents)
     room.rows = 3
-    parted = encode(NANO, options, documents)
-    assert np.allclose(parted.embeddings, whole.embeddings, atol=1e-5)
-    assert parted.accepted.tolist() == whole.accepted.tolist()
+    split = encode(NANO, options, documents)
+    assert np.allclose(split.embeddings, whole.embeddings, atol=1e-5)
+    assert split.accepted.tolist() == whole.accepted.tolist()
     assert max(room.seen) > 3
 
 

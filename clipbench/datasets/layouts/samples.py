@@ -166,12 +166,12 @@ class _Run:
             if why:
                 yield _thing(self._source, member.name, Role.PASSED_OVER, why)
                 return
-            yield from self._turn(key)
+            yield from self._select(key)
             assert self._now is not None
             self._now.add(suffix, member, self._source)
             return
         if key and suffix in _LIMITS:
-            yield from self._turn(key)
+            yield from self._select(key)
             assert self._now is not None
             self._now.flaw = Flaw(Reason.SHARD_DAMAGED, member.detail)
         where = f"at byte {member.position:,} {member.detail}"
@@ -187,7 +187,7 @@ class _Run:
         yield from self._gaps
         self._gaps = []
 
-    def _turn(self, key: str) -> Iterator[Sample | Gap | Thing]:
+    def _select(self, key: str) -> Iterator[Sample | Gap | Thing]:
         """Make the sample of this key the one that members go to."""
         if self._now is not None and self._now.key == key:
             return

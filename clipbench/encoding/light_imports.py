@@ -1,4 +1,4 @@
-"""Imports that would make every start slower for what few ask for."""
+"""Keeps imports out of the encoder's start that few models need."""
 
 from __future__ import annotations
 

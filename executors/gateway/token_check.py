@@ -1,4 +1,4 @@
-"""Who is at the door: the token check of gRPC and of HTTP, both before anything is read."""
+"""The token checks of gRPC and HTTP. Both run before the request's body is read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OPEN_TO_ALL = "/grpc.health.v1.Health/"
 _HTTP_OPEN_TO_ALL = {"/"}  # Jina's health check
 
 
-class GrpcDoor(grpc.aio.ServerInterceptor):
+class GrpcTokenCheck(grpc.aio.ServerInterceptor):
     """Reads the `authorization` metadata that clip_client sends as its credential."""
 
     def __init__(self, tokens: Tokens) -> None:
@@ -56,7 +56,7 @@ def _refusal(handler: grpc.RpcMethodHandler, reason: str) -> grpc.RpcMethodHandl
     return grpc.unary_unary_rpc_method_handler(refuse, *codec)
 
 
-class HttpDoor:
+class HttpTokenCheck:
     """ASGI middleware: the `Authorization` header, and a bound on the body.
 
     body_bytes: the largest body that is read.
