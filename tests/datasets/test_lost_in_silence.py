@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 
 import pytest
 from PIL import Image as Picture
@@ -84,6 +85,15 @@ def test_a_dotted_sample_without_its_label_is_refused_and_not_taken_for_a_part(t
     assert found.faults_by_reason == {Reason.MEMBER_MISSING: 2}
 
 
+def test_a_shard_may_have_any_name_of_the_file_system(tmp_path):
+    write(tmp_path, {"classnames.txt": "a\nb\n", "a.tar": building.labelled_shard([0, 1])})
+    with open(os.fsencode(tmp_path) + b"/\xff.tar", "wb") as file:
+        file.write(building.labelled_shard([0, 1])[:700])
+    found = verify(open_dataset(tmp_path))
+    assert found.faults[-1].source.encode() == b"\\xff.tar"
+    assert "\\xff.tar" in str(found)
+
+
 def test_images_apart_from_their_labels_never_fill_the_memory_or_pass_as_empty(tmp_path):
     images = [(f"k.{n}.png", png(n)) for n in range(4)]
     labels = [(f"k.{n}.cls", b"0") for n in range(4)]
@@ -156,6 +166,17 @@ def test_links_are_followed_but_never_in_a_circle(tmp_path):
     found = verify(dataset)
     assert told(found) == {"a link to a folder above it": 1}
     assert found.faults_by_reason == {Reason.MEMBER_MISSING: 1}
+
+
+@pytest.mark.parametrize("name", ["t.csv", "captions.txt", "dataset_coco.json", "x.parquet"])
+def test_a_pipe_is_never_waited_for(tmp_path, name):
+    write(tmp_path, {"a/1.png": png(0), "b/1.png": png(1)})
+    os.mkfifo(tmp_path / name)
+    os.mkfifo(tmp_path / "a/2.png")
+    found = verify(open_dataset(tmp_path))
+    assert found.found.images == 2
+    assert found.faults_by_reason == {Reason.MEMBER_MISSING: 1}
+    assert found.inventory.total(Unit.FILE) == 4
 
 
 def test_a_file_without_bytes_has_no_bytes(tmp_path):

@@ -23,7 +23,7 @@ def recognise(path: Path) -> str | None:
     """Why the path looks like this layout: one of the split files."""
     if not path.is_dir():
         return None
-    return next((p.name for p in sorted(path.glob("*.json")) if _is_split_file(p.name)), None)
+    return next((p.name for p in sorted(path.glob("*.json")) if _is_split_file(p)), None)
 
 
 def open_folder(path: Path, wanted: Wanted) -> Contents:
@@ -72,5 +72,6 @@ def read_annotations(path: Path) -> captions.Table:
     return table
 
 
-def _is_split_file(name: str) -> bool:
-    return name == SPLITS_FILE or _ONE_SPLIT.fullmatch(name) is not None
+def _is_split_file(path: Path) -> bool:
+    named = path.name == SPLITS_FILE or _ONE_SPLIT.fullmatch(path.name) is not None
+    return named and path.is_file()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from clipbench.contract import Reason
 from clipbench.datasets import entries, tarstream
-from clipbench.datasets.layouts import captions, karpathy
+from clipbench.datasets.layouts import captions, files, karpathy
 from clipbench.datasets.types import Contents, Flaw, Role, Wanted
 from clipbench.errors import DataError
 
@@ -94,11 +94,13 @@ def _table(path: Path, split: str) -> captions.Table:
 def _captions_file(path: Path) -> Path | None:
     patterns = ("captions.txt", "*.token", "*.token.txt", "results.csv")
     found = (file for pattern in patterns for file in sorted(path.glob(pattern)))
-    return next((file for file in found if _form(file)), None)
+    return next((file for file in found if files.is_there(file) and _form(file)), None)
 
 
 def _split_files(path: Path) -> list[Path]:
-    return sorted(path.glob("flickr*_karpathy.txt")) + sorted(path.glob("dataset_flickr*k.json"))
+    patterns = ("flickr*_karpathy.txt", "dataset_flickr*k.json")
+    found = (file for pattern in patterns for file in sorted(path.glob(pattern)))
+    return list(filter(files.is_there, found))
 
 
 def _form(path: Path) -> Callable[[bytes], Row | None] | None:

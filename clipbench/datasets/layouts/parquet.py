@@ -250,10 +250,11 @@ def _class_names(schema: pa.Schema, label: str) -> tuple[str, ...]:
 def parts_of(path: Path) -> list[Path]:
     """The Parquet files at a path: itself, in the folder, or in its folder `data`."""
     if not path.is_dir():
-        return [path] if path.suffix.lower() == ".parquet" else []
+        return [path] if path.suffix.lower() == ".parquet" and files.is_there(path) else []
     for folder in (path, path / "data"):
         names = files.files_in(folder) if folder.is_dir() else []
-        if found := [folder / name for name in names if name.lower().endswith(".parquet")]:
+        found = [folder / name for name in names if name.lower().endswith(".parquet")]
+        if found := list(filter(files.is_there, found)):
             return found
     return []
 

@@ -71,6 +71,8 @@ def first_lines(path: Path, count: int) -> list[str]:
     """The first lines that are not blank, without their ends; none of a file that is no text."""
     found: list[str] = []
     try:
+        if not path.is_file():  # a pipe would never end
+            return []
         with open_text(path) as file:
             while len(found) < count and (line := file.readline(MAX_CAPTIONS_BYTES)):
                 if line.strip():
@@ -157,6 +159,9 @@ class _Rows:
         if fields is None and line.count('"') % 2:
             fields = self._across_lines(line)
         if fields is None:
+            if len(line) > csv.field_size_limit():
+                limit = f"a field is longer than {csv.field_size_limit():,} characters"
+                return BadRow(number, Flaw(Reason.TEXT_TOO_LARGE, limit))
             detail = "a quote does not close, or text follows one that does"
             return BadRow(number, Flaw(Reason.UNREADABLE, detail))
         while len(fields) > self.columns and not fields[-1].strip():

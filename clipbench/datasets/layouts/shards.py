@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from clipbench.contract import Reason
-from clipbench.datasets.layouts import samples
+from clipbench.datasets.layouts import files, samples
 from clipbench.datasets.types import Entry, Flaw, Gap, Role, Task, Thing, Unit
 
 
@@ -57,28 +57,30 @@ class Shards:
         used = set(self.metadata)
         for shard in self.shards:
             name = self.files.locate(shard.name)
+            shown = files.printable(name)
             try:
                 stream = self.files.open(name)
             except FileNotFoundError as error:
-                yield Gap(shard.name, Flaw(Reason.UNREADABLE, error.strerror or "not there"))
+                yield Gap(shown, Flaw(Reason.UNREADABLE, error.strerror or "not there"))
                 continue
             except OSError as error:
                 flaw = Flaw(Reason.UNREADABLE, error.strerror or str(error))
-                thing = Thing(Unit.FILE, name, Role.REFUSED, Reason.UNREADABLE)
+                thing = Thing(Unit.FILE, shown, Role.REFUSED, Reason.UNREADABLE)
                 used.add(name)
-                yield Gap(shard.name, flaw, (thing,))
+                yield Gap(shown, flaw, (thing,))
                 continue
             used.add(name)
-            yield Thing(Unit.FILE, name, Role.METADATA, "shard")
+            yield Thing(Unit.FILE, shown, Role.METADATA, "shard")
             with stream:
                 yield from self._shard(stream, shard, images)
         yield from self.files.others(used)
 
     def _shard(self, stream: BinaryIO, shard: Shard, images: bool) -> Iterator[Entry | Gap | Thing]:
         seen: set[int] = set()
+        source = files.printable(shard.name)
         number = -1
         labelled_by = samples.label_suffixes(self.task, multilabel=self.multilabel)
-        for sample in samples.read(stream, shard.name, labelled_by, images):
+        for sample in samples.read(stream, source, labelled_by, images):
             if not isinstance(sample, samples.Sample):
                 yield sample
                 continue
@@ -87,10 +89,10 @@ class Shards:
             key = int.from_bytes(hashlib.blake2b(id.encode(), digest_size=8).digest())
             if key in seen:
                 id = f"{id}@{number}"
-                detail = f"the key {sample.key} came before in {shard.name}"
+                detail = f"the key {sample.key} came before in {source}"
                 sample.flaw = Flaw(Reason.DUPLICATE_ID, detail)
             seen.add(key)
-            yield self._entry(sample, id, shard.name)
+            yield self._entry(sample, id, source)
 
     def _entry(self, sample: samples.Sample, id: str, shard: str) -> Entry:
         source = f"{shard} {sample.key}"

@@ -147,8 +147,10 @@ def describe(path: Path) -> str:
 def _candidates(path: Path) -> list[Path]:
     """Files that are tables by their names."""
     if not path.is_dir():
-        return [path] if path.suffix.lower() in SUFFIXES else []
-    return [path / n for n in files.files_in(path) if n.lower().endswith(SUFFIXES)]
+        found = [path] if path.suffix.lower() in SUFFIXES else []
+    else:
+        found = [path / n for n in files.files_in(path) if n.lower().endswith(SUFFIXES)]
+    return list(filter(files.is_there, found))  # a pipe would never end
 
 
 def _tables(path: Path, wanted: Wanted) -> dict[str, list[Path]]:

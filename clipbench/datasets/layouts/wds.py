@@ -51,6 +51,8 @@ class Folder:
     def read(self, name: str, limit: int) -> bytes | None:
         """The small file of this name, None when there is none."""
         try:
+            if not files.is_there(self.path / name):  # a pipe would never end
+                return None
             with (self.path / name).open("rb") as file:
                 data = file.read(limit + 1)
         except FileNotFoundError:
@@ -101,8 +103,9 @@ def recognise_shards(path: Path) -> str | None:
 def loose_shards(path: Path) -> list[Path]:
     """Tar files by themselves: the one at the path, or those in the folder."""
     if not path.is_dir():
-        return [path] if path.name.lower().endswith(TARS) else []
-    return [path / name for name in files.files_in(path) if name.lower().endswith(TARS)]
+        return [path] if path.name.lower().endswith(TARS) and files.is_there(path) else []
+    found = (path / name for name in files.files_in(path) if name.lower().endswith(TARS))
+    return list(filter(files.is_there, found))
 
 
 def open_folder(path: Path, wanted: Wanted) -> Contents:
