@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
-from clipbench.networks.preprocess import Interpolation
+from clipbench.encode_settings import Interpolation
 
 Floats = NDArray[np.float64]
 Weights = tuple[NDArray[np.int64], Floats]

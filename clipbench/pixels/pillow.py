@@ -165,11 +165,17 @@ class PillowPixels(Preprocessing):
         batch = torch.from_numpy(np.stack(pixels))
         if device.type == "cuda":
             batch = batch.pin_memory().to(device, non_blocking=True)
+        return self.normalised(batch)
+
+    def normalised(self, batch: Tensor) -> Tensor:
+        """The same from (n, side, side, 3) uint8, on their device."""
+        import torch
+
         # a tensor, since CUDA multiplies by the inverse of a number, which rounds differently
-        full = torch.tensor(255.0, device=device)
+        full = torch.tensor(255.0, device=batch.device)
         # a row of the image at a time: broadcasting over three channels only is slow
-        mean = torch.tensor(self.mean, device=device).repeat(self.side)
-        std = torch.tensor(self.std, device=device).repeat(self.side)
+        mean = torch.tensor(self.mean, device=batch.device).repeat(self.side)
+        std = torch.tensor(self.std, device=batch.device).repeat(self.side)
         rows = batch.view(-1, self.side * 3).to(torch.float32).div_(full).sub_(mean).div_(std)
         return rows.view(batch.shape).permute(0, 3, 1, 2)
 

@@ -21,6 +21,7 @@ from clipbench.encode_settings import EncodeSettings
 from clipbench.environment import processor_name
 from clipbench.networks.runtimes import Floats
 from clipbench.networks.token_batches import shards, text_batches
+from clipbench.pixels.on_device import on_device
 from clipbench.pixels.pillow import PillowPixels
 from clipbench.pixels.preprocessing import ImageData, RefusedImage
 from clipbench.registry.table import ModelInfo, Registry, packaged
@@ -80,6 +81,7 @@ class Encoder:
         self._device = torch.device(
             settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
         )
+        self._as_gpu = self._device.type == "cuda" if settings.as_gpu is None else settings.as_gpu
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self._cache = settings.cache.expanduser()
@@ -239,11 +241,12 @@ class Encoder:
 
     def _pixels(self, loaded: Loaded, settings: EncodeSettings) -> PillowPixels:
         limits = self.settings
-        return replace(
+        pixels = replace(
             PillowPixels.of(loaded.info, settings),
             max_bytes=limits.max_image_bytes,
             max_pixels=limits.max_image_pixels,
         )
+        return on_device(pixels, self._device) if self._as_gpu else pixels
 
     def _run(
         self,

@@ -56,6 +56,7 @@ class EncoderSettings:
     cores for a GPU and none on a CPU, where each worker decodes its own images.
     memory_limit_bytes: of weights held at once, None is no limit. Batches are of at most
     batch_size documents. embedding_cache_bytes: on disk, of what was encoded before; 0: none.
+    as_gpu: resize images on the device and keep to few shapes of batches; None is on a GPU only.
     """
 
     cache: Path = Path("~/.cache/clipbench/models")
@@ -71,6 +72,7 @@ class EncoderSettings:
     max_image_bytes: int = 32 << 20
     max_image_pixels: int = 100_000_000
     checkpoints: tuple[UserCheckpoint, ...] = ()
+    as_gpu: bool | None = None
 
 
 @dataclass(frozen=True)

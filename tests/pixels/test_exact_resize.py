@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from clipbench.networks.preprocess import Interpolation
+from clipbench.encode_settings import Interpolation
 from clipbench.pixels.exact_resize import Resize, matches_pillow, resize, supports
 
 CPU = torch.device("cpu")

@@ -1,0 +1,203 @@
+"""From an image's bytes to the pixels that a tower sees: decoded on threads, resized on a device.
+
+The pixels are those of `PillowPixels` with the same settings, to the bit. Pillow reads every
+header, so what it refuses is refused; libjpeg-turbo then decodes a plain JPEG file without the
+interpreter's lock. A file that it warns of, and every other format and colour mode, Pillow decodes.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+
+import numpy as np
+import simplejpeg
+import torch
+from PIL import Image as Pillow
+from torch import Tensor
+
+from clipbench.encode_settings import Convert, Decoding
+from clipbench.pixels import exact_resize
+from clipbench.pixels.exact_resize import Resize
+from clipbench.pixels.geometry import Placement, place
+from clipbench.pixels.pillow import PillowPixels
+from clipbench.pixels.preprocessing import Batch, ImageData, Map, RefusedImage
+
+_LARGEST = 4 << 20  # pixels; a larger image takes Pillow longer than the interpreter's lock costs
+_AT_ONCE = 64  # images whose full-size pixels are held
+_GROUP_BYTES = 256 << 20  # of a group's padded images in float64
+_WASTE = 1.5  # of a group's padded pixels through its images'
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """pixels: (h, w, 3) uint8 on the CPU. placed: how they become the square; None: they are it."""
+
+    pixels: Tensor
+    placed: Placement | None
+
+
+@dataclass(frozen=True)
+class DevicePixels(PillowPixels):
+    """Decodes on the CPU; the device resizes, crops or pads, and normalises.
+
+    Only for settings that `on_device` chooses it for.
+    """
+
+    def prepare(self, images: Sequence[ImageData], device: torch.device, each: Map) -> Batch:
+        """See `PixelSource`."""
+        refused: list[RefusedImage | None] = []
+        squares = []
+        read = partial(self._read, pinned=device.type == "cuda")
+        for start in range(0, len(images), _AT_ONCE):
+            found = list(each(read, images[start : start + _AT_ONCE]))
+            refused += [one if isinstance(one, RefusedImage) else None for one in found]
+            decoded = [one for one in found if not isinstance(one, RefusedImage)]
+            if decoded:
+                squares.append(self._squares(decoded, device))
+        return Batch(self.normalised(torch.cat(squares)) if squares else None, refused)
+
+    def _read(self, data: ImageData, *, pinned: bool) -> _Decoded | RefusedImage:
+        return self._guarded(data, lambda image: self._decoded(image, data, pinned))
+
+    def _decoded(self, image: Pillow.Image, data: ImageData, pinned: bool) -> _Decoded:
+        width, height = image.size
+        late = self.convert is Convert.AFTER and image.mode != "RGB"
+        if late or width * height > _LARGEST:
+            return _Decoded(_copied(self._fit(image), pinned), None)
+        placed = place(width, height, self.side, self.resize_mode)
+        return _Decoded(_full_size(image, data, pinned), placed)
+
+    def _squares(self, decoded: Sequence[_Decoded], device: torch.device) -> Tensor:
+        """(n, side, side, 3) uint8 on the device."""
+        out = torch.full(
+            (len(decoded), self.side, self.side, 3),
+            self.fill_color,
+            dtype=torch.uint8,
+            device=device,
+        )
+        sent = [one.pixels.to(device, non_blocking=True) for one in decoded]
+        parts = []
+        for i, one in enumerate(decoded):
+            if one.placed is None:
+                out[i] = sent[i]
+            else:
+                parts.append((i, self._resize(one.placed, one.pixels)))
+        for group in _groups(parts):
+            resizes = [plan for _, (plan, _, _) in group]
+            done = exact_resize.resize([sent[i] for i, _ in group], resizes, self.interpolation)
+            for row, (i, (plan, top, left)) in zip(done, group, strict=True):
+                out[i, top : top + plan.height, left : left + plan.width] = row
+        return out
+
+    def _resize(self, placed: Placement, pixels: Tensor) -> tuple[Resize, int, int]:
+        """The resize to the part of the image in the square, and that part's top and left there."""
+        width, height = placed.size
+        left, top, right, bottom = placed.box
+        x, y = max(0, left), max(0, top)
+        kept = min(bottom, height) - y, min(right, width) - x
+        source = int(pixels.shape[0]), int(pixels.shape[1])
+        return Resize(source, (height, width), y, x, *kept), y - top, x - left
+
+
+_Part = tuple[int, tuple[Resize, int, int]]
+
+
+def _groups(parts: Sequence[_Part]) -> Iterator[list[_Part]]:
+    """Images of one size after the crop and of similar size before it, few enough for memory."""
+
+    def order(part: _Part) -> tuple[int, ...]:
+        plan = part[1][0]
+        return plan.height, plan.width, plan.vertical_first, *plan.source
+
+    group: list[_Part] = []
+    for part in sorted(parts, key=order):
+        if group and not _fit_together([plan for _, (plan, _, _) in [*group, part]]):
+            yield group
+            group = []
+        group.append(part)
+    if group:
+        yield group
+
+
+def _fit_together(plans: Sequence[Resize]) -> bool:
+    height = max(plan.source[0] for plan in plans)
+    width = max(plan.source[1] for plan in plans)
+    padded = len(plans) * height * width
+    used = sum(plan.source[0] * plan.source[1] for plan in plans)
+    first, last = plans[0], plans[-1]
+    return (
+        (first.height, first.width) == (last.height, last.width)
+        and first.vertical_first == last.vertical_first
+        and padded * 3 * 8 <= _GROUP_BYTES
+        and padded <= _WASTE * used
+    )
+
+
+def _full_size(image: Pillow.Image, data: ImageData, pinned: bool) -> Tensor:
+    """(h, w, 3) uint8 of an opened image, which Pillow decodes unless libjpeg-turbo does."""
+    plain = isinstance(data, bytes) and image.format in ("JPEG", "MPO") and image.mode == "RGB"
+    if plain and _decoders_agree():
+        width, height = image.size
+        pixels = torch.empty((height, width, 3), dtype=torch.uint8, pin_memory=pinned)
+        try:
+            decoded = simplejpeg.decode_jpeg(data, "RGB", buffer=pixels.numpy())
+        except ValueError:  # a warning too, since `strict` is the default: Pillow decides
+            pass
+        else:
+            if decoded.shape == tuple(pixels.shape):
+                return pixels
+    return _copied(image.convert("RGB"), pinned)
+
+
+def _copied(image: Pillow.Image, pinned: bool) -> Tensor:
+    pixels = torch.from_numpy(np.array(image))
+    return pixels.pin_memory() if pinned else pixels
+
+
+def on_device(pixels: PillowPixels, device: torch.device) -> PillowPixels:
+    """The same settings carried out by the device where its pixels are Pillow's, else as given."""
+    if pixels.decoding is not Decoding.FULL or not exact_resize.supports(pixels.interpolation):
+        return pixels
+    if not exact_resize.matches_pillow(pixels.interpolation, device):
+        _tell(
+            f"{device} does not resize ({pixels.interpolation}) as Pillow {Pillow.__version__} "
+            "does: Pillow resizes on the CPU"
+        )
+        return pixels
+    return DevicePixels(**{each.name: getattr(pixels, each.name) for each in fields(pixels)})
+
+
+@functools.cache
+def _tell(warning: str) -> None:
+    """Log a warning once."""
+    _log.warning("%s", warning)
+
+
+@functools.cache
+def _decoders_agree() -> bool:
+    """Whether libjpeg-turbo gives the installed Pillow's pixels, for the usual kinds of files."""
+    generator = np.random.default_rng(0)
+    image = Pillow.fromarray(generator.integers(0, 256, (45, 59, 3), dtype=np.uint8))
+    kinds: Sequence[dict[str, object]] = (
+        *({"subsampling": subsampling} for subsampling in range(3)),
+        {"progressive": True},
+        {"keep_rgb": True, "subsampling": 0},
+    )
+    agree = all(_same_pixels(partial(image.save, format="JPEG", **kind)) for kind in kinds)
+    if not agree:
+        _tell(f"simplejpeg does not decode as Pillow {Pillow.__version__} does: Pillow decodes")
+    return agree
+
+
+def _same_pixels(save: Callable[[io.BytesIO], None]) -> bool:
+    file = io.BytesIO()
+    save(file)
+    ours = simplejpeg.decode_jpeg(file.getvalue(), "RGB")
+    return np.array_equal(ours, np.asarray(Pillow.open(file)))
