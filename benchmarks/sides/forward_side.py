@@ -30,10 +30,10 @@ def main(model: str, folder: str, checkpoint: str = "") -> None:
             part = given[start : start + BATCH]
             if kind == "image":
                 pixels = [preparation.decode(data) for data in part]
-                done += len(loaded.runtime.encode_images(preparation.normalise(pixels)))
+                done += len(loaded.encode_images(preparation.normalise(pixels)))
             else:
                 ids = loaded.tokenizer(part, loaded.info.context_length).ids
-                done += len(loaded.runtime.encode_texts(*loaded.batch(ids)))
+                done += len(loaded.runtime.encode_texts(*loaded.batch(ids))[: len(part)])
         return done
 
     worker.serve(folder, run)

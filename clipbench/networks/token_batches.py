@@ -87,14 +87,19 @@ def shards(weights: Sequence[int], size: int) -> Iterator[range]:
 
 
 def text_batches(
-    texts: Sequence[list[int]], order: Callable[[list[int]], Any], most: int
+    texts: Sequence[list[int]],
+    order: Callable[[list[int]], Any],
+    fits: Callable[[int, int], bool],
 ) -> Iterator[list[int]]:
-    """Positions in the tower's order. A batch, after padding, holds at most 4 × `most` tokens."""
+    """Positions in the tower's order, a batch at a time.
+
+    fits: whether a number of texts may be a batch, given the length of the longest.
+    """
     batch: list[int] = []
     longest = 0
     for position in sorted(range(len(texts)), key=lambda i: order(texts[i])):
         longest = max(longest, len(texts[position]))
-        if longest * (len(batch) + 1) > 4 * most and batch:
+        if batch and not fits(len(batch) + 1, longest):
             yield batch
             batch, longest = [], len(texts[position])
         batch.append(position)

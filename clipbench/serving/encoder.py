@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ from clipbench.contract import Reason
 from clipbench.encode_settings import EncodeSettings
 from clipbench.environment import processor_name
 from clipbench.networks.runtimes import Floats
+from clipbench.networks.shape_buckets import Buckets
 from clipbench.networks.token_batches import shards, text_batches
 from clipbench.pixels.on_device import on_device
 from clipbench.pixels.pillow import PillowPixels
@@ -82,6 +84,8 @@ class Encoder:
             settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
         )
         self._as_gpu = self._device.type == "cuda" if settings.as_gpu is None else settings.as_gpu
+        tokens, images = 4 * settings.batch_tokens, settings.batch_size
+        self._buckets = Buckets(tokens, images) if self._as_gpu else None
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self._cache = settings.cache.expanduser()
@@ -123,7 +127,7 @@ class Encoder:
             if pixels is None:
                 return [why for why in refused if why]
             with loaded.lock, self._stage("forward"):
-                embeddings = iter(loaded.runtime.encode_images(pixels))
+                embeddings = iter(loaded.encode_images(pixels))
             return [why or next(embeddings) for why in refused]
 
         todo = [images[position] for position in rows.todo]
@@ -162,10 +166,11 @@ class Encoder:
 
         def encode(texts: Sequence[list[int]]) -> list[Floats]:
             rows: dict[int, Floats] = {}
-            for positions in text_batches(texts, loaded.order, most):
+            for positions in text_batches(texts, loaded.order, partial(loaded.fits, most=most)):
                 batch = loaded.batch([texts[i] for i in positions])
                 with loaded.lock, self._stage("forward"):
-                    rows.update(zip(positions, loaded.runtime.encode_texts(*batch), strict=True))
+                    done = loaded.runtime.encode_texts(*batch)
+                rows.update(zip(positions, done, strict=False))  # buckets repeat the last text
             return [rows[i] for i in range(len(texts))]
 
         weights = [len(ids[i]) for i in todo]
@@ -226,8 +231,9 @@ class Encoder:
 
         def load(reserve: Callable[[int], None]) -> Loaded:
             files, cache, device = self._files(info), self._cache, self._device
+            buckets = self._buckets
             return load_or_evict(
-                lambda: loading.load(info, options, files, cache, device, reserve),
+                lambda: loading.load(info, options, files, cache, device, reserve, buckets),
                 info.name,
                 self._pool.evict_all,
             )

@@ -9,18 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from clipbench.encode_settings import Activation, EncodeSettings, Precision, RuntimeName
 from clipbench.errors import CheckpointError, Unsupported
 from clipbench.networks.building import logit_scale
 from clipbench.networks.families import Family, Weights, family_of
 from clipbench.networks.precision_check import require_faster
-from clipbench.networks.runtimes import Runtime, TorchRuntime
+from clipbench.networks.runtimes import Floats, Runtime, TorchRuntime
+from clipbench.networks.shape_buckets import Buckets
 from clipbench.networks.token_batches import Ids, Layout, Rows, arrange
 from clipbench.networks.tokenizers import Tokenizer
 from clipbench.networks.towers import Towers
 from clipbench.registry.table import ModelInfo
 from clipbench.serving.options import EncodeOptions
+from clipbench.serving.out_of_memory import is_out_of_memory
 from clipbench.weights import checkpoints, sources
 from clipbench.weights.checkpoints import Checkpoint
 
@@ -37,7 +40,8 @@ class Loaded:
     """A model that is ready.
 
     layout: how its text tower takes token ids. sha256: of the file, or of both joined by '+'.
-    difference: of exported graphs from torch's embeddings, relative.
+    difference: of exported graphs from torch's embeddings, relative. buckets: the shapes of batches
+    that it keeps to, all of which ran when it was loaded.
     """
 
     info: ModelInfo
@@ -48,6 +52,7 @@ class Loaded:
     checkpoint_bytes: int
     logit_scale: float
     difference: float | None = None
+    buckets: Buckets | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -62,11 +67,42 @@ class Loaded:
 
     def order(self, row: Sequence[int]) -> tuple[int, ...]:
         """Sort key of texts: neighbours share a batch, which then holds few repeats or padding."""
-        return tuple(row) if self.layout is Layout.PREFIXES else (len(row),)
+        shared = self.layout is Layout.PREFIXES and not self.buckets
+        return tuple(row) if shared else (len(row),)
+
+    def fits(self, count: int, longest: int, most: int) -> bool:
+        """Whether `count` texts may be a batch, the longest of `longest` tokens.
+
+        Without buckets a batch holds, after padding, at most 4 × `most` tokens.
+        """
+        if self.buckets:
+            most_texts = self.buckets.most_texts(longest, self.layout, self.info.context_length)
+            return count <= most_texts
+        return longest * count <= 4 * most
 
     def batch(self, rows: Rows) -> tuple[Ids, ...]:
-        """Token ids of texts as the text tower takes them."""
-        return arrange(rows, self.layout, self.tokenizer.padding, self.info.context_length)
+        """Token ids of texts as the text tower takes them; buckets add repeats of the last text."""
+        arranged = self.buckets.arrange if self.buckets else arrange
+        return arranged(rows, self.layout, self.tokenizer.padding, self.info.context_length)
+
+    def encode_images(self, pixels: Tensor) -> Floats:
+        """(n, 3, side, side) float32 pixels to (n, embed_dim)."""
+        padded = self.buckets.pixels(pixels) if self.buckets else pixels
+        return self.runtime.encode_images(padded)[: len(pixels)]
+
+    def warm_up(self) -> None:
+        """Run every shape of a batch once, up to the first that memory does not hold."""
+        if self.buckets is None:
+            return
+        side = self.info.image_size
+        try:
+            for count in self.buckets.image_counts():
+                self.encode_images(torch.zeros(count, 3, side, side, device=self.runtime.device))
+            for count, length in self.buckets.text_shapes(self.layout, self.info.context_length):
+                self.runtime.encode_texts(*self.batch([[0] * (length - 1) + [1]] * count))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
 
 
 @dataclass(frozen=True)
@@ -103,8 +139,9 @@ def load(
     cache: Path,
     device: torch.device,
     reserve: Callable[[int], None],
+    buckets: Buckets | None = None,
 ) -> Loaded:
-    """Reads the files (by role) and builds the runtime.
+    """Reads the files (by role) and builds the runtime. PyTorch's keeps to the buckets.
 
     cache: where exported graphs are kept. reserve is called with the bytes that the weights will
     occupy, before they do. Raises CheckpointError and Unsupported.
@@ -121,11 +158,12 @@ def load(
     request = _Request(info, family, activation, precision, read, device, options.forced)
     runtime: Runtime
     if settings.runtime is RuntimeName.ONNX:
+        buckets = None
         runtime, difference = _onnx(request, cache, reserve)
     else:
         reserve(request.bytes(_TORCH[precision]))
         runtime, difference = TorchRuntime(request.build(_TORCH[precision]), device), None
-    return Loaded(
+    loaded = Loaded(
         info=info,
         runtime=runtime,
         tokenizer=family.tokenizer(info, paths.get("tokenizer")),
@@ -134,7 +172,10 @@ def load(
         checkpoint_bytes=sum(checkpoint.bytes for checkpoint in read.values()),
         logit_scale=logit_scale(read["towers"].state),
         difference=difference,
+        buckets=buckets,
     )
+    loaded.warm_up()
+    return loaded
 
 
 def _check(
