@@ -12,7 +12,7 @@ import typer
 from clipbench import figures
 from clipbench.client.commands.common import console, errors
 from clipbench.client.progress import transfer_progress
-from clipbench.figures.library import known_source
+from clipbench.figures.origin import known_source, pull
 
 app = typer.Typer(help="Figures that others publish, to stand beside yours.", no_args_is_help=True)
 
@@ -43,7 +43,7 @@ def pull_figures(
     origin = replace(origin, address=address) if address else origin
     place = folder or figures.default_folder()
     with transfer_progress(console) as progress:
-        found = figures.pull(place, origin, progress=progress)
+        found = pull(place, origin, progress=progress)
     for path in found:
         console.print(f"{path}: {figures.read(path).rows} rows")
 

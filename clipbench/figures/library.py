@@ -1,36 +1,17 @@
-"""The folder of imported figures, and where they are published."""
+"""The folder of imported figures."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from clipbench.download import Digests, Download, Patience, Progress, new_client
-from clipbench.errors import DataError, UnknownName
-from clipbench.figures.open_clip import KINDS, MAX_BYTES, Read, merged, read, table
+from clipbench.errors import DataError
+from clipbench.figures.open_clip import KINDS, Read, merged, read
 from clipbench.figures.types import Figures
 from clipbench.files import writable_folder
 from clipbench.results import write_atomically
 
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a source publishes its files. digests: SHA-256 by file name."""
-
-    source: str
-    address: str
-    digests: Mapping[str, str] = field(default_factory=dict)
-
-
-def _open_clip() -> Origin:
-    known = table()
-    address = known["address"].format(commit=known["commit"])
-    return Origin("openclip", address, known["files"])
-
-
-OPEN_CLIP = _open_clip()
+OPEN_CLIP = "openclip"  # its folder, and what `figures pull` calls it
 
 
 def default_folder() -> Path:
@@ -38,40 +19,12 @@ def default_folder() -> Path:
     return Path(os.environ.get("CLIPBENCH_FIGURES") or Path.home() / ".cache/clipbench/figures")
 
 
-def pull(
-    folder: Path,
-    origin: Origin = OPEN_CLIP,
-    *,
-    progress: Progress | None = None,
-    patience: Patience | None = None,
-) -> list[Path]:
-    """The source's files in `folder`, fetched unless they are there as they were published.
-
-    Raises DataError when a file is not there or is not the pinned one, Unavailable when the
-    address cannot be reached.
-    """
-    place, patience = writable_folder(folder / origin.source), patience or Patience()
-    found = []
-    with new_client(patience) as client:
-        for name, sha256 in origin.digests.items():
-            digests, target = Digests(sha256=sha256), place / name
-            if target.is_file() and digests.problem(target):
-                target.unlink()  # a copy that was imported, or damaged: the pinned one is wanted
-            url = f"{origin.address.rstrip('/')}/{name}"
-            try:
-                download = Download(url, target, digests, progress, patience, MAX_BYTES)
-                found.append(download.run(client))
-            except FileNotFoundError as error:
-                raise DataError(f"{url}: the server has no such file") from error
-    return found
-
-
 def import_file(path: Path, folder: Path) -> Read:
     """Copies one of open_clip's tables into `folder`. Raises DataError when nothing can be read."""
     found = read(path)
     if not found.rows:
         raise DataError(f"{path}: no row can be read: {'; '.join(found.refused[:3]) or 'no rows'}")
-    target = writable_folder(folder / OPEN_CLIP.source) / found.name
+    target = writable_folder(folder / OPEN_CLIP) / found.name
     if not (target.exists() and target.samefile(path)):
         write_atomically(target, path.read_bytes())
     return found
@@ -79,13 +32,6 @@ def import_file(path: Path, folder: Path) -> Read:
 
 def load(folder: Path | None = None) -> Figures:
     """What was pulled or imported; empty where nothing was. Raises DataError for a damaged file."""
-    place = (folder or default_folder()) / OPEN_CLIP.source
+    place = (folder or default_folder()) / OPEN_CLIP
     files = [place / kind.name for kind in KINDS if (place / kind.name).is_file()]
     return merged([read(path) for path in files])
-
-
-def known_source(name: str) -> Origin:
-    """The source of that name. Raises UnknownName."""
-    if name != OPEN_CLIP.source:
-        raise UnknownName("source of figures", name, [OPEN_CLIP.source])
-    return OPEN_CLIP

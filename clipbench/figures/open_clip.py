@@ -92,6 +92,8 @@ def merged(parts: Sequence[Read]) -> Figures:
         columns |= part.columns
         values |= part.values
         profiles |= part.profiles
+    for name in [name for name in profiles if name.endswith(TWIN)]:
+        profiles.setdefault(name.removesuffix(TWIN), profiles[name])
     models = tuple(dict.fromkeys(model for model, _ in values))
     return Figures(table()["source"], tuple(columns.values()), models, values, profiles)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from clipbench.errors import DataError, UnknownName
 from clipbench.metrics import CHANCE, MAJORITY, parse, principal, wilson
@@ -19,7 +19,6 @@ from clipbench.reference import (
     baseline,
     informative_columns,
     published,
-    spelling,
 )
 from clipbench.results import Result, RunKey, Statistics, Task, data_labels, run_labels
 
@@ -42,14 +41,24 @@ class Quality:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One model. costs: by the keys of `budget.COSTS`, bytes and documents a second."""
+    """One model. costs: by the keys of `budget.COSTS`, bytes and documents a second.
+
+    facts: also by those keys, what the model is whatever was measured; they are limited, and make
+    no front.
+    """
 
     model: str
     quality: Quality
     costs: Mapping[str, float]
     hardware: str  # of the costs: device and precision
     precision: str  # of the quality
-    estimated: bool = False  # QPS scaled from another machine
+    estimated: bool = False  # QPS scaled from another machine, or from GFLOPs
+    facts: Mapping[str, float] = field(default_factory=dict)
+    licence: str | None = None
+
+    def amount(self, key: str) -> float | None:
+        """A cost or a fact; None where it is unknown."""
+        return self.costs.get(key, self.facts.get(key))
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,7 @@ class Field:
     notes: tuple[str, ...] = ()
     baseline: float | None = None  # the higher of chance and majority share
     columns: tuple[Column, ...] = field(default=(), repr=False)
+    source: str = ""  # of the quality, where it is neither the published tables' nor measured
 
 
 def published_field(task: Task, like: str | None) -> Field:
@@ -72,7 +82,7 @@ def published_field(task: Task, like: str | None) -> Field:
     candidates = tuple(
         Candidate(
             model=model,
-            quality=_mean([_published_quality(model, column) for column in columns]),
+            quality=mean_quality([_published_quality(model, column) for column in columns]),
             costs=costs[model],
             hardware=f"{DEVICE}, {STATISTICS_PRECISION}",
             precision=SCORES_PRECISION,
@@ -130,41 +140,6 @@ def measured_field(
     return Field(candidates, title, True, (*notes, *more), max(metrics) or None)
 
 
-def scaled(found: Field, factor: float) -> Field:
-    """QPS multiplied by `factor`, marked as estimates; memory and disk as they are."""
-    rule = (
-        f"Estimates: every QPS is the one of {found.candidates[0].hardware} × {factor:.2f}; memory "
-        "and disk are taken over. Measure before you rely on them."
-    )
-    candidates = tuple(
-        replace(
-            candidate,
-            costs={k: v * factor if k.endswith("qps") else v for k, v in candidate.costs.items()},
-            estimated=True,
-        )
-        for candidate in found.candidates
-    )
-    return replace(found, candidates=candidates, notes=(*found.notes, rule))
-
-
-def anchor_factor(statistics: Iterable[Statistics]) -> float:
-    """How much faster than the published machine yours is: the median ratio of image QPS over the
-    models that both measured. Raises DataError when there is none."""
-    theirs = published_costs()
-    ratios = sorted(
-        s.image_qps / theirs[spelling(s.model.name)]["image_qps"]
-        for s in statistics
-        if s.image_qps and spelling(s.model.name) in theirs
-    )
-    if not ratios:
-        raise DataError(
-            "to scale the published QPS to this machine, measure one published model here first "
-            "(`clipbench stats`), or give a factor"
-        )
-    middle = len(ratios) // 2
-    return ratios[middle] if len(ratios) % 2 else (ratios[middle - 1] + ratios[middle]) / 2
-
-
 def published_costs() -> dict[str, dict[str, float]]:
     """The published costs of every model, in bytes and documents a second."""
     table = published(TableName.STATISTICS)
@@ -202,7 +177,7 @@ def _table_of(column: Column) -> TableName:
     return TableName.RETRIEVAL if column.metric == AVERAGE else TableName.CLASSIFICATION
 
 
-def _mean(parts: Sequence[Quality]) -> Quality:
+def mean_quality(parts: Sequence[Quality]) -> Quality:
     """Of independent data sets; half widths add in squares."""
     value = sum(part.value for part in parts) / len(parts)
     if len(parts) == 1:
@@ -280,7 +255,7 @@ def _own_costs(
             s for s in same if s.key.model == row.model
         ]
         if mine:
-            costs[row] = _costs(mine[-1])
+            costs[row] = measured_costs(mine[-1])
     precisions = dict.fromkeys(str(s.key.settings.precision or "unknown") for s in same)
     return costs, f"{device}, {' and '.join(precisions)}", notes
 
@@ -290,7 +265,8 @@ def _device(statistics: Statistics) -> str:
     return run.device_name or run.device or "unknown device"
 
 
-def _costs(statistics: Statistics) -> dict[str, float]:
+def measured_costs(statistics: Statistics) -> dict[str, float]:
+    """What was measured, by the keys of `budget.COSTS`."""
     values = {
         "image_qps": statistics.image_qps,
         "text_qps": statistics.text_qps,

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clipbench.errors import InvalidRequest
+from clipbench.figures import NONE, Figures
 from clipbench.recommend.budget import COST, COSTS, Constraints, Cost
 from clipbench.recommend.candidates import (
     Candidate,
     Field,
-    anchor_factor,
     measured_field,
     published_field,
-    scaled,
 )
+from clipbench.recommend.elsewhere import elsewhere
+from clipbench.recommend.estimates import anchor_factor, scaled, with_estimates
+from clipbench.recommend.facts import FACTS, licence_problem, with_facts
+from clipbench.recommend.imported import imported_field
 from clipbench.recommend.warnings import observations, warnings
+from clipbench.recommend.workload import Workload
 from clipbench.report.best import Entry, leaders
 from clipbench.results import Result, Statistics, Task
 
@@ -50,6 +54,14 @@ class Recommendation:
     notes: tuple[str, ...]
 
     @property
+    def better(self) -> list[tuple[Candidate, str]]:
+        """What is better than the pick and was excluded, the best first, with the reason."""
+        why = dict(self.excluded)
+        floor = self.pick.quality.value if self.pick else -1.0
+        found = [c for c in self.field.candidates if c.model in why and c.quality.value > floor]
+        return [(c, why[c.model]) for c in sorted(found, key=lambda c: -c.quality.value)]
+
+    @property
     def clear(self) -> bool:
         """Whether one model is really the best."""
         return self.pick is not None and not self.tied
@@ -63,6 +75,11 @@ def recommend(
     *,
     statistics: Sequence[Statistics] = (),
     scale: float | str | None = None,
+    figures: Figures = NONE,
+    published: bool = False,
+    languages: Sequence[str] = (),
+    workload: Workload | None = None,
+    estimates: bool = False,
 ) -> Recommendation:
     """The best model for `task` within `constraints`.
 
@@ -70,15 +87,28 @@ def recommend(
     like: a data set that the user's data resemble; otherwise the mean of all published ones.
     scale: a factor for the published QPS, or "auto" from the user's own statistics of a published
     model; the outcome is marked as an estimate.
+    figures: of another source; without results quality is theirs, speeds those of `statistics`,
+    unless `published` asks for CLIP-as-service's tables. Parameters and GFLOPs are theirs always.
+    languages: of the captions, of which `figures` has recalls.
+    workload: what is to be encoded, which gives hours and, with a price, money. estimates: models
+    without a measured speed get one from GFLOPs, and are ranked with the others.
     Raises UnknownName for a data set without figures, DataError where results say nothing.
     """
     task, constraints = Task(task), constraints or Constraints()
+    _check(task, constraints, NONE if published or results else figures, languages, workload)
     if results:
         found = measured_field(task, results, statistics, like)
+    elif figures.printed and not published:
+        found = imported_field(task, figures, statistics, like, languages)
     else:
         found = published_field(task, like)
+    found = with_facts(found, figures)
     if scale is not None:
         found = scaled(found, anchor_factor(statistics) if scale == "auto" else _factor(scale))
+    if estimates:
+        found = with_estimates(found, figures)
+    if workload:
+        found = _with_workload(found, workload)
     fitting, excluded = _fit(found.candidates, constraints)
     if not fitting:
         return _nothing(found, constraints, excluded)
@@ -98,7 +128,11 @@ def recommend(
         runners_up=runners,
         excluded=excluded,
         warnings=warnings(found, pick),
-        notes=(*found.notes, *observations(found, pick)),
+        notes=(
+            *found.notes,
+            *elsewhere(task, found, pick, figures),
+            *observations(found, pick),
+        ),
     )
 
 
@@ -123,6 +157,9 @@ def _fit(
             for cost, limit in constraints.limits()
             if (reason := _breach(candidate, cost, limit))
         ]
+        wanted = constraints.licence
+        if wanted and (problem := licence_problem(candidate, wanted)):
+            reasons.append(problem)
         if reasons:
             excluded.append((candidate.model, "; ".join(reasons)))
         else:
@@ -131,9 +168,9 @@ def _fit(
 
 
 def _breach(candidate: Candidate, cost: Cost, limit: float) -> str:
-    value = candidate.costs.get(cost.key)
+    value = candidate.amount(cost.key)
     if value is None:
-        return f"{cost.title} was not measured"
+        return f"{cost.title} {'is unknown' if cost.key in FACTS else 'was not measured'}"
     if value > limit if cost.lower_is_better else value < limit:
         return f"{cost.title} is {cost.text(value)}"
     return ""
@@ -142,7 +179,7 @@ def _breach(candidate: Candidate, cost: Cost, limit: float) -> str:
 def _reason(
     pick: Candidate, tied: Sequence[Candidate], found: Field, constraints: Constraints, fitting: int
 ) -> str:
-    limits = f" with {constraints}" if constraints.limits() else ""
+    limits = f" with {constraints}" if constraints != Constraints() else ""
     among = f"of the {fitting} models{limits}" if fitting > 1 else f"as the only model{limits}"
     best = f"{pick.model} has the highest {found.quality} ({pick.quality.value:.3f}) {among}"
     if not tied:
@@ -183,18 +220,48 @@ def _nothing(
         broken = [(c, limit) for c, limit in limits if _breach(candidate, c, limit)]
         return len(broken), sum(_excess(candidate, c, limit) for c, limit in broken)
 
+    why_not = dict(excluded)
     nearest = min(found.candidates, key=misses)
-    why = dict(excluded)[nearest.model]
+    why = why_not[nearest.model]
     reason = f"No model fits {constraints}; the nearest is {nearest.model}, whose {why}."
     return Recommendation(found, constraints, None, reason, (), (), (), excluded, (), found.notes)
 
 
 def _excess(candidate: Candidate, cost: Cost, limit: float) -> float:
     """By what factor a limit is missed; unknown costs miss it by far."""
-    value = candidate.costs.get(cost.key)
+    value = candidate.amount(cost.key)
     if not value:
         return 1e9
     return value / limit if cost.lower_is_better else limit / value
+
+
+def _check(
+    task: Task,
+    constraints: Constraints,
+    figures: Figures,
+    languages: Sequence[str],
+    workload: Workload | None,
+) -> None:
+    """Raises InvalidRequest for what nothing can answer."""
+    if languages and (task is not Task.RETRIEVAL or not figures.printed):
+        raise InvalidRequest(
+            "languages are those of captions, so of retrieval, and need figures of them: "
+            "`clipbench figures pull openclip`"
+        )
+    if constraints.max_price is not None and not (workload and workload.price_per_hour):
+        raise InvalidRequest("a limit in money needs a price: --price-per-hour and --images")
+
+
+def _with_workload(found: Field, workload: Workload) -> Field:
+    candidates = tuple(
+        replace(c, costs={**c.costs, **workload.costs(c.costs)}) for c in found.candidates
+    )
+    say = (
+        f"Hours{' and price' if workload.price_per_hour else ''} are of {workload.images:,.0f} "
+        f"images and {workload.texts:,.0f} texts at the rate of one machine, and come again when "
+        "the model changes: every vector is encoded anew."
+    )
+    return replace(found, candidates=candidates, notes=(*found.notes, say))
 
 
 def _factor(text: float | str) -> float:

@@ -43,7 +43,7 @@ def warnings(found: Field, pick: Candidate) -> tuple[str, ...]:
 
 def observations(found: Field, pick: Candidate) -> tuple[str, ...]:
     """The published page's observation on pre-training data, with the pick's own architecture."""
-    if found.measured:
+    if found.measured or found.source:
         return ()
     architecture, _, _ = pick.model.partition("::")
     table = published(TableName.RETRIEVAL)

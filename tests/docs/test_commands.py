@@ -36,6 +36,8 @@ TABLE = {
     "clipbench jobs delete": ELSEWHERE,
     "clipbench report": RUN,
     "clipbench recommend": RUN,
+    "clipbench recommend --licence commercial": ELSEWHERE,
+    "clipbench recommend --languages": ELSEWHERE,
     "clipbench compare": RUN,
     "clipbench explain": RUN,
     "clipbench plot": RUN,

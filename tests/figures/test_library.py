@@ -8,6 +8,7 @@ import pytest
 from clipbench import figures
 from clipbench.client.main import build
 from clipbench.errors import DataError
+from clipbench.figures import origin as origins
 from tests.download.web import Site, serve
 from tests.figures import tables
 
@@ -24,13 +25,13 @@ def origin(site):
         path.removeprefix("/docs/"): hashlib.sha256(data).hexdigest()
         for path, data in site.files.items()
     }
-    return replace(figures.OPEN_CLIP, address=f"{site.address}/docs/", digests=digests)
+    return replace(origins.OPEN_CLIP, address=f"{site.address}/docs/", digests=digests)
 
 
 def test_what_was_pulled_is_known_and_not_fetched_again(site, tmp_path):
-    assert len(figures.pull(tmp_path, origin(site))) == 4
+    assert len(origins.pull(tmp_path, origin(site))) == 4
     asked = len(site.requests)
-    figures.pull(tmp_path, origin(site))
+    origins.pull(tmp_path, origin(site))
     assert (asked, len(site.requests)) == (4, 4)
     assert figures.load(tmp_path).source == "open_clip"
 
@@ -39,7 +40,7 @@ def test_an_imported_copy_that_differs_gives_way_to_the_pinned_file(site, tmp_pa
     place = tmp_path / "openclip"
     place.mkdir()
     (place / "model_profile.csv").write_text("another")
-    figures.pull(tmp_path, origin(site))
+    origins.pull(tmp_path, origin(site))
     assert figures.load(tmp_path).profile("ViT-B-32::openai").embed_dim == 512
 
 
@@ -50,9 +51,9 @@ def test_files_of_another_digest_or_that_are_missing_are_refused(site, tmp_path,
     assert "sha256" in capsys.readouterr().err  # made up, so not the pinned ones
     assert not figures.load(tmp_path)
     with pytest.raises(DataError, match="no such file"):
-        figures.pull(tmp_path, replace(origin(site), address=site.address))
+        origins.pull(tmp_path, replace(origin(site), address=site.address))
 
 
 def test_the_pinned_address_names_a_commit_and_all_four_tables():
-    assert figures.OPEN_CLIP.address.endswith("89fb801f1e6087880e951fc8354b8a2077b79c6d/docs")
-    assert set(figures.OPEN_CLIP.digests) == set(tables.tables())
+    assert origins.OPEN_CLIP.address.endswith("89fb801f1e6087880e951fc8354b8a2077b79c6d/docs")
+    assert set(origins.OPEN_CLIP.digests) == set(tables.tables())
