@@ -1,4 +1,4 @@
-"""Scaled decoding of photos of 12 megapixels against full decoding, and what it changes.
+"""Scaled against full decoding of photos of 12 megapixels: speed, and the change of the result.
 
     python -m benchmarks.decoding [--photos N] [--rounds N] [--model NAME]
 
@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.inputs import camera_photo
-from benchmarks.measure import FASTER, Comparison, Sample, alternate, report
+from benchmarks.measure import FASTER, Comparison, Timing, alternate, report
 from benchmarks.sides.processes import clipbench_server, processor_seconds
-from clipbench.client.benchmark import Options, evaluate
+from clipbench.client.benchmark import JobOptions, evaluate
 from clipbench.client.connection import Connection
 from clipbench.datasets import open_dataset
 from clipbench.encode_settings import Decoding, EncodeSettings
@@ -33,18 +33,18 @@ MODEL = "ViT-mini-16-64::embedded"
 SIDES = (64, 224)  # pixels
 
 
-def decode(photos: Sequence[bytes], side: int, decoding: Decoding) -> Sample:
+def decode(photos: Sequence[bytes], side: int, decoding: Decoding) -> Timing:
     """All photos, one after the other."""
     prepare = PillowPixels(side, OPENAI_MEAN, OPENAI_STD, decoding=decoding)
     started, before = time.perf_counter(), time.process_time()
     for photo in photos:
         prepare.decode(photo)
-    return Sample(time.perf_counter() - started, time.process_time() - before)
+    return Timing(time.perf_counter() - started, time.process_time() - before)
 
 
 def run_job(
     connection: Connection, server: int, folder: Path, model: str, decoding: Decoding
-) -> Sample:
+) -> Timing:
     """`clipbench run` on a folder, without writing the result. server: its process id."""
     for path in folder.rglob("*.jpg"):
         with path.open("ab") as file:
@@ -52,9 +52,9 @@ def run_job(
     dataset = open_dataset(folder)
     started, before = time.perf_counter(), processor_seconds(os.getpid(), server)
     result = evaluate(
-        model, dataset, server=connection, options=Options(EncodeSettings(decoding=decoding))
+        model, dataset, server=connection, options=JobOptions(EncodeSettings(decoding=decoding))
     )
-    sample = Sample(time.perf_counter() - started, processor_seconds(os.getpid(), server) - before)
+    sample = Timing(time.perf_counter() - started, processor_seconds(os.getpid(), server) - before)
     if result.documents.refused or result.settings.decoding != decoding:
         raise RuntimeError(
             f"{result.documents.refused} refused, decoded {result.settings.decoding}"

@@ -21,7 +21,7 @@ from docarray import Document
 
 from benchmarks.figures import Figure, table
 from benchmarks.jobs import run_job
-from benchmarks.measure import Sample, keep
+from benchmarks.measure import Timing, keep
 from benchmarks.sides.processes import clipbench_server
 from clipbench.client.connection import Connection
 from clipbench.client.inputs import captions
@@ -44,9 +44,9 @@ def documents(kind: str, count: int, seed: int) -> list[Document]:
     return [contract.image_document(str(n), n, x.data, None) for n, x in enumerate(chosen)]
 
 
-def measure(model: str, counts: dict[str, int], rounds: int) -> dict[str, list[Sample]]:
+def measure(model: str, counts: dict[str, int], rounds: int) -> dict[str, list[Timing]]:
     """The rounds of each kind, after one that is not counted."""
-    found: dict[str, list[Sample]] = {kind: [] for kind in counts}
+    found: dict[str, list[Timing]] = {kind: [] for kind in counts}
     with (
         tempfile.TemporaryDirectory() as scratch,
         clipbench_server(Path(scratch) / "state") as (server, address),
@@ -61,7 +61,7 @@ def measure(model: str, counts: dict[str, int], rounds: int) -> dict[str, list[S
     return found
 
 
-def figure(model: str, kind: str, count: int, samples: Sequence[Sample]) -> Figure:
+def figure(model: str, kind: str, count: int, samples: Sequence[Timing]) -> Figure:
     """Documents a second of each round against the bar."""
     rates = tuple(count / sample.seconds for sample in samples)
     return Figure(f"{kind}s of whole jobs, {model}", "/s", BARS[kind], rates)

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.environments import ARCHITECTURE, FOLDER, ROOT
 from benchmarks.figures import Figure, table
-from benchmarks.measure import FASTER, Comparison, Sample, keep
+from benchmarks.measure import FASTER, Comparison, Timing, keep
 from benchmarks.memory import Watch, proportional_peak
 from benchmarks.sides.processes import CLIPBENCH, bench_checkpoint
 from clipbench.client.connection import DEFAULT_SERVER
@@ -101,7 +101,7 @@ def _photo_shards(folder: Path) -> Path:
 class Finished:
     """What a command took."""
 
-    sample: Sample
+    sample: Timing
     peak_bytes: int
     peak_of_each: tuple[int, ...]
 
@@ -123,7 +123,7 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str]) -> Finish
         if code:
             log.seek(0)
             raise RuntimeError(log.read()[-3000:])
-    return Finished(Sample(seconds, watch.processor), sum(watch.peak), watch.peak)
+    return Finished(Timing(seconds, watch.processor), sum(watch.peak), watch.peak)
 
 
 def ours(case: Case, scratch: Path) -> Finished:

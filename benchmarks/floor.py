@@ -1,4 +1,4 @@
-"""The floor that the forward pass sets: what `python -m benchmarks.roofline` found here last.
+"""The floor that the forward pass sets, as the last `python -m benchmarks.roofline` measured it.
 
 A comparison that does not reach its bar prints it.
 """

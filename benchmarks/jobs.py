@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from docarray import Document
 
-from benchmarks.measure import Sample
+from benchmarks.measure import Timing
 from benchmarks.sides.processes import processor_seconds
 from clipbench.client.batches import BATCH_DOCUMENTS, Batch
 from clipbench.client.connection import Connection
@@ -35,7 +35,7 @@ def unseen(kind: str, contents: Iterable[str | bytes]) -> Iterator[Document]:
 
 def run_job(
     connection: Connection, server: int, options: ModelOptions, kind: str, given: Iterable[Document]
-) -> Sample:
+) -> Timing:
     """From the first document sent to the last outcome of a retrieval job.
 
     server: its process id; processor time is that of its processes and of this one. Raises
@@ -60,4 +60,4 @@ def run_job(
     processor = processor_seconds(os.getpid(), server) - before
     if counted != sent:
         raise RuntimeError(f"{counted} of {sent} documents were counted")
-    return Sample(seconds, processor)
+    return Timing(seconds, processor)

@@ -1,4 +1,4 @@
-"""Alternating measurements of two sides, and what may be said of their ratio.
+"""Alternating measurements of two sides, and their ratio.
 
 Both sides run on the same machine at the same time of day: A B, B A, A B, … Each round gives one
 ratio. The figure is the median of the ratios; the spread is the smallest and the largest of them.
@@ -22,7 +22,7 @@ FASTER = 1.1  # a smaller ratio is not called faster
 
 
 @dataclass(frozen=True)
-class Sample:
+class Timing:
     """One run: wall seconds, and processor seconds of every process of the side."""
 
     seconds: float
@@ -39,8 +39,8 @@ class Comparison:
     """
 
     name: str
-    ours: tuple[Sample, ...]
-    theirs: tuple[Sample, ...]
+    ours: tuple[Timing, ...]
+    theirs: tuple[Timing, ...]
     count: int
     bar: float | None
     labels: tuple[str, str] = ("ours", "theirs")
@@ -72,7 +72,7 @@ class Comparison:
         """Whether the bar is reached."""
         return self.figure.outcome is Outcome.MET
 
-    def rate(self, samples: Sequence[Sample]) -> float:
+    def rate(self, samples: Sequence[Timing]) -> float:
         """The median of documents a second."""
         return statistics.median(self.count / sample.seconds for sample in samples)
 
@@ -80,7 +80,7 @@ class Comparison:
         """Keep the figures beside this module."""
         return keep(self.figure, **asdict(self))
 
-    def _values(self, samples: Sequence[Sample]) -> tuple[float, ...]:
+    def _values(self, samples: Sequence[Timing]) -> tuple[float, ...]:
         if self.unit == "s":
             return tuple(sample.seconds for sample in samples)
         return tuple(self.count / sample.seconds for sample in samples)
@@ -97,8 +97,8 @@ def keep(figure: Figure, **details: Any) -> Path:
 
 def alternate(
     name: str,
-    ours: Callable[[], Sample],
-    theirs: Callable[[], Sample],
+    ours: Callable[[], Timing],
+    theirs: Callable[[], Timing],
     *,
     count: int,
     rounds: int,

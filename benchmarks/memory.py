@@ -34,7 +34,7 @@ class Watch(threading.Thread):
         return sum(self._seen.values())
 
     def run(self) -> None:
-        """Sample until the context ends, and once more then."""
+        """Timing until the context ends, and once more then."""
         self._sample()
         while not self._ended.wait(SAMPLE_SECONDS):
             self._sample()

@@ -1,4 +1,4 @@
-"""Texts, then images, through two sides that alternate: what three comparisons have in common."""
+"""Compares texts, then images, through two sides that alternate; three comparisons use it."""
 
 from __future__ import annotations
 

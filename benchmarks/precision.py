@@ -1,4 +1,4 @@
-"""Every other precision and runtime against float32 on PyTorch: end to end, and what it costs.
+"""Every other precision and runtime against float32 on PyTorch: rates end to end, and quality.
 
     python -m benchmarks.precision [--rounds N] [--images N] [--texts N] [--sample N]
 
@@ -22,10 +22,10 @@ import torch
 from benchmarks import environments, inputs, measure, weights
 from benchmarks.figures import Figure, table
 from benchmarks.jobs import run_job, unseen
-from benchmarks.measure import Comparison, Sample, alternate, keep, report
+from benchmarks.measure import Comparison, Timing, alternate, keep, report
 from benchmarks.sides import worker
 from benchmarks.sides.processes import clipbench_server
-from clipbench.client.benchmark import Options, evaluate
+from clipbench.client.benchmark import JobOptions, evaluate
 from clipbench.client.connection import Connection
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import open_dataset
@@ -57,7 +57,7 @@ class Way:
         return EncodeSettings(Precision(self.precision), RuntimeName(self.runtime))
 
     def options(self, model: str) -> ModelOptions:
-        """What a job asks for."""
+        """The options of a job."""
         return ModelOptions(model, self.settings, self.forced)
 
 
@@ -85,7 +85,7 @@ def rates(
 ) -> list[Comparison]:
     """Documents a second of jobs of each kind. Raises Unsupported when the service refuses it."""
 
-    def side(of: Way, kind: str) -> Sample:
+    def side(of: Way, kind: str) -> Timing:
         documents = list(unseen(kind, given[kind]))
         return run_job(connection, server, of.options(model), kind, documents)
 
@@ -109,7 +109,7 @@ def rates(
 
 def scores(way: Way, connection: Connection, sample: int) -> dict[str, float]:
     """The score on each of the embedded data sets, of at most so many images."""
-    options = Options(way.settings, way.forced)
+    options = JobOptions(way.settings, way.forced)
     found = {}
     for data, metric in SCORES.items():
         dataset = open_dataset(data, sample=sample, seed=0)

@@ -47,7 +47,7 @@ GROWTH_SHARE, GROWTH_BYTES = 0.05, 24 << 20  # over the second half of the run
 
 @dataclass
 class Tally:
-    """What all clients have seen. The lock is for every field."""
+    """The observations of all clients. The lock is for every field."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     jobs: int = 0
@@ -60,7 +60,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Sent:
-    """A document and what has to become of it: '' is counted, anything else the reason."""
+    """A document and its expected outcome: '' is counted, anything else the reason."""
 
     document: Document
     verb: str

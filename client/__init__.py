@@ -20,7 +20,7 @@ warnings.filterwarnings("ignore", message="multiprocessing start method is set")
 warnings.filterwarnings("ignore", message=r"invalid escape|.*is an invalid escape sequence")
 warnings.filterwarnings("ignore", message="Please ensure all the inputs are valid")
 
-from clipbench.client.benchmark import Options, evaluate  # noqa: E402
+from clipbench.client.benchmark import JobOptions, evaluate  # noqa: E402
 from clipbench.client.connection import Connection  # noqa: E402
 
-__all__ = ["Connection", "Options", "evaluate"]
+__all__ = ["Connection", "JobOptions", "evaluate"]

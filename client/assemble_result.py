@@ -1,4 +1,4 @@
-"""From the server's answer and what the client knows to one result."""
+"""Assembles a result from the server's answer and the client's part of its provenance."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def assemble(
     server: str,
     batch_size: int,
 ) -> results.Result:
-    """One result with all it takes to repeat it."""
+    """One result with everything needed to repeat it."""
     model, data = answer["model"], answer["data"]
     names = answer.get("class_names", [])
     return results.Result(
@@ -75,8 +75,7 @@ def assemble(
 
 
 def described(description: Mapping[str, Any], batch_size: int, server: str) -> dict[str, Any]:
-    """What a result says of the model, its settings and where it ran, from the encoder's
-    description; and of the client."""
+    """The model, its settings and its server from the encoder's description; and the client."""
     model = {name: description.get(name) for name in _names(results.Model)}
     run: dict[str, Any] = {name: description.get(name) for name in _names(results.Run)}
     return {

@@ -49,7 +49,7 @@ class Shard:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What the same shard of the same data has, however often it is read."""
+        """The identity of the shard: equal whenever the same data are read."""
         return {name: getattr(self, name) for name in IDENTITY}
 
 
@@ -68,7 +68,7 @@ def prompt_batches(dataset: Dataset) -> Iterator[Batch]:
 def document_shards(
     dataset: Dataset, unreadable: list[Unreadable], inventory: Inventory | None = None
 ) -> Iterator[Shard]:
-    """Images and texts; what cannot be read goes to the list, what there is to the inventory.
+    """Shards of images and texts. Unreadable documents go to the list, all pieces to the inventory.
 
     A shard ends when either of its batches is full, so the same data have the same shards.
     """

@@ -31,8 +31,8 @@ Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
-class Options:
-    """How a job is run; the defaults are the published settings."""
+class JobOptions:
+    """The options of a job; the defaults are the published settings."""
 
     settings: EncodeSettings = field(default_factory=EncodeSettings)
     forced: bool = False
@@ -42,13 +42,13 @@ class Options:
     resume: bool = False
 
     def of_model(self, model: str) -> ModelOptions:
-        """The part that the encoder needs."""
+        """The encoder's part of the options."""
         return ModelOptions(model, self.settings, self.forced)
 
 
 @dataclass
 class Run:
-    """What accumulates while a job runs."""
+    """The state of a running job."""
 
     spec: JobSpec
     journal: Journal | None
@@ -59,7 +59,7 @@ class Run:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What every request of the job's documents says."""
+        """The parameters of every request with the job's documents."""
         return {"job": self.spec.job, **self.spec.options.parameters()}
 
 
@@ -68,7 +68,7 @@ def evaluate(
     data: str | Path | Dataset,
     *,
     server: str | Connection = DEFAULT_SERVER,
-    options: Options | None = None,
+    options: JobOptions | None = None,
     progress: Progress | None = None,
 ) -> results.Result:
     """Score `model` on `data` through the Flow at `server`, and write the result file.
@@ -77,7 +77,7 @@ def evaluate(
     Unavailable when the server cannot be reached, DataError when nothing could be scored (then the
     result file has no metrics, and lists what was refused).
     """
-    options = options or Options()
+    options = options or JobOptions()
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     report = progress or (lambda stage, done, total: None)
     if isinstance(server, Connection):
@@ -87,7 +87,7 @@ def evaluate(
 
 
 def _evaluate(
-    model: str, dataset: Dataset, connection: Connection, options: Options, report: Progress
+    model: str, dataset: Dataset, connection: Connection, options: JobOptions, report: Progress
 ) -> results.Result:
     run = _open(model, dataset, connection, options)
     task = run.spec.task
@@ -121,7 +121,7 @@ def _evaluate(
     return result
 
 
-def _open(model: str, dataset: Dataset, connection: Connection, options: Options) -> Run:
+def _open(model: str, dataset: Dataset, connection: Connection, options: JobOptions) -> Run:
     """Open a new job, or the one whose journal is found, and see that the server still has it."""
     declared = _declaration(model, dataset, options)
     about = declared | {"images": dataset.images, "classes": list(dataset.classnames)}
@@ -160,7 +160,7 @@ def _open(model: str, dataset: Dataset, connection: Connection, options: Options
 
 
 def _send_prompts(
-    run: Run, dataset: Dataset, connection: Connection, options: Options, report: Progress
+    run: Run, dataset: Dataset, connection: Connection, options: JobOptions, report: Progress
 ) -> bool:
     """Send every prompt; False when one was refused, so that there are no class vectors."""
     total = run.spec.classes * run.spec.templates
@@ -175,7 +175,7 @@ def _send_prompts(
 
 
 def _send_documents(
-    run: Run, dataset: Dataset, connection: Connection, options: Options, report: Progress
+    run: Run, dataset: Dataset, connection: Connection, options: JobOptions, report: Progress
 ) -> None:
     total = dataset.images if run.spec.task is Task.CLASSIFICATION else None
     done = run.journal.answered if run.journal else 0
@@ -229,7 +229,7 @@ def nothing_scored(
     return DataError("\n".join(lines))
 
 
-def _declaration(model: str, dataset: Dataset, options: Options) -> dict[str, Any]:
+def _declaration(model: str, dataset: Dataset, options: JobOptions) -> dict[str, Any]:
     return {
         **options.of_model(model).parameters(),
         "dataset": dataset.id,

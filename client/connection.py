@@ -42,9 +42,8 @@ class Connection:
     """Unary requests over one channel, from any number of threads.
 
     A request that the network lost is sent again until `retry_seconds` have passed (unless given,
-    CLIPBENCH_RETRY_SECONDS, else 120): every endpoint of the contract may be asked twice. What the
-    server refuses is raised at once. Raises InvalidRequest for an address or a certificate that
-    is none.
+    CLIPBENCH_RETRY_SECONDS, else 120): every endpoint of the contract may be asked twice. A refusal
+    of the server is raised at once. Raises InvalidRequest for an invalid address or certificate.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class Connection:
     ) -> DocumentArray:
         """Send one request and return the documents of its answer.
 
-        Raises what the server refused by its own class, Unavailable past the retry budget.
+        Raises the server's refusal by its own class, and Unavailable past the retry budget.
         """
         return self._answer(endpoint, _message(endpoint, documents, parameters), deadline)
 
@@ -119,7 +118,7 @@ class Connection:
         )
 
     def stop_retrying(self) -> None:
-        """Take the next failure of a request for final."""
+        """Treat the next failure of a request as final."""
         self.retry_seconds = 0.0
 
     def close(self) -> None:

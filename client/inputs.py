@@ -59,7 +59,7 @@ _WHEN = ("at night", "in the rain", "on a sunny day", "in winter", "before sunse
 
 
 def captions(seed: int = 0) -> Iterator[str]:
-    """Sentences as people write under photos, 12 to 19 tokens with both ends; few are alike."""
+    """Sentences like captions of photos: 12 to 19 tokens with both ends, few of them equal."""
     draw = random.Random(seed)
     while True:
         words = ["a", draw.choice(_LOOKS), draw.choice(_WHO), draw.choice(_DOES)]

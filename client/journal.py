@@ -1,4 +1,4 @@
-"""The journal of an unfinished job: what was sent and answered, so that `--resume` goes on there.
+"""The journal of an unfinished job: its sent and answered shards, so that `--resume` goes on there.
 
 A file of JSON lines that only grows: the job with what it is about, then a line for each shard
 before it is sent, and a line for how far the server has answered. A line that a crash cut off is

@@ -1,4 +1,4 @@
-"""Documents of one kind, sent for the time that they take: many at once, or one after another."""
+"""Measures rates and latencies with documents of one kind: many at once, or one after another."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Load:
             return count / (time.perf_counter() - started)
 
     def latencies(self, connection: Connection, seconds: float) -> list[float]:
-        """Seconds of each of 100 requests of one document, one after another.
+        """Seconds of each of 100 single-document requests, one after another.
 
         They go over one open connection. A slow model has fewer, when 20 took over `seconds`.
         """

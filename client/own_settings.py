@@ -1,4 +1,4 @@
-"""Settings of this shell that a server which runs already has decided for itself."""
+"""Refuses settings of this shell that differ from those of the running server."""
 
 from __future__ import annotations
 

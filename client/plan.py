@@ -1,4 +1,4 @@
-"""What a run will take, told before it starts: documents, time, memory, weights to fetch."""
+"""The plan of a run, printed before it starts: documents, time, memory, weights to fetch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GIB = 1024**3
 
 @dataclass(frozen=True)
 class Extent:
-    """How many documents a data set holds, and a few of them to time."""
+    """The number of documents in a data set, and a few of them to time."""
 
     dataset: Dataset
     images: int
@@ -75,7 +75,7 @@ def extent(dataset: Dataset) -> Extent:
 def plan_model(
     connection: Connection, options: ModelOptions, extents: Sequence[Extent]
 ) -> ModelPlan:
-    """Ask the server what the model takes, load it, and time a few documents of each data set."""
+    """Ask the server for the model's requirements, load it, and time documents of each data set."""
     try:
         requirements = answer(connection.request(endpoints.REQUIREMENTS, (), options.parameters()))
         if requirements["problem"]:

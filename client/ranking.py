@@ -1,4 +1,4 @@
-"""Which model is best on each data set, in sentences."""
+"""States the best model on each data set, in sentences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
 from clipbench.metrics import principal
-from clipbench.report import samples_in
+from clipbench.report import observations_in
 from clipbench.report.best import Entry, leaders
 from clipbench.report.sources import dataset_title
 from clipbench.results import Result, data_labels, run_labels
@@ -14,7 +14,7 @@ from clipbench.results import Result, data_labels, run_labels
 
 def ranking(results: Sequence[Result], folder: Path) -> Iterator[str]:
     """One paragraph a data set: the order, the intervals, and whether the first is really first."""
-    samples = samples_in(folder)
+    observations = observations_in(folder)
     groups: dict[Hashable, list[Result]] = {}
     for result in {result.key: result for result in results}.values():  # a rerun replaces
         groups.setdefault(result.key.data.comparable, []).append(result)
@@ -30,7 +30,8 @@ def ranking(results: Sequence[Result], folder: Path) -> Iterator[str]:
         sign = 1 if measure.lower_is_better else -1
         ordered = sorted(group, key=lambda result: sign * result.metrics[metric])
         entries = [
-            Entry(r.metrics[metric], r.intervals.get(metric), samples(r, metric)) for r in ordered
+            Entry(r.metrics[metric], r.intervals.get(metric), observations(r, metric))
+            for r in ordered
         ]
         tied = leaders(entries, lower_is_better=measure.lower_is_better)
         lines = [f"{data}, {metric}:"]

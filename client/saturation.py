@@ -15,8 +15,9 @@ def saturation(rates: Callable[[int], Sequence[float]], start: int, most: int = 
     """Double the requests in flight, from `start` on, until that gains less than 5 %.
 
     rates: documents a second of each repetition with so many requests in flight; their medians
-    are compared. What is found is the number whose doubling gained less, since more requests then
-    only wait longer. Where the rate still grew at `most`, it is that one and `reached` is False.
+    are compared. Returns the last number of requests before doubling gained under 5 %, since more
+    requests then only wait longer. Where the rate still grew at `most`, it returns `most`, and
+    `reached` is False.
     """
     concurrency, found = start, rates(start)
     while 2 * concurrency <= most:

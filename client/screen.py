@@ -1,4 +1,4 @@
-"""What the commands print: literally, and whole."""
+"""The console of the commands: it prints strings literally and whole."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def measure(
 def encoder_process(
     connection: Connection, *, patience: float = PATIENCE, pause: float = 0.5
 ) -> dict[str, Any]:
-    """What the profiler says of the encoder's process.
+    """The profiler's statistics of the encoder's process.
 
     The profiler waits a second for the encoder's metrics, which a busy machine may not keep: it is
     asked again, `pause` seconds later, for `patience` seconds. Raises DataError past them.

@@ -24,7 +24,7 @@ T = TypeVar("T", bound="Settings | Limits")
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything an operator may set. Paths are of the server, never of a client."""
+    """All settings of an operator. Paths are the server's, never a client's."""
 
     host: str = "127.0.0.1"  # where the gateway listens
     grpc_port: int = GRPC_PORT
@@ -34,10 +34,10 @@ class Settings:
     retrieval_shards: int = 1  # of a result, counted by every evaluator on PostgreSQL
     weights: str = "~/.cache/clipbench/weights"
     checkpoints: str = ""  # NAME=ARCHITECTURE=PATH, comma-separated, or JSON: own weights
-    model: str = "ViT-mini-16-64::embedded"  # what `/` and `/encode` use
+    model: str = "ViT-mini-16-64::embedded"  # of `/` and `/encode`
     device: str = ""  # cpu, cuda, cuda:1; empty: CUDA when there is one
     memory_limit_bytes: int = 0  # of loaded models; 0: 90 % of the GPU's, or half of the RAM
-    embedding_cache_bytes: int = 1 << 30  # on disk, of what was encoded before; 0: none
+    embedding_cache_bytes: int = 1 << 30  # on disk, of the embedding cache; 0: none
     threads: int = 0  # of the forward pass; 0: as many as processors
     decoders: int = 0  # threads that only decode images; 0: one a processor, for a GPU
     minibatch: int = 32

@@ -1,7 +1,7 @@
-"""How images and texts are encoded: every choice that changes an embedding, beside the weights.
+"""The encode settings: every choice beside the weights that changes an embedding.
 
-`EncodeSettings` is what a request names, the command line takes, the encoder obeys and a result
-states. A new setting is one field here: parameters, options, results, keys and labels iterate them.
+Requests, the command line, the encoder and results all hold one `EncodeSettings`. A new setting is
+one field here: parameters, options, results, keys and labels iterate the fields.
 Importing this needs no torch.
 """
 
@@ -19,7 +19,7 @@ from clipbench.errors import InvalidRequest
 
 
 class Precision(StrEnum):
-    """The numbers that a forward pass computes with. Embeddings are float32 whatever it is."""
+    """The number format of the forward pass. Embeddings are float32 in every precision."""
 
     FLOAT32 = "float32"
     FLOAT16 = "float16"
@@ -28,7 +28,7 @@ class Precision(StrEnum):
 
 
 class RuntimeName(StrEnum):
-    """What runs the forward pass."""
+    """The runtime of the forward pass."""
 
     TORCH = "torch"
     ONNX = "onnx"
@@ -42,7 +42,7 @@ class Activation(StrEnum):
 
 
 class Normalisation(StrEnum):
-    """Mean and deviation of the pixels: what the checkpoint was trained with, or OpenAI's.
+    """Mean and deviation of the pixels: those of the checkpoint's training, or OpenAI's.
 
     They differ for ViT-L-14::laion2b-s32b-b82k only; clip-server 0.8.3 uses OpenAI's for all.
     """
@@ -52,7 +52,7 @@ class Normalisation(StrEnum):
 
 
 class Interpolation(StrEnum):
-    """How an image is resized. The models were made with bicubic."""
+    """The filter that resizes an image. The models were trained with bicubic."""
 
     BICUBIC = "bicubic"
     BILINEAR = "bilinear"
@@ -61,7 +61,7 @@ class Interpolation(StrEnum):
 
 
 class Decoding(StrEnum):
-    """How much of a large JPEG file is decoded.
+    """The scale at which a large JPEG file is decoded.
 
     full: all of it, as clip-server does. scaled: half, a quarter or an eighth of its width and
     height, as libjpeg makes them from each block's lowest frequencies, where that leaves the resize
@@ -73,8 +73,8 @@ class Decoding(StrEnum):
 
 
 class Convert(StrEnum):
-    """When an image becomes RGB: after the resize, as clip-server does, or before it, as
-    CLIP_benchmark does. The order matters for images with a palette or transparency."""
+    """The conversion to RGB: after the resize, as in clip-server, or before it, as in
+    CLIP_benchmark. The order matters for images with a palette or transparency."""
 
     AFTER = "after"
     BEFORE = "before"
@@ -152,7 +152,7 @@ class EncodeSettings:
 
     @classmethod
     def unstated(cls, **known: Any) -> EncodeSettings:
-        """What is known of another program's settings: nothing but `known`."""
+        """The settings of another program: all None but `known`."""
         return cls(**{name: known.get(name) for name in setting_choices()})
 
     def named(self) -> dict[str, str]:
@@ -167,18 +167,18 @@ class EncodeSettings:
 
 @cache
 def setting_choices() -> dict[str, type[StrEnum]]:
-    """By the name of each setting: what it may be."""
+    """The possible values of each setting, by its name."""
     hints = typing.get_type_hints(EncodeSettings)
     return {f.name: typing.get_args(hints[f.name])[0] for f in dataclasses.fields(EncodeSettings)}
 
 
 def setting_help(name: str) -> str:
-    """The sentence that says what a setting chooses."""
+    """The help text of a setting."""
     return str(_metadata(name)["about"])
 
 
 def setting_label(name: str, value: str) -> str:
-    """A value as the name of a row has it: `float16`, `scaled decoding`."""
+    """A value as a row's name shows it: `float16`, `scaled decoding`."""
     return str(_metadata(name).get("label", "{}")).format(value)
 
 

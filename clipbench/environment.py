@@ -1,4 +1,4 @@
-"""What machine, which packages and which commit a figure was measured with."""
+"""The machine, packages and commit of a measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as a tree.
+"""The errors that clipbench raises, as a tree.
 
     ClipbenchError
     ├── InvalidRequest      a parameter, tag or file is not what the contract asks for
@@ -12,7 +12,7 @@
     ├── Unauthorized        no token, a wrong token, or a role that does not allow it
     └── Unavailable         the server cannot be reached, or is still starting
 
-Every message says what was expected and what to do next.
+Every message states the expected value and the next step.
 """
 
 from __future__ import annotations

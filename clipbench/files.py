@@ -62,7 +62,7 @@ def writable_folder(path: Path) -> Path:
 
 
 def reason(error: OSError | ValueError, place: str = "") -> str:
-    """What the system said of a file, in words; `place` names it instead of the error's own path.
+    """The system's error on a file, in words; `place` replaces the error's own path.
 
     Raises nothing: an error of another kind is given as it is.
     """

@@ -13,7 +13,7 @@ import re
 import ssl
 from pathlib import Path
 
-from clipbench.access.tokens import Tokens
+from clipbench.access.tokens import AccessTokens
 from clipbench.config import PREFIX, Settings
 from clipbench.errors import CheckpointError, DataError, InvalidRequest
 from clipbench.registry.table import Registry, packaged
@@ -88,12 +88,12 @@ def check_state(settings: Settings) -> None:
         raise DataError(f"state folder {folder} cannot be written by this user; {advice}")
 
 
-def check_gateway(settings: Settings, host: str) -> Tokens:
+def check_gateway(settings: Settings, host: str) -> AccessTokens:
     """Tokens and certificate can be read, and no port is open by accident. Returns the tokens.
 
     host: where the gateway listens.
     """
-    tokens = Tokens.load(settings.token_file)
+    tokens = AccessTokens.load(settings.token_file)
     certificate, key = settings.tls_certificate, settings.tls_key
     if bool(certificate) != bool(key):
         raise InvalidRequest("TLS needs both CLIPBENCH_TLS_CERTIFICATE and CLIPBENCH_TLS_KEY")

@@ -1,4 +1,4 @@
-"""The contrastive loss of CLIP, where several texts may be right for one image."""
+"""The contrastive loss of CLIP with several correct texts for one image."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.environments import ARCHITECTURE, ROOT
-from benchmarks.measure import Sample
+from benchmarks.measure import Timing
 from clipbench.client.serving import FLOW
 from clipbench.config import Settings
 from clipbench.roles import ROLES
@@ -33,7 +33,7 @@ class Side:
     def __init__(self, worker: subprocess.Popen[str], server: subprocess.Popen[str] | None) -> None:
         self.worker, self.server = worker, server
 
-    def run(self, kind: str, count: int) -> Sample:
+    def run(self, kind: str, count: int) -> Timing:
         """One measurement. Raises RuntimeError when the worker fails."""
         assert self.worker.stdin
         assert self.worker.stdout
@@ -43,7 +43,7 @@ class Side:
         line = self.worker.stdout.readline()
         if not line:
             raise RuntimeError(f"the worker ended with {self.worker.wait()}")
-        return Sample(json.loads(line)["seconds"], self.processor_seconds() - before)
+        return Timing(json.loads(line)["seconds"], self.processor_seconds() - before)
 
     def processor_seconds(self) -> float:
         """User and system time of worker, server and the server's processes."""

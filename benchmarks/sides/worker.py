@@ -1,4 +1,4 @@
-"""What the workers of all sides share: read a command, run it, say how long it took.
+"""The loop of all sides' workers: read a command, run it, print its seconds.
 
 Imported in the peers' environments, so it needs nothing but the standard library.
 """

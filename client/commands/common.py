@@ -23,7 +23,7 @@ from clipbench.client.screen import console as console
 from clipbench.client.screen import errors as errors
 from clipbench.errors import ClipbenchError
 from clipbench.files import read_text, reason
-from clipbench.report import samples_in
+from clipbench.report import observations_in
 from clipbench.report.grid import printable
 from clipbench.report.terminal import tables
 from clipbench.results import Result, Statistics
@@ -94,14 +94,14 @@ def at_server(
 def print_tables(
     folder: Path, finished: Sequence[Result], statistics: Sequence[Statistics] = ()
 ) -> None:
-    """Print what was measured; the records in the folder tell which differences are real."""
-    for table in tables(finished, statistics, samples_in(folder)):
+    """Print the measured tables; the records in the folder tell which differences are real."""
+    for table in tables(finished, statistics, observations_in(folder)):
         console.print(table)
         console.print()
 
 
 def fail(title: str, message: str) -> None:
-    """Print what went wrong to standard error."""
+    """Print an error to standard error."""
     errors.print(Text.assemble((printable(title), "bold red"), f": {printable(message)}"))
 
 

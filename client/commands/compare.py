@@ -15,7 +15,7 @@ from clipbench.report.grid import Column, Grid
 
 
 class Across(StrEnum):
-    """What may differ between two results that are compared all the same."""
+    """A part of the key that may differ between two compared results."""
 
     DATA = "data"
     PROMPTS = "prompts"

@@ -1,4 +1,4 @@
-"""`clipbench datasets`: what can be scored on, and whether it is whole."""
+"""`clipbench datasets`: the data sets, and whether each is whole."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def list_datasets() -> None:
 def show_dataset(
     id: Annotated[str | None, typer.Argument(help="Registered id; all of them without.")] = None,
 ) -> None:
-    """Print what a data set shows, where it comes from and what to look out for.
+    """Print a data set's content, source and pitfalls.
 
     Example: clipbench datasets info vtab/kitti_closest_vehicle_distance
     """
@@ -74,7 +74,7 @@ def pull_dataset(
     root: Root = None,
     base: Annotated[str | None, typer.Option(help="Mirror of the wds copy.")] = None,
 ) -> None:
-    """Fetch a data set whole; resumes what was cut off.
+    """Fetch a data set whole; resumes an interrupted download.
 
     Example: clipbench datasets pull vtab/cifar100
     """
@@ -92,7 +92,7 @@ def verify_dataset(
     column: ColumnChoice = None,
     deep: Annotated[bool, typer.Option("--deep", help="Decode the pixels as well.")] = False,
 ) -> None:
-    """Count everything and say what is short or damaged; status 1 when a run would refuse it.
+    """Count everything and list missing and damaged parts; status 1 when a run would refuse it.
 
     Example: clipbench datasets verify ./my-copy-of/vtab-cifar100 --deep
     """
@@ -142,7 +142,7 @@ def _opened(
 
 
 def columns_of(options: list[str] | None) -> dict[str, str]:
-    """What `--column PART=NAME` says. Raises BadParameter."""
+    """The columns that `--column PART=NAME` names. Raises BadParameter."""
     found = {}
     for option in options or ():
         part, equals, name = option.partition("=")

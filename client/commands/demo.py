@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from clipbench import config, results
-from clipbench.client.benchmark import Options
+from clipbench.client.benchmark import JobOptions
 from clipbench.client.commands.common import RESULTS, Out, console, errors, print_tables
 from clipbench.client.commands.report import write_page
 from clipbench.client.commands.run import run_all
@@ -46,7 +46,7 @@ def demo(
                     statistics.append(measure_fresh(connection, ModelOptions(model), seconds))
                 results.write_statistics(statistics[-1], out)
             datasets = [open_dataset(name) for name in DATASETS]
-            finished, failed = run_all(list(MODELS), datasets, connection, Options(folder=out))
+            finished, failed = run_all(list(MODELS), datasets, connection, JobOptions(folder=out))
     print_tables(out, finished, statistics)
     page = write_page(out)
     console.paragraph(

@@ -1,4 +1,4 @@
-"""`clipbench jobs`: what the server holds."""
+"""`clipbench jobs`: the jobs that the server holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`clipbench models`: what can be benchmarked, and its weights."""
+"""`clipbench models`: the models and their weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Weights = Annotated[Path | None, typer.Option(help="Folder of the weights.")]
 
 @app.command("list")
 def list_models() -> None:
-    """List every model with what it is known for.
+    """List every model of the registry.
 
     Example: clipbench models list
     """
@@ -43,7 +43,7 @@ def list_models() -> None:
 
 @app.command("info")
 def show_model(name: Name) -> None:
-    """Print all that the registry knows of a model.
+    """Print the registry's entry of a model.
 
     Example: clipbench models info ViT-B-32::laion2b-s34b-b79k
     """
@@ -58,7 +58,7 @@ def pull_model(
     weights: Weights = None,
     offline: Annotated[bool, typer.Option("--offline", help="Only look on this disk.")] = False,
 ) -> None:
-    """Fetch a model's weights, or find them on this disk; resumes what was cut off.
+    """Fetch a model's weights, or find them on this disk; resumes an interrupted download.
 
     Example: clipbench models pull ViT-B-32::openai
     """

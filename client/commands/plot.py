@@ -10,11 +10,11 @@ import typer
 
 from clipbench import results
 from clipbench.client.commands.common import console
-from clipbench.report import build, samples_in
+from clipbench.report import build, observations_in
 
 
-class Kind(StrEnum):
-    """What to draw."""
+class Picture(StrEnum):
+    """The picture to draw."""
 
     PARETO = "pareto"
     BARS = "bars"
@@ -22,8 +22,8 @@ class Kind(StrEnum):
 
 def plot(
     out: Annotated[Path, typer.Argument(help="File to write; .png or .svg.")],
-    kind: Annotated[Kind, typer.Option(help="Quality against cost, or bars with intervals.")] = (
-        Kind.PARETO
+    kind: Annotated[Picture, typer.Option(help="Quality against cost, or bars with intervals.")] = (
+        Picture.PARETO
     ),
     quality: Annotated[
         str, typer.Option(help="retrieval, classification, a data set or a column.")
@@ -43,9 +43,9 @@ def plot(
 
     found = results.load_all(folder) if folder else ()
     statistics = results.load_all_statistics(folder) if folder else ()
-    samples = {"samples": samples_in(folder)} if folder else {}
-    made = build(found, statistics, unmeasured=True, **samples)
-    if kind is Kind.PARETO:
+    observations = {"observations": observations_in(folder)} if folder else {}
+    made = build(found, statistics, unmeasured=True, **observations)
+    if kind is Picture.PARETO:
         pareto(made, quality, cost, out)
     else:
         bars(made, quality, out)

@@ -1,4 +1,4 @@
-"""`clipbench recommend`: which model, within a budget."""
+"""`clipbench recommend`: a model for a task within a budget."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def recommend(
         typer.Option(help="Scale the published QPS to your machine: a factor, or auto. Estimates."),
     ] = None,
 ) -> None:
-    """Recommend a model within a budget, with the reason and what the others cost.
+    """Recommend a model within a budget, with the reason and the costs of the others.
 
     Example: clipbench recommend --task retrieval --max-vram 2GB --min-image-qps 100
     """

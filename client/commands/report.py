@@ -10,7 +10,7 @@ import typer
 from clipbench import figures, results
 from clipbench.client.commands.common import RESULTS, Results, console
 from clipbench.errors import DataError
-from clipbench.report import FORMATS, build, render, samples_in
+from clipbench.report import FORMATS, build, observations_in, render
 from clipbench.report.html import render_html
 from clipbench.report.mistakes import collect
 from clipbench.report.terminal import terminal_table
@@ -59,7 +59,11 @@ def report(
     if not (published or found or statistics or (all_models and others)):
         raise DataError(f"{folder} holds no result; --published shows the published tables")
     made = build(
-        found, statistics, unmeasured=all_models, samples=samples_in(folder), figures=others
+        found,
+        statistics,
+        unmeasured=all_models,
+        observations=observations_in(folder),
+        figures=others,
     )
     if chosen is None:
         shown = [terminal_table(table) for table in made.tables if table.rows]
@@ -83,8 +87,8 @@ def write_page(folder: Path) -> Path:
     """The page of every result in the folder, as `index.html` in it."""
     found = results.load_all(folder)
     statistics = results.load_all_statistics(folder)
-    samples, others = samples_in(folder), figures.load()
-    made = build(found, statistics, unmeasured=True, samples=samples, figures=others)
+    observations, others = observations_in(folder), figures.load()
+    made = build(found, statistics, unmeasured=True, observations=observations, figures=others)
     text = render_html(made, mistakes=collect(found, folder, look=looking()))
     return results.write_atomically(folder / "index.html", text.encode())
 

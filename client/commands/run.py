@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from clipbench.client.benchmark import Options, evaluate
+from clipbench.client.benchmark import JobOptions, evaluate
 from clipbench.client.commands.common import (
     RESULTS,
     Certificate,
@@ -78,7 +78,7 @@ def run(
 
     Example: clipbench run --models ViT-B-32::openai --data vtab/cifar100 --data flickr8k
     """
-    options = Options(settings, force, folder=out, resume=resume)
+    options = JobOptions(settings, force, folder=out, resume=resume)
     writable_folder(out)
     datasets = [
         open_dataset(
@@ -110,9 +110,9 @@ def run(
 
 
 def _plan(
-    models: str, datasets: list[Dataset], connection: Connection, options: Options
+    models: str, datasets: list[Dataset], connection: Connection, options: JobOptions
 ) -> tuple[list[str], int]:
-    """Print what the run takes; returns the models that can run, and how many named ones cannot.
+    """Print the plan of the run; returns the models that can run, and the number that cannot.
 
     A model that only a group named may be left out without the run being a failure.
     """
@@ -129,7 +129,7 @@ def _plan(
 
 
 def _print_inventories(finished: Sequence[Result]) -> None:
-    """Print what became of every file, member and row of each data set."""
+    """Print the inventory of each data set: the role of every file, member and row."""
     shown = {(r.dataset.id, r.dataset.source, r.dataset.split): r.dataset for r in finished}
     for dataset in shown.values():
         for line in sums(dataset.inventory):
@@ -143,7 +143,7 @@ def replaced(finished: Sequence[Result], before: Collection[str]) -> list[str]:
 
 
 def run_all(
-    models: list[str], datasets: list[Dataset], connection: Connection, options: Options
+    models: list[str], datasets: list[Dataset], connection: Connection, options: JobOptions
 ) -> tuple[list[Result], int]:
     """Every model on every data set; a job that fails is reported and the others go on.
 

@@ -1,1 +1,1 @@
-"""Who may do what: tokens, roles and rates. The gateway asks; nothing here knows of Jina."""
+"""Access control: tokens, roles and rate limits. The gateway uses it; it does not import Jina."""

@@ -1,4 +1,4 @@
-"""A token bucket per caller: at most so many requests a second, with a burst of two seconds."""
+"""A token bucket per caller: a limit on requests a second, with a burst of two seconds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CALLERS = 10_000
 
 
 class RateLimit:
-    """`per_second` of 0 limits nothing."""
+    """`per_second` of 0 means no limit."""
 
     def __init__(self, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.per_second = per_second

@@ -17,7 +17,7 @@ _SHORTEST = 16
 
 
 class Role(IntEnum):
-    """What a token allows; each role includes the ones before it."""
+    """The rights of a token; each role includes the ones before it."""
 
     ENCODE = 1  # /, /encode, /rank, /models
     SUBMIT = 2  # benchmark jobs of its own
@@ -26,7 +26,7 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request. `owner` is a digest of the token, so that no log holds a token."""
+    """The sender of a request. `owner` is a digest of the token, so that no log holds a token."""
 
     owner: str
     role: Role
@@ -35,8 +35,8 @@ class Caller:
 ANYBODY = Caller("anonymous", Role.ADMIN)
 
 
-class Tokens:
-    """The tokens that are accepted; none at all means that nobody has to show one."""
+class AccessTokens:
+    """The accepted tokens. Without any, requests need no token."""
 
     def __init__(self, roles: dict[str, Role]) -> None:
         for token in roles:
@@ -53,7 +53,7 @@ class Tokens:
         return bool(self._callers)
 
     @classmethod
-    def load(cls, file: str) -> Tokens:
+    def load(cls, file: str) -> AccessTokens:
         """From `file` (one `role:token` a line) and from CLIPBENCH_TOKEN (an admin's).
 
         Raises InvalidRequest for a file that cannot be read or a line that is not `role:token`.
@@ -82,7 +82,7 @@ class Tokens:
         return cls(roles)
 
     def caller(self, authorization: str | None) -> Caller:
-        """Who shows `authorization` (`TOKEN` or `Bearer TOKEN`). Raises Unauthorized."""
+        """The caller with this `authorization` (`TOKEN` or `Bearer TOKEN`). Raises Unauthorized."""
         if not self._callers:
             return ANYBODY
         if not authorization:
@@ -98,7 +98,7 @@ class Tokens:
 
 
 def role_for(endpoint: str) -> Role:
-    """The role that an endpoint of the Flow asks for."""
+    """The role that an endpoint of the Flow requires."""
     if endpoint == endpoints.PROFILE:
         return Role.ADMIN
     if endpoint.startswith(("/classification/", "/retrieval/")) or endpoint == endpoints.JOBS:

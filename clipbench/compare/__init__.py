@@ -1,9 +1,9 @@
 """Paired differences between results, with intervals, and rules that gate a build on them."""
 
 from clipbench.compare.differences import Change, Comparison, compare
+from clipbench.compare.observations import observations_of
 from clipbench.compare.pairs import compare_paths
 from clipbench.compare.rules import Rule, Verdict, judge, parse_rule
-from clipbench.compare.samples import sample_of
 
 __all__ = [
     "Change",
@@ -13,6 +13,6 @@ __all__ = [
     "compare",
     "compare_paths",
     "judge",
+    "observations_of",
     "parse_rule",
-    "sample_of",
 ]

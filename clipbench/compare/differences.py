@@ -1,4 +1,4 @@
-"""What changed from one result to another on the same data, and whether the change is real."""
+"""The differences between two results on the same data, and whether each is real."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
-from clipbench.compare.samples import common, sample_of
+from clipbench.compare.observations import common, observations_of
 from clipbench.errors import InvalidRequest
 from clipbench.metrics import found_in, holm, measure_of, paired_difference
 from clipbench.results import DataKey, Result, Sidecar, data_labels, run_labels
@@ -32,7 +32,7 @@ class Change:
 
     @property
     def worse_by(self) -> float:
-        """How much worse `after` is, in the measure's own unit; negative where it is better."""
+        """The loss from `before` to `after` in the measure's unit; negative where it is better."""
         measure = measure_of(self.metric)
         lower_is_better = measure is not None and measure.lower_is_better
         return self.difference if lower_is_better else -self.difference
@@ -106,9 +106,9 @@ def _compared(before: Result, after: Result) -> list[str]:
 def _change(name: str, before: Result, after: Result, shared: tuple[Sidecar, Sidecar] | None
 ) -> Change:  # fmt: skip
     a, b = before.metrics[name], after.metrics[name]
-    samples = [sample_of(name, records) for records in shared] if shared else [None, None]
-    if samples[0] is not None and samples[1] is not None:
-        found = paired_difference(samples[1], samples[0])
+    observed = [observations_of(name, records) for records in shared] if shared else [None, None]
+    if observed[0] is not None and observed[1] is not None:
+        found = paired_difference(observed[1], observed[0])
         interval = found.interval.low, found.interval.high
         return Change(name, a, b, b - a, interval, found.p, paired=True)
     if name in before.intervals and name in after.intervals:

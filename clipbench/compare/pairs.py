@@ -1,4 +1,4 @@
-"""Which result of one folder belongs to which of another."""
+"""Pairs the results of one folder with those of another."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _pairs(
 
 
 def _data(result: Result, across: Collection[str]) -> Hashable:
-    """What is equal where results compare, or may be compared across what differs."""
+    """The parts of the key that must be equal; parts that may differ (`across`) are left out."""
     key = result.key.data
     parts = tuple(value for part, value in key.parts.items() if part not in across)
     return parts + ((key.dataset, key.split, key.sample) if "data" in across else ())

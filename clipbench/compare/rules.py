@@ -1,4 +1,4 @@
-"""When a comparison fails a build: `recall@5=0.5`, or in words."""
+"""Rules that fail a build on a comparison: `recall@5=0.5`, or in words."""
 
 from __future__ import annotations
 

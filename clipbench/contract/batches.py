@@ -1,4 +1,4 @@
-"""What the encoder hands to an evaluator, and what the evaluator answers.
+"""The encoder's message to an evaluator, and the evaluator's answer.
 
 One Document carries a whole batch: a JSON header in `text`, the embeddings as one packed float32
 array in `embedding`. Pixels and texts do not leave the encoder.
@@ -93,7 +93,7 @@ class EncodedBatch:
 
 @dataclass(frozen=True)
 class BatchOutcome:
-    """What became of the documents of one request: counted now, counted before, or refused."""
+    """The outcomes of one request's documents: counted now, counted before, or refused."""
 
     counted: int
     repeated: int

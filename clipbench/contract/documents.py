@@ -22,7 +22,7 @@ from clipbench.errors import InvalidRequest
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What identifies one accepted document of a job, and what it is compared with."""
+    """The identity of one accepted document of a job, and its label or pairing."""
 
     id: str
     index: int

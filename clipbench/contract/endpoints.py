@@ -1,4 +1,4 @@
-"""The endpoints of the Flow. Whatever is not listed here is refused by the gateway."""
+"""The endpoints of the Flow. The gateway refuses every other endpoint."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Final
 
 
 class Task(StrEnum):
-    """What a job measures."""
+    """The task that a job measures."""
 
     CLASSIFICATION = "classification"
     RETRIEVAL = "retrieval"
 
 
 class Kind(StrEnum):
-    """What a job's document is."""
+    """The kind of a job's document."""
 
     IMAGE = "image"
     TEXT = "text"

@@ -1,4 +1,4 @@
-"""Which image files are decoded: the one list that the encoder, the readers and the docs share."""
+"""The image formats that are decoded: one list for the encoder, the readers and the docs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bounds on what a client may send. Each is a setting; the defaults fit the published data."""
+"""Bounds on a client's requests. Each is a setting; the defaults fit the published data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """Everything that a request, a document or a job may not exceed."""
+    """The bounds on a request, a document and a job."""
 
     request_bytes: int = 64 * MIB
     documents_per_request: int = 4096

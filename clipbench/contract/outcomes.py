@@ -1,4 +1,4 @@
-"""What can become of a document: counted, or refused with one of these reasons."""
+"""The outcomes of a document: counted, or refused with one of these reasons."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a document was refused. `docs/contract.md` lists the same names."""
+    """The reasons of a refusal. `docs/contract.md` lists the same names."""
 
     # the image
     EMPTY = "empty"  # neither text nor image, or a text of white space only

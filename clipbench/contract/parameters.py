@@ -16,7 +16,7 @@ from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import InvalidRequest
 
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_LONGEST_TEXT = 4096  # characters of a string parameter; what is bulky travels as documents
+_LONGEST_TEXT = 4096  # characters of a string parameter; larger values travel as documents
 _MOST_PROVENANCE = 64  # entries
 
 
@@ -55,7 +55,7 @@ def job_id(parameters: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which model encodes, and how. forced: even in a precision slower than float32 there."""
+    """The model that encodes, and its settings. forced: allow a precision slower than float32."""
 
     model: str
     settings: EncodeSettings = field(default_factory=EncodeSettings)
@@ -77,7 +77,7 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """What a client declares when it opens a job."""
+    """A client's declaration of a job, sent when it opens the job."""
 
     job: str
     task: Task

@@ -1,4 +1,4 @@
-"""Data sets: what is known of them, how they are laid out, and how they are read."""
+"""Data sets: the registry, the layouts, and the readers."""
 
 from clipbench.datasets.appendix import appendix, describe
 from clipbench.datasets.conversion import Converted, convert
@@ -9,7 +9,15 @@ from clipbench.datasets.opening import default_root, open_dataset
 from clipbench.datasets.prompts import DEFAULT_TEMPLATES, prompts, prompts_sha256
 from clipbench.datasets.pulling import pull
 from clipbench.datasets.registry import DatasetInfo, all_datasets, find
-from clipbench.datasets.types import Document, Image, Kind, SampleNote, Task, Text, Unreadable
+from clipbench.datasets.types import (
+    Document,
+    Image,
+    SampleNote,
+    Task,
+    Text,
+    Unreadable,
+    UnreadableKind,
+)
 from clipbench.datasets.verification import Verification, verify
 
 __all__ = [
@@ -21,11 +29,11 @@ __all__ = [
     "Fingerprint",
     "Image",
     "Inventory",
-    "Kind",
     "SampleNote",
     "Task",
     "Text",
     "Unreadable",
+    "UnreadableKind",
     "Verification",
     "all_datasets",
     "appendix",

@@ -1,4 +1,4 @@
-"""What is known of the data sets, in words: the appendix of the published page, and its advice."""
+"""Descriptions of the data sets: the appendix of the published page, and its advice."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _MAX_SHARD_BYTES = 1_000_000_000
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written, and how many documents were refused and left out."""
+    """The written data set, and the number of documents that were refused and left out."""
 
     folder: Path
     images: int

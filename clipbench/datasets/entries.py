@@ -1,4 +1,4 @@
-"""The reading core that all layouts share: from entries to documents, from bytes to values."""
+"""The reader that all layouts share: from entries to documents, from bytes to values."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from clipbench.datasets.types import (
     Flaw,
     Gap,
     Image,
-    Kind,
+    Piece,
     Role,
     Text,
-    Thing,
     Unreadable,
+    UnreadableKind,
 )
 
 _INTEGER = re.compile(rb"[+-]?[0-9]{1,18}")
@@ -31,29 +31,29 @@ _NPY_HEADER_BYTES = 10_000
 
 
 def documents(
-    entries: Iterable[Entry | Gap | Thing],
+    entries: Iterable[Entry | Gap | Piece],
     chosen: Container[int] | None = None,
     inventory: Inventory | None = None,
 ) -> Iterator[Document]:
-    """Images, each followed by its texts, with what cannot be read in its place.
+    """Images, each followed by its texts; unreadable documents keep their places.
 
     Every entry takes one image position and one text position per caption, readable or not,
-    `chosen` (image positions) or passed over. What each thing becomes goes to the inventory.
+    `chosen` (image positions) or passed over. The role of each piece goes to the inventory.
     """
     inventory = inventory or Inventory()
     images = texts = gaps = 0
     for entry in entries:
-        if isinstance(entry, Thing):
+        if isinstance(entry, Piece):
             inventory.add(entry)
             continue
         if isinstance(entry, Gap):
-            inventory.add(*entry.things)
+            inventory.add(*entry.pieces)
             yield Unreadable(
                 f"{entry.source}!{gaps}",
                 entry.source,
                 entry.flaw.reason,
                 entry.flaw.detail,
-                Kind.SHARD,
+                UnreadableKind.SHARD,
             )
             gaps += 1
             continue
@@ -61,9 +61,9 @@ def documents(
             image = _image(entry, images)
             refused = isinstance(image, Unreadable)
             inventory.add(
-                *(_refused(t, image.reason) for t in entry.things)
+                *(_refused(t, image.reason) for t in entry.pieces)
                 if isinstance(image, Unreadable)
-                else entry.things
+                else entry.pieces
             )
             yield image
             for number, caption in enumerate(entry.captions):
@@ -72,18 +72,18 @@ def documents(
             inventory.add(
                 *(
                     replace(t, role=Role.PASSED_OVER, why="not drawn for the sample")
-                    for t in entry.things
+                    for t in entry.pieces
                 )
             )
         images += 1
         texts += len(entry.captions)
 
 
-def _refused(thing: Thing, reason: Reason) -> Thing:
-    """What a thing becomes when the image that it belongs to is refused."""
-    if thing.role not in (Role.IMAGE, Role.CAPTIONS, Role.LABEL):
-        return thing
-    return replace(thing, role=Role.REFUSED, why=reason)
+def _refused(piece: Piece, reason: Reason) -> Piece:
+    """A piece of an image that is refused: its image, captions and label are refused with it."""
+    if piece.role not in (Role.IMAGE, Role.CAPTIONS, Role.LABEL):
+        return piece
+    return replace(piece, role=Role.REFUSED, why=reason)
 
 
 def _image(entry: Entry, index: int) -> Image | Unreadable:
@@ -93,7 +93,7 @@ def _image(entry: Entry, index: int) -> Image | Unreadable:
         flaw = entry.labels
     else:
         return Image(entry.id, index, entry.image, entry.labels)
-    return Unreadable(entry.id, entry.source, flaw.reason, flaw.detail, Kind.IMAGE, index)
+    return Unreadable(entry.id, entry.source, flaw.reason, flaw.detail, UnreadableKind.IMAGE, index)
 
 
 def _text(
@@ -106,7 +106,7 @@ def _text(
         flaw = Flaw(Reason.IMAGE_REFUSED, f"its image {entry.id} cannot be read")
     else:
         return Text(id, index, caption, entry.id)
-    return Unreadable(id, entry.source, flaw.reason, flaw.detail, Kind.TEXT, index)
+    return Unreadable(id, entry.source, flaw.reason, flaw.detail, UnreadableKind.TEXT, index)
 
 
 NO_BYTES = Flaw(Reason.EMPTY, "the file has no bytes")

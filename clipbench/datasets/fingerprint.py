@@ -1,4 +1,4 @@
-"""Counts and a digest of the documents that pass by."""
+"""Counts and a digest of a data set's documents, taken while they are read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from clipbench.datasets.types import Document, Image, Text
 
 
 class Fingerprint:
-    """Counts of documents, of repeated ones, and a digest of all that is readable.
+    """Counts of documents and of repeated ones, and a digest of the readable documents.
 
     The digest covers positions, image bytes, labels and texts in order, and which image a text
     follows; not ids, so the same data in another layout have the same digest. To find what comes

@@ -1,11 +1,11 @@
-"""What a data set consists of, and what becomes of every file, member and row."""
+"""The inventory of a data set: every file, member and row, and its role in the run."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from clipbench.datasets.types import Role, Thing, Unit
+from clipbench.datasets.types import Piece, Role, Unit
 
 _EXAMPLES = 3  # names kept of each kind, so that a person knows where to look
 
@@ -20,30 +20,30 @@ def sums(mapping: Mapping[str, Mapping[str, int]]) -> list[str]:
 
 
 class Inventory:
-    """Counts things by unit and by what becomes of them; filled while a data set is read.
+    """Counts of pieces by unit and role; filled while a data set is read.
 
-    The counts of a unit add up to the files, members or rows that there are.
+    The counts of a unit add up to all its files, members or rows.
     """
 
     def __init__(self) -> None:
         self.counts: dict[Unit, Counter[tuple[Role, str]]] = {unit: Counter() for unit in Unit}
         self.examples: dict[tuple[Unit, Role, str], list[str]] = {}
 
-    def add(self, *things: Thing) -> None:
-        """Takes what passes by."""
-        for thing in things:
-            self.counts[thing.unit][thing.role, thing.why] += thing.count
-            if thing.role in (Role.METADATA, Role.REFUSED, Role.PASSED_OVER):
-                names = self.examples.setdefault((thing.unit, thing.role, thing.why), [])
+    def add(self, *pieces: Piece) -> None:
+        """Count pieces as they are read."""
+        for piece in pieces:
+            self.counts[piece.unit][piece.role, piece.why] += piece.count
+            if piece.role in (Role.METADATA, Role.REFUSED, Role.PASSED_OVER):
+                names = self.examples.setdefault((piece.unit, piece.role, piece.why), [])
                 if len(names) < _EXAMPLES:
-                    names.append(thing.name)
+                    names.append(piece.name)
 
     def total(self, unit: Unit) -> int:
-        """How many things of this unit there are."""
+        """The number of pieces of this unit."""
         return self.counts[unit].total()
 
     def of(self, unit: Unit, role: Role) -> int:
-        """How many things of this unit become this."""
+        """The number of pieces of this unit with this role."""
         return sum(n for (found, _), n in self.counts[unit].items() if found is role)
 
     def as_mapping(self) -> dict[str, dict[str, int]]:

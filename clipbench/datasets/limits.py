@@ -1,4 +1,4 @@
-"""How much a reader takes into memory at once. What is larger is refused, not read."""
+"""Bounds on the bytes that a reader holds in memory. Larger parts are refused, not read."""
 
 MAX_IMAGE_BYTES = 64 * 1024 * 1024
 MAX_CAPTIONS_BYTES = 1024 * 1024  # all captions of one image

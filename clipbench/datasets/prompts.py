@@ -51,7 +51,7 @@ def prompts(classnames: Sequence[str], templates: Sequence[str]) -> Iterator[tup
 
 
 def prompts_sha256(classnames: Sequence[str], templates: Sequence[str]) -> str:
-    """Digest of all prompts in order, of which each text is hashed with its length."""
+    """Digest of all prompts in order; each text is hashed with its length."""
     digest = hashlib.sha256()
     for class_index, template_index, text in prompts(classnames, templates):
         encoded = text.encode()

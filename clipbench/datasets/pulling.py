@@ -22,8 +22,8 @@ def pull(
 ) -> Path:
     """Fetches one split of a registered id (from `base`, else the hub) or of an address.
 
-    What is there already is not fetched again, what is there in part is gone on with. Returns the
-    folder. Raises UnknownName, InvalidRequest, DataError, Unavailable.
+    Files that are there whole are not fetched again, partial ones are resumed. Returns the folder.
+    Raises UnknownName, InvalidRequest, DataError, Unavailable.
     """
     root = root or opening.default_root()
     if spec.startswith(("http://", "https://")):

@@ -1,4 +1,4 @@
-"""The registry: what is known of each data set before it is read. The table is registry.toml."""
+"""The registry: facts about each data set that are known before it is read, from registry.toml."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Published:
-    """Which split and metric the column of the published table shows."""
+    """The split and metric of a column in the published table."""
 
     split: str
     metric: str
@@ -72,7 +72,7 @@ class DatasetInfo:
 
 @dataclass(frozen=True)
 class Group:
-    """A heading over some data sets, and what they have in common."""
+    """A heading over several data sets, and their common properties."""
 
     name: str
     title: str

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from clipbench.datasets.types import Thing
+from clipbench.datasets.types import Piece
 from clipbench.download import (
     Download,
     Patience,
@@ -91,7 +91,7 @@ class Remote:
         """The name itself: a server is not asked for others."""
         return name
 
-    def others(self, used: Collection[str]) -> Iterator[Thing]:
+    def others(self, used: Collection[str]) -> Iterator[Piece]:
         """None: an address cannot be listed."""
         return iter(())
 

@@ -1,4 +1,4 @@
-"""What data sets are made of: images, texts, what could not be read, and where they come from."""
+"""The documents of a data set: images, texts, unreadable ones; and the pieces they are made of."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from clipbench.contract import Reason
 from clipbench.contract.endpoints import Task as Task
 
 
-class Kind(StrEnum):
-    """What an unreadable thing would have been."""
+class UnreadableKind(StrEnum):
+    """The kind of document that an unreadable part would have been."""
 
     IMAGE = "image"
     TEXT = "text"
@@ -44,7 +44,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """What the reader refuses: `source` names the shard or file, and the key or row in it.
+    """A document that the reader refuses. `source`: the shard or file, and the key or row in it.
 
     `index` is the position that the document holds in the data set (None for a shard), so that
     the positions of all others are the same whether it is readable or not.
@@ -54,7 +54,7 @@ class Unreadable:
     source: str
     reason: Reason
     detail: str
-    kind: Kind = Kind.IMAGE
+    kind: UnreadableKind = UnreadableKind.IMAGE
     index: int | None = None
 
 
@@ -63,14 +63,14 @@ Document = Image | Text | Unreadable
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Why a part of an entry cannot be used."""
+    """The reason why a part of an entry cannot be used."""
 
     reason: Reason
     detail: str
 
 
 class Unit(StrEnum):
-    """What a data set is counted in: files below its folder, members of shards, rows of tables."""
+    """A unit of a data set: files below its folder, members of shards, rows of tables."""
 
     FILE = "files"
     MEMBER = "members of shards"
@@ -78,7 +78,7 @@ class Unit(StrEnum):
 
 
 class Role(StrEnum):
-    """What becomes of a file, member or row: exactly one of these."""
+    """The use of a file, member or row in a run: each has exactly one."""
 
     IMAGE = "image"  # sent to the encoder, which may still refuse it
     CAPTIONS = "captions"  # sent with its image
@@ -89,8 +89,8 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """A file, member or row (or `count` alike) and what becomes of it; `why` in a few words."""
+class Piece:
+    """A file, member or row (or `count` equal ones), its role, and the reason in a few words."""
 
     unit: Unit
     name: str
@@ -103,7 +103,7 @@ class Thing:
 class Entry:
     """One image with its labels or captions as a layout finds it, good or bad.
 
-    `image` is empty when a reader was asked for labels and captions only. `things` are the files,
+    `image` is empty when a reader was asked for labels and captions only. `pieces` are the files,
     members and rows that it is made of, as if nothing were wrong with the image.
     """
 
@@ -112,7 +112,7 @@ class Entry:
     image: bytes | Flaw
     labels: tuple[int, ...] | Flaw | None = None
     captions: tuple[str | Flaw, ...] = ()
-    things: tuple[Thing, ...] = ()
+    pieces: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,21 +121,21 @@ class Gap:
 
     source: str
     flaw: Flaw
-    things: tuple[Thing, ...] = ()
+    pieces: tuple[Piece, ...] = ()
 
 
-Read = Callable[[bool], Iterator[Entry | Gap | Thing]]
+Read = Callable[[bool], Iterator[Entry | Gap | Piece]]
 """Reads a data set from its beginning; False asks for labels and captions only.
 
 Every file below the folder, every member of a shard that was opened and every row of a table comes
-once: as a thing by itself, or among those of an entry or gap.
+once: as a piece by itself, or among those of an entry or gap.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a person asked for: the split, and the column that plays a part (`image`, `caption`,
-    `label`) where a table has several that could."""
+    """A person's choices: the split, and the columns of a table by part (`image`, `caption`,
+    `label`)."""
 
     split: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -143,7 +143,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a layout knows of a data set before it reads the entries."""
+    """A data set as its layout opens it, before the entries are read."""
 
     task: Task
     read: Read
@@ -156,7 +156,7 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class SampleNote:
-    """Says that a data set is a sample of a larger one, and how it was drawn."""
+    """The draw of a data set that is a sample of a larger one."""
 
     size: int
     of: int

@@ -1,4 +1,4 @@
-"""Counts a data set against what is known of it, and names what is short or damaged.
+"""Counts a data set, compares it with the expected counts, and lists missing and damaged parts.
 
 A document is a fault exactly when a run would refuse it: the same checks of identity and content,
 and with `deep` the encoder's own decoder.
@@ -30,7 +30,7 @@ _PREPROCESSING = PillowPixels(224, mean=(0, 0, 0), std=(1, 1, 1))  # the side of
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class DatasetCounts:
     """Numbers of one data set; None where a number is not known or does not apply."""
 
     images: int | None = None
@@ -52,18 +52,18 @@ class Fault:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found in a data set beside what was expected.
+    """The counts of a data set beside the expected ones.
 
-    `found` counts what a run would count. `empty_classes` are indices of classes without an image.
-    `faults` are the first of them, `faults_by_reason` counts all. `problem` is why a run would not
-    take the data set at all. `sha256` is the digest of what is counted, `inventory` says what
-    became of every file, member and row.
+    `found`: the documents that a run would count. `empty_classes`: indices of classes without an
+    image. `faults` are the first of them, `faults_by_reason` counts all. `problem`: why a run would
+    refuse the whole data set. `sha256`: the digest of the counted documents. `inventory`: the role
+    of every file, member and row.
     """
 
     id: str
     split: str
-    found: Counts
-    expected: Counts
+    found: DatasetCounts
+    expected: DatasetCounts
     faults: tuple[Fault, ...]
     faults_by_reason: dict[Reason, int]
     empty_classes: tuple[int, ...]
@@ -119,7 +119,7 @@ def verify(
     dataset: Dataset,
     *,
     deep: bool = False,
-    expected: Counts | None = None,
+    expected: DatasetCounts | None = None,
     limits: Limits | None = None,
 ) -> Verification:
     """Read the whole data set once and count what a run would count.
@@ -142,7 +142,7 @@ def verify(
     return Verification(
         id=dataset.id,
         split=dataset.split,
-        found=Counts(
+        found=DatasetCounts(
             images=fingerprint.images,
             captions=fingerprint.texts if retrieval else None,
             classes=None if retrieval else len(classes),
@@ -159,16 +159,16 @@ def verify(
     )
 
 
-def _expected(dataset: Dataset) -> Counts:
+def _expected(dataset: Dataset) -> DatasetCounts:
     if dataset.sample is not None or not registry.is_registered(dataset.id):
-        return Counts(images=dataset.images)
+        return DatasetCounts(images=dataset.images)
     info = registry.find(dataset.id)
     split = info.splits.get(dataset.split, registry.Split())
-    return Counts(split.images, split.captions, info.classes)
+    return DatasetCounts(split.images, split.captions, info.classes)
 
 
 def _problem(dataset: Dataset, found: Fingerprint) -> str | None:
-    """Why a run would give no score."""
+    """The reason why a run would give no score; empty where it would give one."""
     if not found.images:
         return "no image can be read: there is nothing to score"
     if dataset.task is Task.RETRIEVAL and not found.texts:
@@ -180,7 +180,7 @@ def _problem(dataset: Dataset, found: Fingerprint) -> str | None:
 
 @dataclass
 class _Checks:
-    """What a server would refuse, document by document; an image comes before its texts."""
+    """The server's checks, document by document; an image comes before its texts."""
 
     dataset: Dataset
     deep: bool
@@ -214,7 +214,7 @@ class _Checks:
         return self._image_fault(document) if isinstance(document, Image) else None
 
     def _read(self, document: Image | Text) -> None:
-        """What every server checks. Raises contract.Refused."""
+        """The checks of every server. Raises contract.Refused."""
         labelled = self.dataset.task is Task.CLASSIFICATION
         if isinstance(document, Image):
             kind, labels = Kind.IMAGE, document.labels if labelled else None

@@ -1,4 +1,4 @@
-"""What a file hashes to, and what it should."""
+"""Digests of files: expected and computed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Digests:
-    """What a file must hash to. `sha256` may be its first digits; None is not known."""
+    """The expected digests of a file. `sha256` may be its first digits; None is not known."""
 
     md5: str | None = None
     sha256: str | None = None

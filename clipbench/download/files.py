@@ -1,4 +1,4 @@
-"""One file over HTTP into its place: resumed, checked, and there whole or not at all.
+"""Downloads one file over HTTP: resumed, checked, and in its place whole or not at all.
 
 Beside FILE stands `.FILE.json`, its length and SHA-256 when it came; while it is fetched,
 `FILE.partial` and `.FILE.partial.json`, the version that the partial bytes belong to.
@@ -27,7 +27,7 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True)
 class Download:
-    """A file to fetch into `target`; `digests` is what it must hash to, as far as known.
+    """A file to fetch into `target`; `digests`: the expected ones, as far as known.
 
     limit: bytes that it may have.
     """

@@ -24,7 +24,7 @@ _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait and how often to try again. Times are in seconds."""
+    """Timeouts and numbers of retries. Times are in seconds."""
 
     attempts: int = 6  # in a row that get no further into the file
     connections: int = 3  # attempts in a row that reach nobody
@@ -46,7 +46,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class Stamp:
-    """Which version of a file is meant: its validator, its length, its digest where told."""
+    """The version of a file: its validator, its length, and the digest that the server states."""
 
     validator: str | None = None
     total: int | None = None
@@ -199,7 +199,7 @@ class Transfer:
 
 
 class _Again(Exception):
-    """Trouble that another try may mend; `after` is the pause that the server asks for."""
+    """A failure that a retry may mend; `after`: the pause that the server asks for."""
 
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
@@ -207,7 +207,7 @@ class _Again(Exception):
 
 
 def _stamp(response: httpx.Response) -> Stamp:
-    """What a 200 or 206 says of the whole file, and the redirects that led to it.
+    """The version of the whole file by the head of a 200 or 206, and of the redirects before it.
 
     The Hugging Face hub gives the length and SHA-256 of a large file in the redirect's head.
     """

@@ -1,4 +1,4 @@
-"""Where the embedded data sets and the embedded models lie."""
+"""The folders of the embedded data sets and the embedded models."""
 
 from pathlib import Path
 

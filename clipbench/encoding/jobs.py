@@ -1,4 +1,4 @@
-"""A job's documents to one packed batch: identity checked, content encoded, refusals recorded."""
+"""Encodes a job's documents into one packed batch: checks identities, records refusals."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def encode_options(options: ModelOptions) -> EncodeOptions:
 
 
 def served(encoder: Encoder, settings: Settings) -> dict[str, Any]:
-    """What a client may ask for, and what of its own settings this server decides instead."""
+    """The models that a client may ask for, and the device and checkpoints that the server sets."""
     return {
         "names": sorted(encoder.names()),
         "device": str(encoder.device),
@@ -44,7 +44,7 @@ def served(encoder: Encoder, settings: Settings) -> dict[str, Any]:
 
 
 def describe(encoder: Encoder, options: ModelOptions) -> dict[str, Any]:
-    """What the encoder says of the model, with a digest of everything that makes an embedding.
+    """The encoder's description of the model, with a digest of all that determines an embedding.
 
     The digest ties a batch to its job: the same model with another precision has another digest.
     The device's name and the environment are not in it: replicas on processors of two kinds differ

@@ -49,8 +49,8 @@ _Refusal = tuple[str, Reason, str]  # place in the request, reason, detail
 
 
 @dataclass(frozen=True)
-class Counts:
-    """How many documents were encoded and refused, for the metrics."""
+class EncodeCounts:
+    """Numbers of encoded and refused documents, for the metrics."""
 
     images: int
     texts: int
@@ -63,7 +63,7 @@ def encode(
     documents: DocumentArray,
     parameters: Mapping[str, Any],
     limits: Limits,
-) -> Counts:
+) -> EncodeCounts:
     """Set the embedding of every text and image on the access paths (`@r` unless named).
 
     A document that only holds others may stand on a path beside them.
@@ -89,12 +89,12 @@ def encode(
 
 
 def is_probe(documents: DocumentArray) -> bool:
-    """Whether a request to `/` asks for nothing: clip_client's `profile` sends an empty text."""
+    """Whether a request to `/` has no content: clip_client's `profile` sends an empty text."""
     return not any(map(_has_content, documents[...]))
 
 
 def options_of(encoder: Encoder, model: str, parameters: Mapping[str, Any]) -> EncodeOptions:
-    """What clip-server 0.8.3 runs the model with, unless a parameter names something else.
+    """The options of clip-server 0.8.3, except those that a parameter names.
 
     Embeddings of a stock server and of ours can then be compared with each other. Jobs run a
     checkpoint as it was trained, which differs for OpenAI's weights (QuickGELU). Raises
@@ -104,7 +104,7 @@ def options_of(encoder: Encoder, model: str, parameters: Mapping[str, Any]) -> E
     return EncodeOptions(
         EncodeSettings.read(parameters, stock),
         forced=parameters.get("forced") is True,
-        cached=False,  # who measures the speed of /encode measures the model
+        cached=False,  # a measurement of /encode's speed must measure the model
         sharing=True,
     )
 
@@ -115,7 +115,7 @@ def encode_documents(
     places: Mapping[str, Document],
     parameters: Mapping[str, Any],
     limits: Limits,
-) -> Counts:
+) -> EncodeCounts:
     """Encode the documents in place.
 
     places: the documents by where they stand in the request, which an error names. Raises
@@ -146,7 +146,7 @@ def encode_documents(
     if parameters.get("drop_image_content", False) is True:
         for document in images.documents:
             document.pop("blob", "tensor")
-    return Counts(len(images.documents), len(texts.documents), reasons)
+    return EncodeCounts(len(images.documents), len(texts.documents), reasons)
 
 
 def _is_tagging(parameters: Mapping[str, Any]) -> bool:
@@ -229,7 +229,7 @@ def rank(
     documents: DocumentArray,
     parameters: Mapping[str, Any],
     limits: Limits,
-) -> Counts:
+) -> EncodeCounts:
     """Sort the matches of each document by similarity, with softmax and cosine as scores."""
     # as in clip-server, drop_image_content drops nothing here: who ranks images wants them back
     kept = {**parameters, "drop_image_content": False}

@@ -1,1 +1,1 @@
-"""What others build on: a kustomize base for Kubernetes, a bill of materials, an audit."""
+"""Exports for other tools: a kustomize base for Kubernetes, a bill of materials, an audit."""

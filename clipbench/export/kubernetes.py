@@ -1,4 +1,4 @@
-"""Jina's Kubernetes export made into a kustomize base: what it leaves out, added object by object.
+"""Turns Jina's Kubernetes export into a kustomize base, and adds the objects that Jina leaves out.
 
 Jina knows the Flow: which Executors there are, how the gateway reaches them, their ports. It does
 not know of GPUs, state, weights, tokens, users, metrics or who may talk to whom. Everything here
@@ -21,7 +21,7 @@ USER = 10001  # of the images, see Dockerfile
 
 @dataclass(frozen=True)
 class Choices:
-    """What an operator chooses when the base is written."""
+    """An operator's choices for the base."""
 
     namespace: str = "clipbench"
     encoder_replicas: int = 1

@@ -1,4 +1,4 @@
-"""Who may talk to whom, and what Prometheus reads."""
+"""NetworkPolicies between the processes, and the ServiceMonitor of Prometheus."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def monitor() -> Object:
 
 
 def policies() -> list[Object]:
-    """Nobody reaches an Executor but the gateway, and nothing leaves but what has to."""
+    """Only the gateway reaches an Executor; Executors reach only the hosts that they need."""
     ours: Object = {"podSelector": {"matchLabels": {LABEL: "clipbench"}}}
     metrics = _tcp(*sorted(role.metrics_port for role in ROLES))
     dns = {"ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]}
@@ -68,7 +68,7 @@ def policies() -> list[Object]:
 
 
 def _egress(role: Role) -> list[Object]:
-    """What a process asks outside of the Flow: weights over HTTPS, PostgreSQL."""
+    """A process's connections outside of the Flow: weights over HTTPS, PostgreSQL."""
     ports = [port for port, needed in ((443, role.weights), (5432, role.database)) if needed]
     return [{"ports": _tcp(*ports)}] if ports else []
 

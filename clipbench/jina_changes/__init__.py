@@ -1,4 +1,4 @@
-"""Every change to Jina's insides: the one room of clipbench that imports Jina.
+"""Every change to Jina's internals; the only package of clipbench that imports Jina.
 
     gateway      how the gateway answers, waits and listens; applied by executors/gateway
     supervision  the processes of a started Flow; applied by `clipbench serve`

@@ -1,4 +1,4 @@
-"""The processes of a started Flow, which Jina starts and does not look after."""
+"""The processes of a started Flow. Jina starts them and does not supervise them."""
 
 from __future__ import annotations
 

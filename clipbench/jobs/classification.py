@@ -132,7 +132,7 @@ class ClassificationEvaluator(Evaluator):
         return Scored(measured, {Kind.IMAGE: changed}, data=self._prompt_account(job))
 
     def _single_label(self, job: Job, changed: list[Json]) -> Json:
-        """The scores; `changed` gets the images whose outcome is that of an earlier, equal one."""
+        """The scores. Images whose outcome is that of an earlier, equal one go to `changed`."""
         labels, ranks, predicted, near_ties = [], [], [], 0
         outcomes = Outcomes(frozenset(self.store.repeated_contents(job, Kind.IMAGE)))
         columns = ("id", "digest", "labels", "rank", "best", "near_tie")

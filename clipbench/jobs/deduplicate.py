@@ -1,4 +1,4 @@
-"""Which documents of a batch count, when ids come twice."""
+"""Decides which documents of a batch count when an id comes twice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Claim = tuple[int, str, str, str]
 
 
 def claim(row: Mapping[str, Any]) -> Claim:
-    """What a document is compared by when its id comes again."""
+    """The fields of a document that are compared when its id comes again."""
     return (row["position"], row["digest"], row["labels"], row["image_id"])
 
 

@@ -41,7 +41,7 @@ def _open(url: str) -> Engine:
 
 
 def database_bytes(connection: Connection) -> int:
-    """What the whole database holds; in SQLite without the pages that deletion has freed."""
+    """The size of the whole database; in SQLite without the pages that deletion has freed."""
     if connection.dialect.name == "postgresql":
         size = "SELECT pg_database_size(current_database())"
         return int(connection.execute(text(size)).scalar_one())

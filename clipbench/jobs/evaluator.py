@@ -1,4 +1,4 @@
-"""What both evaluators share: opening a job, checking a batch against it, and its account."""
+"""The base of both evaluators: opens a job, checks its batches, and accounts for its documents."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Scored:
-    """What a task computes of a job.
+    """The computed part of a job's result.
 
     measured: metrics and what belongs to them, as the result has it. changes: columns to set, by
     document. late: documents that turn out to be refused. data: more digests of the data.
@@ -57,7 +57,7 @@ class Evaluator:
         return self.state(job)
 
     def state(self, job: Job) -> Json:
-        """What a client sees of a job."""
+        """The state of a job, for its client."""
         refused = Counter(row.reason for row in self.store.refusals(job))
         return {
             "job": job.spec.job,
@@ -115,7 +115,7 @@ class Evaluator:
     def evaluate(
         self, job: Job, batch: EncodedBatch, embeddings: Float32Array, kept: Sequence[int]
     ) -> list[Json]:
-        """What the task stores of each kept document beside its identity."""
+        """The columns that the task stores of each kept document beside its identity."""
         raise NotImplementedError
 
     def _rows(self, job: Job, batch: EncodedBatch, kept: Sequence[int]) -> list[Json]:
@@ -247,7 +247,7 @@ class Evaluator:
 
 
 def unscored() -> Json:
-    """What the result of a job says in which nothing was counted."""
+    """The result of a job in which nothing was counted."""
     empty: Json = {"metrics": {}, "counts": {}, "intervals": {}}
     return empty | {"per_class": [], "confused": [], "near_ties": 0}
 

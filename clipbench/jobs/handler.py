@@ -1,6 +1,6 @@
-"""From a request's documents and parameters to the evaluator, and its answer back as documents.
+"""Passes a request's documents and parameters to the evaluator; returns its answer as documents.
 
-Both evaluators' Executors are this with their endpoints bound.
+The Executors of both evaluators bind its methods to their endpoints.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Handler:
             return outcome.pack()
 
     def result(self, parameters: Parameters) -> DocumentArray:
-        """The metrics and everything the server knows of how they came about."""
+        """The metrics, and the server's part of their provenance."""
         with self._measured("result"):
             job = job_id(parameters)
             answer = self.evaluator.result(job, owner(parameters))
@@ -77,7 +77,7 @@ class Handler:
             return packed(answer)
 
     def records(self, parameters: Parameters) -> DocumentArray:
-        """One page of what became of each document; `kind` is image, text or refused."""
+        """One page of the documents' records; `kind` is image, text or refused."""
         with self._measured("records"):
             job, who = job_id(parameters), owner(parameters)
             kind = text_parameter(parameters, "kind")
@@ -120,7 +120,7 @@ class Handler:
 
 
 def owner(parameters: Parameters) -> str:
-    """Who sent the request, as our gateway stamped it; in a Flow without it, anybody."""
+    """The sender of the request, as our gateway stamped it; in a Flow without it, anybody."""
     if "owner" not in parameters:
         return ANYBODY.owner
     return text_parameter(parameters, "owner")

@@ -1,4 +1,4 @@
-"""Which jobs there are, whose they are, and how they were declared."""
+"""The table of jobs: their owners and their declarations."""
 
 from __future__ import annotations
 

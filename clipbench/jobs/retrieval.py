@@ -23,7 +23,7 @@ from clipbench.metrics.vectors import Float32Array, IntArray
 
 @dataclass(frozen=True)
 class Corpus:
-    """What the result of a job is counted over: ids in the order of the rows."""
+    """The documents that a job's result counts: ids in the order of the rows."""
 
     images: Sequence[str]
     texts: Sequence[str]
@@ -40,7 +40,7 @@ class RetrievalEvaluator(Evaluator):
     shards: Shards | None = None
 
     def count_in_shards(self, parts: int) -> Shards:
-        """From now on a result is counted in so many parts, with every process on the database."""
+        """Count each result in this many shards, shared with every process on the database."""
         if self.store.engine.dialect.name != "postgresql":
             raise InvalidRequest(
                 "retrieval_shards needs CLIPBENCH_DATABASE=postgresql+psycopg://…: processes shard "
@@ -52,7 +52,7 @@ class RetrievalEvaluator(Evaluator):
     def evaluate(
         self, job: Job, batch: EncodedBatch, embeddings: Float32Array, kept: Sequence[int]
     ) -> list[Json]:
-        """The embedding is kept as it is compared: float32 and normalised."""
+        """Stores the embedding as it is compared: float32 and normalised."""
         return [{"embedding": row.astype("<f4").tobytes()} for row in embeddings]
 
     def score(self, job: Job) -> Scored:

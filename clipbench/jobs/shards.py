@@ -3,8 +3,8 @@
 The images are cut into shards. Whoever has time takes a shard that nobody holds, counts it against
 every text and stores the counts; they add up to those of one process, bit for bit, since every
 decision within the rounding of float32 is made in float64 whatever the blocks
-(clipbench.metrics.retrieval). A shard is held by the row lock of an open transaction: the database
-frees it when the process that counts it dies, and another takes it.
+(clipbench.metrics.retrieval). The row lock of an open transaction holds a shard: when the process
+that counts it dies, the database releases the lock, and another process takes the shard.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Shards:
 
 
 class ShardWorker:
-    """A thread that counts shards of results that other processes were asked for."""
+    """A thread that counts shards for other processes on the database."""
 
     def __init__(self, shards: Shards, find: Callable[[int], Job | None]) -> None:
         self._shards, self._find = shards, find

@@ -25,7 +25,7 @@ from clipbench.jobs.job_table import JobTable
 
 @dataclass(frozen=True)
 class Added:
-    """What became of the rows of one batch."""
+    """The outcomes of one batch's rows."""
 
     counted: int
     repeated: int
@@ -149,7 +149,7 @@ class JobStore(JobTable):
         yield from self._stream(query.order_by(table.c.position, table.c.id))
 
     def held(self, job: Job, kind: Kind) -> int:
-        """As `count`, remembered by this process: cheap enough to ask for every batch."""
+        """As `count`, cached by this process: cheap enough for every batch."""
         if (job.key, kind) not in self._held:
             self._held[job.key, kind] = self.count(job, kind)
         return self._held[job.key, kind]
@@ -176,7 +176,7 @@ class JobStore(JobTable):
         result: Mapping[str, Any],
         changes: Mapping[Kind, Sequence[Mapping[str, Any]]],
     ) -> None:
-        """Keep the result, and what it says of each document: its `id` and columns to set.
+        """Store the result, and the columns that it sets on each document, by `id`.
 
         All changes of one kind set the same columns. Nothing is kept when documents came since
         `job` was read: the next to ask computes anew.

@@ -38,13 +38,13 @@ jobs = Table(
     Column("id", String(128), nullable=False),
     Column("owner", String(128), nullable=False),
     Column("spec", Text, nullable=False),  # JSON of the open request's parameters
-    Column("model", Text, nullable=False),  # JSON of what the encoder says of the model
+    Column("model", Text, nullable=False),  # JSON of the encoder's description of the model
     Column("class_names", Text, nullable=False),  # JSON list, label order
     Column("created", Float, nullable=False),  # seconds since 1970
     Column("updated", Float, nullable=False),
     Column("result", Text),  # JSON, null until asked for and after every change
     UniqueConstraint("task", "id"),
-    # a deleted job's key is never given again: what a process remembers of it is nobody else's
+    # a deleted job's key is never used again, since processes may still cache its counts
     sqlite_autoincrement=True,
 )
 
@@ -59,7 +59,7 @@ documents = Table(
     Column("digest", String(64), nullable=False),
     Column("truncated", Boolean, nullable=False),
     Column("labels", Text, nullable=False),  # JSON list; empty in retrieval
-    Column("image_id", Text, nullable=False),  # what a text describes; empty for an image
+    Column("image_id", Text, nullable=False),  # the image that a text describes; empty for an image
     Column("embedding", LargeBinary),  # retrieval and multilabel: float32, normalised
     Column("rank", BigInteger),  # 1-based; null until known
     Column("best", Text),  # JSON list of the best classes

@@ -26,6 +26,7 @@ from clipbench.metrics.measures import (
     principal,
 )
 from clipbench.metrics.multilabel import average_precisions, targets_of
+from clipbench.metrics.observations import Observations
 from clipbench.metrics.retrieval import (
     AboveCounts,
     Positives,
@@ -35,7 +36,6 @@ from clipbench.metrics.retrieval import (
     ranks,
     retrieval_ranks,
 )
-from clipbench.metrics.samples import Sample
 from clipbench.metrics.scores import (
     CUTOFFS,
     Scores,
@@ -71,11 +71,11 @@ __all__ = [
     "MeanReciprocalRank",
     "Measure",
     "MedianRank",
+    "Observations",
     "Positives",
     "Queries",
     "RecallAt",
     "RetrievalRanks",
-    "Sample",
     "Scores",
     "average_precisions",
     "best",

@@ -1,4 +1,4 @@
-"""What a model that looks at nothing would score; stands beside every accuracy."""
+"""Baselines: the scores of a guess that ignores the image. Every accuracy is shown beside them."""
 
 from __future__ import annotations
 

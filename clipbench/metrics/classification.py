@@ -1,4 +1,4 @@
-"""Where the right class stands among all classes, and the five best classes of each image."""
+"""The rank of each image's label among all classes, and the five best classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which difference between models is real: paired over the same images, corrected for many."""
+"""Paired differences between models on the same images, corrected for their number."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from clipbench.errors import InvalidRequest
 from clipbench.metrics.intervals import LEVEL, SEED, Interval, percentiles, resampled
-from clipbench.metrics.samples import Sample, Statistic
+from clipbench.metrics.observations import Observations, Statistic
 from clipbench.metrics.vectors import Float64Array
 
 RESAMPLES = 10_000
@@ -20,7 +20,7 @@ RESAMPLES = 10_000
 class Difference:
     """The first figure minus the second, on the same images.
 
-    p: how often a difference at least this far from zero would appear if there were none
+    p: the probability of a difference at least this far from zero if there were none
     (two-sided, of the bootstrap; at least 2 / (resamples + 1)).
     """
 
@@ -43,8 +43,8 @@ class Best:
 
 
 def paired_difference(
-    first: Sample,
-    second: Sample,
+    first: Observations,
+    second: Observations,
     *,
     level: float = LEVEL,
     resamples: int = RESAMPLES,
@@ -84,7 +84,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 
 
 def best(
-    models: Mapping[str, Sample],
+    models: Mapping[str, Observations],
     *,
     lower_is_better: bool = False,
     level: float = LEVEL,
@@ -99,7 +99,7 @@ def best(
     if not models:
         raise InvalidRequest("no model: none is the best")
     sign = -1 if lower_is_better else 1
-    values = {name: sign * sample.value() for name, sample in models.items()}
+    values = {name: sign * observed.value() for name, observed in models.items()}
     winner = max(values, key=lambda name: (values[name], name))
     others = [name for name in models if name != winner]
     tests = [

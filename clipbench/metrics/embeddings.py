@@ -1,4 +1,4 @@
-"""Where retrieval reads its vectors from: an array, a memory map, or a cursor of a database."""
+"""Sources of vectors for retrieval: an array, a memory map, or a database cursor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a figure may be from that of a larger sample of the same images."""
+"""Confidence intervals: how far a measure may differ on other images of the same kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 
 from clipbench.errors import InvalidRequest
-from clipbench.metrics.samples import Sample, Statistic
+from clipbench.metrics.observations import Observations, Statistic
 from clipbench.metrics.vectors import Float64Array
 
 LEVEL = 0.95
@@ -31,14 +31,19 @@ class Interval:
 
 
 def bootstrap(
-    sample: Sample, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED
+    observations: Observations,
+    *,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
 ) -> Interval:
     """Percentile interval over images drawn with replacement; the same for the same seed.
 
     Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13. Of a few dozen
     images it is too narrow, and of a figure of exactly 0 or 1 it has no width: see `wilson`.
     """
-    return percentiles(resampled(sample.rows, sample.statistic, resamples, seed), level)
+    drawn = resampled(observations.rows, observations.statistic, resamples, seed)
+    return percentiles(drawn, level)
 
 
 def resampled(rows: Float64Array, statistic: Statistic, resamples: int, seed: int) -> Float64Array:

@@ -45,7 +45,7 @@ class Positives:
     image_text: IntArray
 
     def merged(self, other: Positives) -> Positives:
-        """What two parts of a corpus know together."""
+        """The positives of two parts of a corpus together."""
         score, text = _better(
             self.image_score, self.image_text, other.image_score, other.image_text
         )

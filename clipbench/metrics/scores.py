@@ -1,4 +1,4 @@
-"""Everything a result says about a job, from ranks: metrics, counts and intervals by name.
+"""Metrics, counts and intervals of a job by name, computed from ranks.
 
 The names are the measures' own; those of retrieval have the direction in front, as in
 `text_to_image_recall@5`, and `mean_recall@5` is the mean of both directions.
@@ -59,7 +59,7 @@ def _scores(figures: Iterable[Figure], evidence: Any) -> Scores:
     for figure in figures:
         name, score = str(figure), figure.score(evidence)
         scores.metrics[name] = score.value
-        scores.intervals[name] = bootstrap(score.sample)
+        scores.intervals[name] = bootstrap(score.observations)
         if score.counts is not None:
             scores.counts[name] = score.counts
     return scores

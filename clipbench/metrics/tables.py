@@ -1,4 +1,4 @@
-"""What stands behind an accuracy: the table of the classes and the pairs that are confused."""
+"""The details of an accuracy: hits by class, and the most confused pairs of classes."""
 
 from __future__ import annotations
 

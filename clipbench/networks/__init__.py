@@ -1,1 +1,1 @@
-"""Networks: the architectures' towers, tokenizers, preprocessing, and what runs them."""
+"""Networks: the architectures' towers, tokenizers, families of models, and runtimes."""

@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 
 
 class Attention(Protocol):
-    """How the states of a batch attend to each other, and which of them are read."""
+    """The attention of a batch's states to each other, and the states that are read."""
 
     def all(self, attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
         """The attention's output for every state, in the shape of `x`."""

@@ -27,23 +27,23 @@ from clipbench.encode_settings import Precision
 from clipbench.errors import Unsupported
 from clipbench.networks.precision_check import has_vnni
 from clipbench.networks.runtimes import Floats, TorchRuntime
-from clipbench.networks.token_batches import Ids, Layout, arrange
+from clipbench.networks.token_batches import Ids, TokenLayout, arrange
 from clipbench.networks.towers import Towers
 
 CPU = torch.device("cpu")
 _OPSET = 17
 _VERSION = 2  # of the export; another one makes cached graphs stale
 _PADDED = {"ids": {0: "n", 1: "length"}, "mask": {0: "n", 1: "length"}}
-_AXES: dict[Layout, dict[str, dict[int, str]]] = {
-    Layout.PREFIXES: {  # the arrays of `blocks.Prefixes`
+_AXES: dict[TokenLayout, dict[str, dict[int, str]]] = {
+    TokenLayout.PREFIXES: {  # the arrays of `blocks.Prefixes`
         "tokens": {0: "states"},
         "positions": {0: "states"},
         "paths": {0: "n", 1: "length"},
         "places": {0: "states"},
         "ends": {0: "n"},
     },
-    Layout.MASKED: _PADDED,
-    Layout.WHOLE: {name: {0: "n"} for name in _PADDED},
+    TokenLayout.MASKED: _PADDED,
+    TokenLayout.WHOLE: {name: {0: "n"} for name in _PADDED},
 }
 _TOLERANCE = 1e-3  # of the largest number in an embedding, float32 graphs only
 
@@ -57,7 +57,7 @@ class OnnxRuntime:
 
     device = CPU  # a session takes its inputs there and copies them itself
 
-    def __init__(self, folder: Path, device: torch.device, layout: Layout) -> None:
+    def __init__(self, folder: Path, device: torch.device, layout: TokenLayout) -> None:
         self.side_by_side = device.type == "cpu"
         self._images = _session(folder / "images.onnx", device)
         self._texts = _session(folder / "texts.onnx", device)
@@ -80,12 +80,12 @@ class OnnxRuntime:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a model's inputs look like. side: pixels; vocabulary: how many token ids there are."""
+    """The shape of a model's inputs. side: in pixels; vocabulary: number of token ids."""
 
     side: int
     vocabulary: int
     context_length: int
-    layout: Layout
+    layout: TokenLayout
 
 
 def export(towers: Towers, shape: Shape, precision: Precision, folder: Path) -> None:

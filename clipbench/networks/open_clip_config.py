@@ -1,4 +1,4 @@
-"""A model's configuration in open_clip's form: the shape of its towers, how its pixels are made.
+"""A model's configuration in open_clip's form: the shape of its towers, and its preprocessing.
 
     {"embed_dim": …, "vision_cfg": {…}, "text_cfg": {…}}
     {"model_cfg": {…}, "preprocess_cfg": {"mean": …, "std": …, "resize_mode": …}}
@@ -59,7 +59,7 @@ _INTERPOLATIONS = ("bicubic", "bilinear", "lanczos", "nearest")
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How pixels are made. fill_color: 0 to 255, of what `longest` pads."""
+    """The preprocessing. fill_color: 0 to 255, of the padding of `longest`."""
 
     mean: tuple[float, float, float] = OPENAI_MEAN
     std: tuple[float, float, float] = OPENAI_STD

@@ -1,4 +1,4 @@
-"""What runs a forward pass. Two runtimes with the same two methods: arrays in, arrays out."""
+"""The runtimes of the forward pass: two classes with the same two methods, arrays in and out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Runtime(Protocol):
         ...
 
     def encode_texts(self, *batch: Ids) -> Floats:
-        """The ids of n texts, in the arrays of the model's `Layout`, to (n, embed_dim)."""
+        """The ids of n texts, in the arrays of the model's `TokenLayout`, to (n, embed_dim)."""
         ...
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipbench.networks.token_batches import Ids, Layout, Rows, pad
+from clipbench.networks.token_batches import Ids, Rows, TokenLayout, pad
 
 _LENGTHS = (8, 16, 24, 32, 48, 64, 77, 96, 128, 192, 256, 384, 512)
 
@@ -25,7 +25,7 @@ class Buckets:
     tokens: int
     images: int
 
-    def most_texts(self, longest: int, layout: Layout, context_length: int) -> int:
+    def most_texts(self, longest: int, layout: TokenLayout, context_length: int) -> int:
         """How many texts, the longest of so many tokens, may share a batch: a power of two."""
         return _at_most(self.tokens // _padded(longest, layout, context_length))
 
@@ -35,7 +35,7 @@ class Buckets:
         return torch.cat([pixels, pixels[-1:].expand(missing, -1, -1, -1)]) if missing else pixels
 
     def arrange(
-        self, rows: Rows, layout: Layout, padding: int, context_length: int
+        self, rows: Rows, layout: TokenLayout, padding: int, context_length: int
     ) -> tuple[Ids, ...]:
         """The arrays of a layout. Their shapes follow from two numbers: of texts, and their length.
 
@@ -43,7 +43,9 @@ class Buckets:
         """
         length = _padded(max(map(len, rows)), layout, context_length)
         rows = [*rows, *[rows[-1]] * (_at_least(len(rows)) - len(rows))]
-        return _apart(rows, length) if layout is Layout.PREFIXES else pad(rows, padding, length)
+        return (
+            _apart(rows, length) if layout is TokenLayout.PREFIXES else pad(rows, padding, length)
+        )
 
     def image_counts(self) -> Iterator[int]:
         """Of every batch of images that there can be, the smallest first."""
@@ -52,7 +54,7 @@ class Buckets:
             yield count
             count *= 2
 
-    def text_shapes(self, layout: Layout, context_length: int) -> Iterator[tuple[int, int]]:
+    def text_shapes(self, layout: TokenLayout, context_length: int) -> Iterator[tuple[int, int]]:
         """(texts, length) of every batch of texts that there can be, the smallest first."""
         for length in _lengths(layout, context_length):
             count = 1
@@ -61,13 +63,13 @@ class Buckets:
                 count *= 2
 
 
-def _lengths(layout: Layout, context_length: int) -> tuple[int, ...]:
-    if layout is Layout.WHOLE:
+def _lengths(layout: TokenLayout, context_length: int) -> tuple[int, ...]:
+    if layout is TokenLayout.WHOLE:
         return (context_length,)
     return (*(length for length in _LENGTHS if length < context_length), context_length)
 
 
-def _padded(longest: int, layout: Layout, context_length: int) -> int:
+def _padded(longest: int, layout: TokenLayout, context_length: int) -> int:
     return min(fit for fit in _lengths(layout, context_length) if fit >= longest)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Layout(StrEnum):
-    """How a text tower takes token ids.
+class TokenLayout(StrEnum):
+    """The arrays in which a text tower takes token ids.
 
     prefixes: a causal tower computes each shared beginning once. masked: padded to the longest
     text, with a mask. whole: padded to the context length, since the tower sees the padding.
@@ -26,11 +26,11 @@ Ids = NDArray[np.int64]
 Rows = Sequence[Sequence[int]]
 
 
-def arrange(rows: Rows, layout: Layout, padding: int, context_length: int) -> tuple[Ids, ...]:
+def arrange(rows: Rows, layout: TokenLayout, padding: int, context_length: int) -> tuple[Ids, ...]:
     """The arrays of a layout."""
-    if layout is Layout.PREFIXES:
+    if layout is TokenLayout.PREFIXES:
         return prefixes(rows)
-    return pad(rows, padding, context_length if layout is Layout.WHOLE else 0)
+    return pad(rows, padding, context_length if layout is TokenLayout.WHOLE else 0)
 
 
 def pad(rows: Rows, padding: int, least: int = 0) -> tuple[Ids, Ids]:

@@ -18,7 +18,7 @@ from clipbench.networks.blocks import Prefixes, ToAll, ToEarlier, run_blocks
 
 class Towers(nn.Module):
     """One model: `images` takes pixels (n, 3, side, side), `texts` the arrays of its family's
-    `Layout`.
+    `TokenLayout`.
 
     Without gradients and in evaluation mode. images: has a `dtype`, and `packable` blocks.
     """

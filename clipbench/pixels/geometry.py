@@ -1,4 +1,4 @@
-"""Where an image's pixels go: the resized size, and the square that is cut or padded out of it.
+"""The placement of an image's pixels: the resized size, and the square cut or padded out of it.
 
 The rules are open_clip's (`open_clip.transform.image_transform`); clip-server has the first.
 """
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class ResizeMode(StrEnum):
-    """How an image becomes a square of the tower's side.
+    """The way to a square of the tower's side.
 
     shortest: the shorter side becomes the tower's, the centre is cropped. longest: the longer side
     does, the rest is padded. squash: both do, and the image is distorted.

@@ -1,4 +1,4 @@
-"""How images become pixels for one model: the settings, and what carries them out.
+"""Preprocessing of images for one model: the settings, and the protocol that carries them out.
 
 Importing this needs no torch.
 """
@@ -33,7 +33,7 @@ Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 @dataclass(frozen=True)
 class RefusedImage:
-    """Why an image has no pixels."""
+    """The reason why an image has no pixels."""
 
     reason: Reason
     detail: str
@@ -60,7 +60,7 @@ class Preprocessing:
 
     @classmethod
     def of(cls, info: ModelInfo, settings: EncodeSettings | None = None) -> Self:
-        """What the model was trained with, but for what the settings choose."""
+        """The preprocessing of the model's training, changed by the request's settings."""
         chosen = settings or EncodeSettings()
         openai = chosen.normalisation is Normalisation.OPENAI
         return cls(

@@ -1,4 +1,4 @@
-"""What each process of the Flow measures of itself, and how Prometheus gets it.
+"""The metrics of the Flow's processes, and the endpoints where Prometheus reads them.
 
     metrics = Metrics("encoder")
     start_exporter(9465, "encoder")
@@ -13,18 +13,18 @@ from clipbench.profiling.logs import JsonLines, log_json_lines
 from clipbench.profiling.memory import ProcessMemory, memory_limit, process_memory
 from clipbench.profiling.metrics import Metrics
 from clipbench.profiling.peers import Peer, parse_peers
-from clipbench.profiling.statistics import ProcessStatistics, Statistics
+from clipbench.profiling.statistics import FlowStatistics, ProcessStatistics
 
 __all__ = [
     "Exporter",
     "Flow",
+    "FlowStatistics",
     "GpuReading",
     "JsonLines",
     "Metrics",
     "Peer",
     "ProcessMemory",
     "ProcessStatistics",
-    "Statistics",
     "log_json_lines",
     "memory_limit",
     "parse_peers",

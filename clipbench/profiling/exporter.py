@@ -77,7 +77,7 @@ class _Silent(WSGIRequestHandler):
 
 
 class ProcessSeries(Collector):
-    """What this process counts and what is read of it, the latter labelled with its role."""
+    """This process's counters, and the readings of it, which are labelled with its role."""
 
     def __init__(self, role: str) -> None:
         self._role, self._readings = role, Readings()

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from clipbench.profiling.exporter import ProcessSeries
 from clipbench.profiling.peers import Answer, Peer, ask, merged
-from clipbench.profiling.statistics import Statistics, statistics_of
+from clipbench.profiling.statistics import FlowStatistics, statistics_of
 from clipbench.profiling.totals import Totals
 
 INTERVAL = 5.0  # seconds between looks when nobody asks
@@ -41,7 +41,7 @@ class Flow(Collector):
         """Nothing: a registry must not ask the peers to learn the names."""
         yield from ()
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> FlowStatistics:
         """Memory, VRAM, documents and documents per second of each process, as plain values."""
         answers = self._look()
         with self._lock:

@@ -1,4 +1,4 @@
-"""What the NVIDIA driver and PyTorch's allocator say of the GPUs, in bytes and shares of 1.
+"""Readings of the GPUs from the NVIDIA driver and PyTorch's allocator, in bytes and shares of 1.
 
 Devices are read from NVML through `pynvml` and numbered as NVML does. Without the library, a driver
 or a device there are no readings, so that no series claims a GPU with 0 bytes.
@@ -28,7 +28,7 @@ class GpuReading:
 
 @dataclass(frozen=True)
 class AllocatorReading:
-    """What PyTorch's caching allocator of this process holds on one device, and held at most."""
+    """Bytes that this process's PyTorch allocator holds on one device, now and at most."""
 
     index: int
     reserved: int

@@ -30,7 +30,7 @@ def process_memory(pid: int | None = None) -> ProcessMemory:
 
 
 def memory_limit() -> int:
-    """What this process may use: its control group's limit, or the machine's memory."""
+    """The memory that this process may use: its control group's limit, or the machine's memory."""
     total = int(psutil.virtual_memory().total)
     for path in CGROUP_LIMITS:
         try:

@@ -7,7 +7,7 @@
     metrics.documents("image", "ViT-B-32::openai", 32)
     metrics.refused("not_an_image", 1)
 
-What happens to jobs and failed requests is logged as well, one event a line with its job.
+Events of jobs and failed requests are logged as well, one a line with its job.
 Counts are kept whether or not an exporter runs; a process has one registry, as Prometheus clients
 do. The process that decides an outcome counts it: the encoder what it encodes or refuses, an
 evaluator the refusals of its own.

@@ -30,7 +30,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one replica said; `families` is None when it did not answer in time."""
+    """One replica's metrics; `families` is None when it did not answer in time."""
 
     executor: str
     replica: str

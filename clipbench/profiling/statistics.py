@@ -37,16 +37,16 @@ class ProcessStatistics(TypedDict):
     models: NotRequired[list[str]]  # loaded now
 
 
-class Statistics(TypedDict):
+class FlowStatistics(TypedDict):
     """Every process of the Flow, and documents per second by Executor over the last minute."""
 
     processes: list[ProcessStatistics]
     documents_per_second: dict[str, float]
 
 
-def statistics_of(answers: Iterable[Answer], rates: Mapping[str, float]) -> Statistics:
+def statistics_of(answers: Iterable[Answer], rates: Mapping[str, float]) -> FlowStatistics:
     """The statistics that the answers of the Flow's processes hold."""
-    return Statistics(
+    return FlowStatistics(
         processes=[_process(answer) for answer in answers],
         documents_per_second={executor: round(rate, 3) for executor, rate in rates.items()},
     )

@@ -1,7 +1,7 @@
 """Counters of the whole Flow, kept across restarts of its processes.
 
-A process that restarts begins its counters at 0. The totals go on: what a counter gained is added,
-and one of a process with another time of start has gained all it shows.
+A process that restarts begins its counters at 0. The totals go on: each look adds the increase of
+every counter. After a restart (new start time) the whole counter value is added.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What this process uses of each GPU, now and at most.
+"""The VRAM of this process on each GPU, now and at most.
 
-NVML lists the processes of a device by the host's process ids. Where it lists this one, it says
-what is used, and the allocator how much more it once held. A process that has not initialised CUDA
-uses nothing. A process in a container with ids of its own is not listed: what it uses is its
-allocator's memory and its CUDA context, which is what the device's use grew by beyond the
-allocator's when CUDA was initialised. That is an estimate, and there is none where other processes
-use the device, or where CUDA was initialised before the first reading.
+NVML lists the processes of a device by the host's process ids. Where it lists this one, NVML gives
+the use, and the allocator the peak between readings. A process that has not initialised CUDA uses
+nothing. A process in a container with ids of its own is not listed. Its use is estimated as its
+allocator's memory and its CUDA context: the growth of the device's use, beyond the allocator's,
+when CUDA was initialised. There is no estimate where other processes use the device, or where CUDA
+was initialised before the first reading.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class OwnVram:
     def read(
         self, gpus: tuple[GpuReading, ...], allocators: tuple[AllocatorReading, ...]
     ) -> tuple[Vram, ...]:
-        """The devices of which it is known what this process uses."""
+        """The devices on which this process's use is known."""
         self._listed = self._listed or any(self._pid in gpu.by_process for gpu in gpus)
         held = {allocator.index: allocator for allocator in allocators}
         found = (self._read(gpu, held.get(gpu.index)) for gpu in gpus)

@@ -1,4 +1,4 @@
-"""Which model to use, for a task, within a budget. Needs NumPy and the shipped figures only."""
+"""Recommends a model for a task within a budget. Needs NumPy and the shipped figures only."""
 
 from clipbench.recommend.budget import COSTS, Constraints, Cost, parse_size
 from clipbench.recommend.candidates import Candidate, Field, Quality

@@ -1,4 +1,4 @@
-"""What a machine and a purse allow: memory, disk, speed, size and money."""
+"""The limits of a machine and a budget: memory, disk, speed, size and money."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt])i?b?\s*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Cost:
-    """One thing that a model costs. `unit` bytes are shown in GB or MB of 2^30 or 2^20."""
+    """One cost of a model. `unit` bytes are shown in GB or MB of 2^30 or 2^20."""
 
     key: str
     title: str

@@ -1,4 +1,4 @@
-"""The models to choose from: quality and costs, with where each figure comes from."""
+"""The candidate models: quality and costs, each with its source."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Field:
-    """Candidates that may be ranked against each other, what their quality is, and what to know."""
+    """Candidates that may be ranked against each other, the name of their quality, and notes."""
 
     candidates: tuple[Candidate, ...]
     quality: str  # "mean of the 3 retrieval averages", "Flickr 8k: Average"

@@ -1,4 +1,4 @@
-"""Which model: the Pareto front, the pick within a budget, and what the others cost."""
+"""The choice of a model: the Pareto front, the pick within a budget, and the alternatives."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from clipbench.results import Result, Statistics, Task
 
 @dataclass(frozen=True)
 class RunnerUp:
-    """Another model of the front, and in words what choosing it costs and brings."""
+    """Another model of the front, and the costs and gains of choosing it, in words."""
 
     candidate: Candidate
     costs: str
@@ -228,7 +228,7 @@ def _nothing(
 
 
 def _excess(candidate: Candidate, cost: Cost, limit: float) -> float:
-    """By what factor a limit is missed; unknown costs miss it by far."""
+    """The factor by which a limit is missed; unknown costs miss it by far."""
     value = candidate.amount(cost.key)
     if not value:
         return 1e9

@@ -1,4 +1,4 @@
-"""What to know before one believes a recommendation."""
+"""Warnings about a recommendation."""
 
 from __future__ import annotations
 

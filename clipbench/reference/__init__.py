@@ -1,4 +1,4 @@
-"""The published benchmark as reference data: three tables and what is known to be odd in them."""
+"""The published benchmark as reference data: three tables and their known discrepancies."""
 
 from clipbench.reference.informative import baseline, chance, informative_columns, is_near
 from clipbench.reference.tables import (

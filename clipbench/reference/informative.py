@@ -1,4 +1,4 @@
-"""Which published columns tell models apart, and which are at or near chance."""
+"""The published columns that tell models apart, and those at or near chance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NEAR = 0.3  # a score is near its baseline within this part of the way from ther
 
 
 def chance(column: Column) -> float | None:
-    """What a guess would score; None where classes or measure do not tell."""
+    """The score of a guess; None where the classes or the measure do not define one."""
     measure = measure_of(column.metric)
     return measure.chance(column.classes) if measure and column.classes else None
 

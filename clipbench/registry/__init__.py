@@ -1,4 +1,4 @@
-"""The table of models: names, weights' sources and what the published benchmark says of each.
+"""The table of models: names, sources of the weights, and each model's published figures.
 
 Importing this needs no torch.
 """

@@ -56,7 +56,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What is known of a model before its weights are read."""
+    """The facts about a model that are known before its weights are read."""
 
     name: str
     architecture: str
@@ -83,7 +83,7 @@ class ModelInfo:
 
     @property
     def settings(self) -> EncodeSettings:
-        """How it is encoded unless a request says otherwise: as it was trained."""
+        """The settings where a request names none: those of its training."""
         return EncodeSettings(activation=self.activation, interpolation=self.interpolation)
 
     @property

@@ -1,6 +1,6 @@
 """The tables from result files, in every format; without results, the published ones."""
 
-from clipbench.report.best import samples_in
+from clipbench.report.best import observations_in
 from clipbench.report.build import build
 from clipbench.report.collection import Collection
 from clipbench.report.compact import compact
@@ -18,6 +18,6 @@ __all__ = [
     "Table",
     "build",
     "compact",
+    "observations_in",
     "render",
-    "samples_in",
 ]

@@ -1,4 +1,4 @@
-"""Which values of a column lead it, as far as the data can tell."""
+"""The leading values of a column, as far as the data can tell."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from statistics import NormalDist
 
-from clipbench.compare import sample_of
-from clipbench.metrics import Sample
+from clipbench.compare import observations_of
+from clipbench.metrics import Observations
 from clipbench.metrics import best as best_of
 from clipbench.report.types import Interval
 from clipbench.results import Result, Sidecar, sidecar_of
@@ -18,26 +18,26 @@ from clipbench.results import Result, Sidecar, sidecar_of
 CONFIDENCE = 0.95
 RESAMPLES = 4000  # enough for the correction among 29 models, and quick enough for 24 columns
 
-Samples = Callable[[Result, str], Sample | None]
+ObservationsOf = Callable[[Result, str], Observations | None]
 """The measure of a result image by image, where its records are at hand."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A value of a column with what is known of its uncertainty."""
+    """A value of a column with its interval and observations, where they are known."""
 
     value: float
     interval: Interval | None = None  # 95 %
-    sample: Sample | None = None
+    observations: Observations | None = None
 
 
-def no_samples(result: Result, metric: str) -> Sample | None:
-    """The `Samples` of results without records."""
+def no_observations(result: Result, metric: str) -> Observations | None:
+    """None for every result: `ObservationsOf` for results without records."""
     return None
 
 
-def samples_in(folder: str | Path) -> Samples:
-    """The `Samples` of results whose sidecars are in `folder`."""
+def observations_in(folder: str | Path) -> ObservationsOf:
+    """The observations of a result and metric, read from the sidecars in `folder`."""
 
     @cache
     def sidecar(records: str) -> Sidecar | None:
@@ -45,14 +45,14 @@ def samples_in(folder: str | Path) -> Samples:
 
     by_name: dict[str, Result] = {}
 
-    def samples(result: Result, metric: str) -> Sample | None:
+    def observations(result: Result, metric: str) -> Observations | None:
         if result.records is None:
             return None
         by_name[result.records] = result
         found = sidecar(result.records)
-        return None if found is None else sample_of(metric, found)
+        return None if found is None else observations_of(metric, found)
 
-    return samples
+    return observations
 
 
 def leaders(entries: Sequence[Entry], *, lower_is_better: bool = False) -> set[int]:
@@ -65,9 +65,9 @@ def leaders(entries: Sequence[Entry], *, lower_is_better: bool = False) -> set[i
     """
     if not entries:
         return set()
-    samples = {str(i): entry.sample for i, entry in enumerate(entries) if entry.sample}
-    if len(samples) == len(entries) and len({len(s.rows) for s in samples.values()}) == 1:
-        found = best_of(samples, lower_is_better=lower_is_better, resamples=RESAMPLES)
+    observed = {str(i): entry.observations for i, entry in enumerate(entries) if entry.observations}
+    if len(observed) == len(entries) and len({len(s.rows) for s in observed.values()}) == 1:
+        found = best_of(observed, lower_is_better=lower_is_better, resamples=RESAMPLES)
         return {int(name) for name in found.tied}
     choose = min if lower_is_better else max
     top = choose(entries, key=lambda entry: entry.value)

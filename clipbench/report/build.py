@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from clipbench.figures import NONE, Figures
 from clipbench.reference import TableName
-from clipbench.report.best import Samples, no_samples
+from clipbench.report.best import ObservationsOf, no_observations
 from clipbench.report.precisions import precision_table
 from clipbench.report.published import published_table
 from clipbench.report.scores import score_table
@@ -28,16 +28,16 @@ def build(
     statistics: Sequence[Statistics] = (),
     *,
     unmeasured: bool = False,
-    samples: Samples = no_samples,
+    observations: ObservationsOf = no_observations,
     figures: Figures = NONE,
 ) -> Report:
     """The report of `results` and `statistics`; with neither, the published tables themselves.
 
     figures: of another source, to stand beside.
 
-    unmeasured: also a row, blank but for the published values beside, for every published model
-    that was not measured. samples: where
-    records are, as `samples_in(folder)` gives it; then the best is told by paired differences.
+    unmeasured: also a row for every published model that was not measured, with published values
+    alone. observations: from the records, as `observations_in(folder)` gives them; then paired
+    differences decide which model is best.
     """
     if not results and not statistics and not (unmeasured and figures):
         return Report(
@@ -55,7 +55,7 @@ def build(
 
     def scores(task: Task) -> Table:
         name = TableName(task)
-        return score_table(name, split[task], label, apart, unmeasured, samples, figures)
+        return score_table(name, split[task], label, apart, unmeasured, observations, figures)
 
     timed = bool(results or statistics)
     return Report(

@@ -1,4 +1,4 @@
-"""A table without what is empty: for terminals and notebooks."""
+"""A table without its empty columns, for terminals and notebooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In words: how a number came about, and what would change it."""
+"""Explains a result in words: how its numbers came about, and what would change them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which documents the models got wrong, chosen for showing them side by side."""
+"""The documents that the models got wrong, chosen to show them side by side."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIMIT = 60
 
 @dataclass(frozen=True)
 class Answer:
-    """What one model said of one document."""
+    """One model's answer for one document."""
 
     wrong: bool
     rank: int

@@ -31,27 +31,27 @@ class Notes:
 
 
 def of_title(table: TableName) -> list[str]:
-    """What holds of the whole published table."""
+    """The notes on the whole published table."""
     return [_sentence(note) for note in _of(table) if not note.columns and not note.models]
 
 
 def of_column(table: TableName, column: str) -> list[str]:
-    """What holds of a published column; `column` is a data set or a statistic's key."""
+    """The notes on a published column; `column` is a data set or a statistic's key."""
     return [_sentence(n) for n in _of(table) if column in n.columns and not n.models]
 
 
 def of_row(table: TableName, model: str) -> list[str]:
-    """What holds of a published row."""
+    """The notes on a published row."""
     return [_sentence(n) for n in _of(table) if model in n.models and not n.columns]
 
 
 def of_cell(table: TableName, model: str, column: str) -> list[str]:
-    """What holds of one published value."""
+    """The notes on one published value."""
     return [_sentence(n) for n in _of(table) if model in n.models and column in n.columns]
 
 
 def of_result(result: Result) -> list[str]:
-    """What a reader must know of a measured score before they believe it."""
+    """The reservations on a measured score."""
     documents, said = result.documents, []
     if documents.refused:
         reasons = ", ".join(f"{n} {reason}" for reason, n in documents.refused_by_reason.items())
@@ -70,7 +70,7 @@ def of_result(result: Result) -> list[str]:
 
 
 def of_statistics(statistics: Statistics) -> list[str]:
-    """What a reader must know of measured statistics."""
+    """The reservations on measured statistics."""
     said = []
     if statistics.run.device_name or statistics.run.device:
         device = statistics.run.device_name or statistics.run.device

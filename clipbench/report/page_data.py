@@ -1,4 +1,4 @@
-"""What the page's scripts read: every model as a point, with quality and cost."""
+"""The data of the page's scripts: every model as a point, with quality and cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a precision costs: score and speed of each, beside float32 of the same model."""
+"""The table of precisions: score and speed of each, beside float32 of the same model."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def heading(name: TableName, column: Column, said: Notes) -> Heading:
 
 
 def column_name(column: Column) -> str:
-    """What footnotes call a column: its data set, or the statistic's key."""
+    """The name of a column in the footnotes: its data set, or the statistic's key."""
     return column.dataset or column.key
 
 

@@ -10,7 +10,7 @@ from clipbench.figures import NONE, Figures
 from clipbench.metrics import parse
 from clipbench.reference import SCORES_PRECISION, Column, TableName, published, spelling
 from clipbench.report import notes
-from clipbench.report.best import Entry, Samples, leaders
+from clipbench.report.best import Entry, ObservationsOf, leaders
 from clipbench.report.notes import Notes
 from clipbench.report.published import column_name, heading
 from clipbench.report.sources import Variants, by_row, columns, ordered, own_columns
@@ -35,7 +35,7 @@ def score_table(
     label: Mapping[RunKey, str],
     apart: Variants,
     unmeasured: bool,
-    samples: Samples,
+    observations: ObservationsOf,
     figures: Figures = NONE,
 ) -> Table:
     """`results` (all of one task) in the published columns and order, their own columns after.
@@ -59,7 +59,7 @@ def score_table(
             extra = said.mark(MIXED.format(what=" and ".join(mixed)))
             headings[i] = replace(headings[i], marks=headings[i].marks + extra)
         else:
-            _mark_best(sources, column, cells, i, samples)
+            _mark_best(sources, column, cells, i, observations)
     rows = [_row(name, draft, tuple(row), said) for draft, row in zip(drafts, cells, strict=True)]
     if unmeasured:
         rows = _with_unmeasured(name, rows, cols, said, figures)
@@ -124,7 +124,7 @@ def _unlike_published(result: Result, column: Column) -> list[str]:
 
 
 def _mixed(results: Sequence[Result]) -> list[str]:
-    """Why the results of one column do not compare: data, prompts."""
+    """The reason why the results of one column do not compare: data, prompts."""
     keys = list(dict.fromkeys(result.key.data for result in results))
     return sorted({part for key in keys[1:] for part in keys[0].differing(key)})
 
@@ -134,7 +134,7 @@ def _mark_best(
     column: Column,
     cells: list[list[Cell]],
     place: int,
-    samples: Samples,
+    observations: ObservationsOf,
 ) -> None:
     """Mark the leaders in place; nothing is bold where all of them are tied, or there is one."""
     measured = [(i, r) for i, r in enumerate(results) if r and cells[i][place].value is not None]
@@ -142,7 +142,7 @@ def _mark_best(
         return
     metric = column.metric
     entries = [
-        Entry(result.metrics[metric], result.intervals.get(metric), samples(result, metric))
+        Entry(result.metrics[metric], result.intervals.get(metric), observations(result, metric))
         for _, result in measured
     ]
     found = leaders(entries, lower_is_better=column.lower_is_better)

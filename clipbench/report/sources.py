@@ -1,4 +1,4 @@
-"""Sorting measured results into rows and columns of a table, without mixing what differs."""
+"""Sorts measured results into rows and columns of a table; different data are never mixed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Variants = Mapping[DataKey, str]
 
 
 def variants(results: Iterable[Result]) -> Variants:
-    """The data that share a name with others and are not the same.
+    """The data that share a name with other data.
 
-    They keep one column where no row needs two, and the paths are the same: the column's heading
-    then says in what they differ.
+    They keep one column where no row needs two and the paths are the same; the column's heading
+    then states the difference.
     """
     found = list(results)
     labels = data_labels((result.key.data, result.dataset.source) for result in found)

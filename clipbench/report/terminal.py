@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from clipbench.report.best import Samples, no_samples
+from clipbench.report.best import ObservationsOf, no_observations
 from clipbench.report.build import build
 from clipbench.report.compact import compact
 from clipbench.report.formats.plain import TIED, beside, flat_title, legend
@@ -18,15 +18,15 @@ from clipbench.results import Result, Statistics
 def tables(
     results: Sequence[Result],
     statistics: Sequence[Statistics] = (),
-    samples: Samples = no_samples,
+    observations: ObservationsOf = no_observations,
 ) -> list[Grid]:
-    """What was measured, one table for each that has a row. samples: see `build`.
+    """What was measured, one table for each that has a row. observations: see `build`.
 
     Without results and statistics there is no table: the published ones are not a measurement.
     """
     if not results and not statistics:
         return []
-    report = build(results, statistics, samples=samples)
+    report = build(results, statistics, observations=observations)
     return [terminal_table(table) for table in report.tables if table.rows]
 
 

@@ -14,7 +14,7 @@ Interval = tuple[float, float]
 
 
 class OwnTable(StrEnum):
-    """The tables of measured values alone, of which none was published."""
+    """The tables that hold measured values only."""
 
     LATENCY = "latency"
     PRECISIONS = "precisions"
@@ -65,7 +65,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One model run in one way; `label` says what sets it apart."""
+    """One model run in one way; `label` tells it apart from other rows."""
 
     model: str
     label: str

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clipbench import figures
 from clipbench.errors import ClipbenchError
-from clipbench.report.best import samples_in
+from clipbench.report.best import observations_in
 from clipbench.report.build import build
 from clipbench.report.html import render_html
 from clipbench.report.mistakes import MistakeSet, collect
@@ -40,8 +40,8 @@ class Viewer:
     def page(self) -> str:
         """The page with what is in the folder now."""
         found, speeds = load_all(self.folder), load_all_statistics(self.folder)
-        samples, others = samples_in(self.folder), figures.load()
-        report = build(found, speeds, unmeasured=True, samples=samples, figures=others)
+        observations, others = observations_in(self.folder), figures.load()
+        report = build(found, speeds, unmeasured=True, observations=observations, figures=others)
         sets = collect(found, self.folder)
         texts = {
             i: self._read(mistakes)

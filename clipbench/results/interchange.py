@@ -37,8 +37,7 @@ CSV_COLUMNS = ("dataset", "model", "pretrained", "task", "language", "model_full
 
 @dataclass
 class Imported:
-    """What became of each row or file: a result, refused, or passed over; the place and the reason
-    of the latter two."""
+    """The outcome of each row or file: a result, or place and reason where it is left out."""
 
     results: list[Result] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)

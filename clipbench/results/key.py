@@ -1,4 +1,4 @@
-"""What identifies a result, and when two results compare: the one place that decides either.
+"""The identity of a result, and the rule of comparability. Nothing else decides either.
 
 `ResultKey` names a result: its file, its row and its partner in a comparison. The date, the
 packages and the commit are no part of it, so a rerun replaces its file. Two results compare where
@@ -32,7 +32,7 @@ class Subset:
 
 @dataclass(frozen=True)
 class RunKey:
-    """Which weights ran, how and on what: a row of a table. None: not stated."""
+    """The weights, settings and device of a run: a row of a table. None: not stated."""
 
     model: str
     checkpoint: str | None  # SHA-256
@@ -63,7 +63,7 @@ class RunKey:
 
 @dataclass(frozen=True)
 class DataKey:
-    """What was asked of a model: a column of a table."""
+    """The task, data and prompts of a run: a column of a table."""
 
     task: Task
     dataset: str
@@ -74,7 +74,7 @@ class DataKey:
 
     @property
     def parts(self) -> dict[str, Hashable]:
-        """What must be equal for two results to compare: the task, the data and the prompts.
+        """The parts that must be equal for two results to compare: the task, the data, the prompts.
 
         Without a digest of the data (another program's result): data set, split and sample.
         """
@@ -87,7 +87,7 @@ class DataKey:
         return tuple(self.parts.values())
 
     def differing(self, other: DataKey) -> tuple[str, ...]:
-        """Why results of both do not compare: `task`, `data` or `prompts`; empty where they do."""
+        """The parts in which both differ: `task`, `data` or `prompts`; none where they compare."""
         return tuple(name for name, value in self.parts.items() if value != other.parts[name])
 
 
@@ -143,7 +143,7 @@ def _told_settings(key: RunKey, same: Iterable[RunKey]) -> Iterable[str]:
 
 
 def data_labels(places: Iterable[tuple[DataKey, str | None]]) -> dict[DataKey, str]:
-    """What sets apart data of one name: a folder of the path, else digests; by their key.
+    """Labels that tell data of one name apart, by their key: a folder of the path, else digests.
 
     places: the key and the path or address of each result's data. Names that are one already are
     not in the answer.

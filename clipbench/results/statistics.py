@@ -1,4 +1,4 @@
-"""What one statistics file says: the size, memory and speed of one model on one machine."""
+"""The content of a statistics file: the size, memory and speed of one model on one machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one result file says: one model on one data set with one set of options."""
+"""The content of a result file: one model on one data set with one set of options."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Run:
-    """Where the model ran. None: not stated."""
+    """The device that the model ran on. None: not stated."""
 
     device: str | None = None  # cpu, cuda:0, …
     device_name: str | None = None  # "TITAN RTX", the CPU's model name
@@ -72,7 +72,7 @@ class MeasuredData:
 
 @dataclass(frozen=True)
 class Documents:
-    """What became of every document."""
+    """The outcomes of all documents."""
 
     counted: int
     refused: int = 0
@@ -150,7 +150,7 @@ class Result:
 
     @property
     def key(self) -> ResultKey:
-        """What identifies this result: its file, its row, its partner in a comparison."""
+        """The identity of this result: its file, its row, its partner in a comparison."""
         data = self.dataset
         return ResultKey(
             run_key(self.model, self.settings, self.run),

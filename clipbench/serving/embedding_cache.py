@@ -1,4 +1,4 @@
-"""Embeddings that were computed before, by the request and by everything that made them."""
+"""A cache of embeddings, keyed by the request and everything that determines its embeddings."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class EmbeddingCache:
     """The rows of the most recent requests, at most `max_bytes` of them; safe between threads.
 
     They lie in a file without a name, which ends with the process, so that memory does not grow
-    with what is remembered: two jobs on one large data set can share its images. The file is a
-    ring: what is written takes the place of what is oldest. It is made in `folder`, or where
-    temporary files go if nothing can be written there.
+    with the cache: two jobs on one large data set can share its images. The file is a ring: new
+    rows overwrite the oldest. It is made in `folder`, or where temporary files go if nothing can
+    be written there.
     """
 
     def __init__(self, max_bytes: int, folder: Path) -> None:

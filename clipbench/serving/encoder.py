@@ -183,7 +183,7 @@ class Encoder:
         return rows.encoded(loaded.info.embed_dim, truncated)
 
     def describe(self, model: str, options: EncodeOptions) -> ModelDescription:
-        """What makes the model's embeddings what they are; loads the model."""
+        """The model and everything that determines its embeddings; loads the model."""
         loaded = self.load(model, options)
         info, preprocessing = loaded.info, self._pixels(loaded, options.settings)
         return ModelDescription(

@@ -1,4 +1,4 @@
-"""What identifies an embedding: equal keys, equal embeddings."""
+"""Keys of embeddings: equal keys have equal embeddings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a model's name and options to something that runs: files, weights, runtime, tokenizer."""
+"""Loads a model by its name and options: files, weights, runtime, tokenizer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clipbench.networks.families import Family, Weights, family_of
 from clipbench.networks.precision_check import require_faster
 from clipbench.networks.runtimes import Floats, Runtime, TorchRuntime
 from clipbench.networks.shape_buckets import Buckets
-from clipbench.networks.token_batches import Ids, Layout, Rows, arrange
+from clipbench.networks.token_batches import Ids, Rows, TokenLayout, arrange
 from clipbench.networks.tokenizers import Tokenizer
 from clipbench.networks.towers import Towers
 from clipbench.registry.table import ModelInfo
@@ -47,7 +47,7 @@ class Loaded:
     info: ModelInfo
     runtime: Runtime
     tokenizer: Tokenizer
-    layout: Layout
+    layout: TokenLayout
     sha256: str
     checkpoint_bytes: int
     logit_scale: float
@@ -62,12 +62,12 @@ class Loaded:
 
     @property
     def bytes(self) -> int:
-        """What its weights occupy in memory."""
+        """The size of its weights in memory."""
         return self.runtime.bytes
 
     def order(self, row: Sequence[int]) -> tuple[int, ...]:
         """Sort key of texts: neighbours share a batch, which then holds few repeats or padding."""
-        shared = self.layout is Layout.PREFIXES and not self.buckets
+        shared = self.layout is TokenLayout.PREFIXES and not self.buckets
         return tuple(row) if shared else (len(row),)
 
     def fits(self, count: int, longest: int, most: int) -> bool:
@@ -122,7 +122,7 @@ class _Request:
         return "+".join(checkpoint.sha256 for checkpoint in self.read.values())
 
     def bytes(self, dtype: torch.dtype) -> int:
-        """What the weights occupy in that type."""
+        """The size of the weights in that type."""
         tensors = (t for checkpoint in self.read.values() for t in checkpoint.state.values())
         return sum(tensor.numel() for tensor in tensors) * dtype.itemsize
 

@@ -1,4 +1,4 @@
-"""What a request may ask of the encoder, and what the encoder answers."""
+"""A request's options, the encoder's settings, and its answers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from clipbench.weights.own import UserCheckpoint
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """How to encode a request: the settings, and what may not change an embedding by more than its
-    low-order bits.
+    """The options of a request: the settings, and options that change low-order bits at most.
 
     forced: accept a precision that this machine runs slower than float32.
     cached: embeddings may come from the cache; measurements of speed turn it off.
@@ -48,7 +47,7 @@ def stock_settings(info: ModelInfo) -> EncodeSettings:
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """How the encoder is set up. Nothing here comes from a client.
+    """The encoder's own settings. Nothing here comes from a client.
 
     cache: the folder of weights. folders: further folders to look for weights in, before any
     network. offline: never ask the network. device: 'cpu', 'cuda' or 'cuda:1'; None is CUDA where
@@ -93,7 +92,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """Everything about a model and its run that changes an embedding, for the result file."""
+    """The properties of a model and its run that determine an embedding, for the result file."""
 
     name: str
     architecture: str

@@ -1,4 +1,4 @@
-"""The documents of one request on their way to rows: known, to be computed, or refused."""
+"""The rows of one request: known from the cache, to be computed, or refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Rows:
         self._rows[self._keys[position]] = embedding
 
     def encoded(self, dim: int, truncated: tuple[int, ...] = ()) -> Encoded:
-        """What came of the request, in its order."""
+        """The result of the request, in its order."""
         if self._cache and self.todo and not self._refused:
             whole = np.stack([self._rows[key] for key in self._first])
             self._cache.put(self._request, whole)

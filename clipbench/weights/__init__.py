@@ -1,1 +1,1 @@
-"""Weights' files: where they come from, how they are checked, and how they are read inertly."""
+"""Files of weights: their sources, their checks, and readers that run nothing in them."""

@@ -50,7 +50,7 @@ class Archive:
         self._pickles = [name for name in top if name.endswith("/data.pkl")]
 
     def describe(self) -> Pickle:
-        """What was saved, with descriptions for everything but plain data."""
+        """The saved value, with descriptions in place of everything but plain data."""
         if len(self._pickles) != 1:
             raise CheckpointError("the archive has no single data.pkl")
         if self._zip.getinfo(self._pickles[0]).file_size > _MAX_PICKLE:

@@ -1,4 +1,4 @@
-"""What a pickle describes, without running it.
+"""Reads the description in a pickle without running it.
 
 `pickletools` lists the opcodes and they are interpreted here. A global is an inert name that is
 never looked up, and calling one only notes that it was called.
@@ -28,7 +28,7 @@ class Global:
 
 @dataclass(eq=False)
 class Described:
-    """What the pickle would have built by calling `callee`. Items put into it are dropped."""
+    """An object that the pickle would have built by calling `callee`. Its items are dropped."""
 
     callee: Global
     arguments: tuple[Any, ...]

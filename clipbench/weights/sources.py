@@ -1,4 +1,4 @@
-"""Where weights come from: this disk, the Hugging Face hub, then their original address."""
+"""Sources of weights: this disk, the Hugging Face hub, then their original address."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Verified:
-    """One file of a model against what is known of it. `problem` is None if nothing is wrong.
+    """One file of a model compared with its known digests. `problem` is None if nothing is wrong.
 
     checked: the digests that it was compared with; empty when none is known.
     """

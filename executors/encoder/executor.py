@@ -66,7 +66,7 @@ class CLIPEncoder(Executor):
         parameters: dict[str, Any],
         *,
         endpoint: str = endpoints.ENCODE,
-        act: Callable[..., public.Counts] = public.encode,
+        act: Callable[..., public.EncodeCounts] = public.encode,
         model: str = "",
         **_: Any,
     ) -> DocumentArray:

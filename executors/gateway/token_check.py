@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from clipbench.access.tokens import ANYBODY, Caller, Tokens
+from clipbench.access.tokens import ANYBODY, AccessTokens, Caller
 from clipbench.errors import Unauthorized
 
 caller: ContextVar[Caller] = ContextVar("caller", default=ANYBODY)
@@ -21,7 +21,7 @@ _HTTP_OPEN_TO_ALL = {"/"}  # Jina's health check
 class GrpcTokenCheck(grpc.aio.ServerInterceptor):
     """Reads the `authorization` metadata that clip_client sends as its credential."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: AccessTokens) -> None:
         self.tokens = tokens
 
     async def intercept_service(
@@ -62,7 +62,7 @@ class HttpTokenCheck:
     body_bytes: the largest body that is read.
     """
 
-    def __init__(self, app: Any, tokens: Tokens, body_bytes: int) -> None:
+    def __init__(self, app: Any, tokens: AccessTokens, body_bytes: int) -> None:
         self.app, self.tokens, self.body_bytes = app, tokens, body_bytes
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clipbench.access.rate_limit import RateLimit
-from clipbench.access.tokens import ANYBODY, Role, Tokens, role_for
+from clipbench.access.tokens import ANYBODY, AccessTokens, Role, role_for
 from clipbench.contract import endpoints
 from clipbench.errors import InvalidRequest, Unauthorized
 
@@ -25,18 +25,18 @@ def file(tmp_path):
 
 
 def test_a_file_gives_each_token_its_role(file):
-    tokens = Tokens.load(file)
+    tokens = AccessTokens.load(file)
     assert [tokens.caller(t).role for t in (ENCODE, SUBMIT, ADMIN)] == list(Role)
 
 
 def test_the_environment_s_token_is_an_admin_s(monkeypatch, file):
     monkeypatch.setenv("CLIPBENCH_TOKEN", "x" * 20)
-    assert Tokens.load(file).caller("x" * 20).role is Role.ADMIN
-    assert Tokens.load("").caller("Bearer " + "x" * 20).role is Role.ADMIN
+    assert AccessTokens.load(file).caller("x" * 20).role is Role.ADMIN
+    assert AccessTokens.load("").caller("Bearer " + "x" * 20).role is Role.ADMIN
 
 
 def test_without_tokens_anybody_is_an_admin():
-    tokens = Tokens.load("")
+    tokens = AccessTokens.load("")
     assert not tokens
     assert tokens.caller(None) is ANYBODY
 
@@ -44,7 +44,7 @@ def test_without_tokens_anybody_is_an_admin():
 @pytest.mark.parametrize("shown", [None, "", "e" * 15, "e" * 17, "Bearer", "Bearer ", "é" * 16])
 def test_anything_else_is_unauthorized(file, shown):
     with pytest.raises(Unauthorized):
-        Tokens.load(file).caller(shown)
+        AccessTokens.load(file).caller(shown)
 
 
 @pytest.mark.parametrize(
@@ -62,18 +62,18 @@ def test_a_file_that_is_wrong_is_refused(tmp_path, content, message):
     path = tmp_path / "tokens"
     path.write_text(content)
     with pytest.raises(InvalidRequest, match=message):
-        Tokens.load(str(path))
+        AccessTokens.load(str(path))
 
 
 def test_a_file_that_is_not_there_is_refused_by_name(tmp_path):
     with pytest.raises(InvalidRequest, match="nothing-here"):
-        Tokens.load(str(tmp_path / "nothing-here"))
+        AccessTokens.load(str(tmp_path / "nothing-here"))
 
 
 def test_the_owner_does_not_tell_the_token(file):
-    caller = Tokens.load(file).caller(SUBMIT)
+    caller = AccessTokens.load(file).caller(SUBMIT)
     assert SUBMIT not in caller.owner
-    assert caller.owner == Tokens.load(file).caller(SUBMIT).owner
+    assert caller.owner == AccessTokens.load(file).caller(SUBMIT).owner
 
 
 def test_every_endpoint_has_a_role():

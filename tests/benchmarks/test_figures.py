@@ -12,7 +12,7 @@ from benchmarks import __main__ as bench
 from benchmarks import measure
 from benchmarks.evaluation import LESS_MEMORY
 from benchmarks.figures import Figure, table, written_since
-from benchmarks.measure import Comparison, Sample, keep
+from benchmarks.measure import Comparison, Timing, keep
 
 RATE, SECONDS, MEMORY = "/s", "s", "MB"
 
@@ -43,7 +43,7 @@ def test_a_figure_says_what_became_of_its_bar(figure, verdict):
 
 
 def test_a_row_has_the_bar_both_sides_the_ratio_and_the_processor_ratio():
-    samples = (Sample(2.0, 1.0), Sample(1.0, 1.0)), (Sample(4.0, 3.0), Sample(6.0, 3.0))
+    samples = (Timing(2.0, 1.0), Timing(1.0, 1.0)), (Timing(4.0, 3.0), Timing(6.0, 3.0))
     row = Comparison("texts : stock", *samples, 120, 1.1).figure.cells()
     assert row[:4] == ("texts : stock", "≥ 1.1 ×", "90.0/s", "25.0/s")
     assert row[4:] == ("4.00 (2.00 to 6.00)", "3.00", "met")
@@ -114,7 +114,7 @@ def test_a_name_that_is_no_comparison_is_refused(capsys):
 
 
 def test_figures_are_kept_with_what_they_were_made_of(results):
-    sample = (Sample(1.0, 2.0),)
+    sample = (Timing(1.0, 2.0),)
     path = Comparison("texts : stock", sample, sample, 1, 6.0).write()
     kept = json.loads(path.read_text())
     assert (kept["figure"]["ratio"], kept["figure"]["outcome"]) == (1.0, "not met")

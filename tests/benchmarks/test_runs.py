@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks import account, against_forward, decoding, inputs, measure, roofline, weights
-from benchmarks.measure import Comparison, Sample, alternate
+from benchmarks.measure import Comparison, Timing, alternate
 from clipbench.contract.endpoints import Kind
 from clipbench.networks.onednn_linear import PackedLinear
 
@@ -20,7 +20,7 @@ def test_sides_alternate_and_the_ratio_is_the_median_of_the_rounds():
     order = []
 
     def side(name, seconds):
-        return lambda: order.append(name) or Sample(seconds, seconds)
+        return lambda: order.append(name) or Timing(seconds, seconds)
 
     found = alternate("x", side("a", 1.0), side("b", 3.0), count=10, rounds=3, bar=2.0)
     assert "".join(order) == "ababbaab"  # the first two are the warm-up
@@ -28,12 +28,12 @@ def test_sides_alternate_and_the_ratio_is_the_median_of_the_rounds():
 
 
 def test_one_round_against_it_is_not_faster():
-    ours, theirs = (Sample(1.0, 1.0),) * 3, (Sample(0.9, 1.0), Sample(2.0, 1.0), Sample(2.0, 1.0))
+    ours, theirs = (Timing(1.0, 1.0),) * 3, (Timing(0.9, 1.0), Timing(2.0, 1.0), Timing(2.0, 1.0))
     assert not Comparison("x", ours, theirs, 1, 1.1).met
 
 
 def test_a_side_may_be_too_quick_for_the_clock():
-    ours, theirs = (Sample(0.001, 0.0),), (Sample(0.002, 0.02),)
+    ours, theirs = (Timing(0.001, 0.0),), (Timing(0.002, 0.02),)
     assert Comparison("x", ours, theirs, 1, 1.1).processor_ratios == [2.0]
 
 

@@ -9,7 +9,7 @@ from docarray import Document
 from typer.testing import CliRunner
 
 from clipbench import results
-from clipbench.client import Options, evaluate, main
+from clipbench.client import JobOptions, evaluate, main
 from clipbench.datasets import open_dataset
 from clipbench.errors import DataError
 from tests.conftest import MODEL
@@ -125,7 +125,9 @@ def test_two_runs_at_a_time_give_what_each_gives_alone(flow, tmp_path):
     def run(name):
         data = open_dataset(name, sample=150)
         folder = tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}"
-        return essence(evaluate(MODEL, data, server=flow.address, options=Options(folder=folder)))
+        return essence(
+            evaluate(MODEL, data, server=flow.address, options=JobOptions(folder=folder))
+        )
 
     names = ["emoji", "fashion_mnist", "emoji"]
     alone = [run(name) for name in names]

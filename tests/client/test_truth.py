@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from clipbench import results
-from clipbench.client import Options, evaluate, main
+from clipbench.client import JobOptions, evaluate, main
 from clipbench.errors import DataError
 from tests.conftest import MODEL
 from tests.flow.pictures import png
@@ -50,7 +50,7 @@ def interrupted(flow, data, out, after=100):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(MODEL, data, server=flow.address, options=Options(folder=out), progress=stop)
+        evaluate(MODEL, data, server=flow.address, options=JobOptions(folder=out), progress=stop)
     assert len(list(out.glob("*.job.json"))) == 1
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from clipbench import results
 from clipbench.encode_settings import EncodeSettings
 from clipbench.metrics import RetrievalRanks, bootstrap, classification_scores, retrieval_scores
-from clipbench.metrics.samples import of_images
+from clipbench.metrics.observations import of_images
 from clipbench.results import Documents, MeasuredData, Model, Result, Run, Task
 from clipbench.results.sidecar import Records, Sidecar
 

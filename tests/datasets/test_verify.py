@@ -7,7 +7,7 @@ import pytest
 
 from clipbench.contract import Reason
 from clipbench.datasets import open_dataset, verify
-from clipbench.datasets.verification import Counts
+from clipbench.datasets.verification import DatasetCounts
 from clipbench.errors import DataError
 from tests.datasets import building
 from tests.datasets.building import captioned_shard, labelled_shard, png, tar
@@ -139,7 +139,7 @@ def test_the_full_flickr8k_is_ok_as_split_all(tmp_path):
     building.flickr(tmp_path / "flickr8k", captions)
     found = verify(open_dataset("flickr8k", root=tmp_path, split="all"))
     assert found.ok, str(found)
-    assert found.found == Counts(8091, 40455)
+    assert found.found == DatasetCounts(8091, 40455)
 
 
 # one's own data, of which no registry knows the counts
@@ -170,7 +170,7 @@ def test_own_data_with_captions_good_short_and_damaged(tmp_path, build, image):
 
 def test_expected_counts_may_be_given(tmp_path):
     folder = building.wds(tmp_path, [labelled_shard([0, 1])], classnames="a\nb\n")
-    found = verify(open_dataset(folder), expected=Counts(images=3, classes=2))
+    found = verify(open_dataset(folder), expected=DatasetCounts(images=3, classes=2))
     assert found.short == ("2 images instead of 3",)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clipbench.contract import Reason
-from clipbench.datasets import Image, Kind, Task, Text, Unreadable, open_dataset
+from clipbench.datasets import Image, Task, Text, Unreadable, UnreadableKind, open_dataset
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 from tests.datasets import building
 from tests.datasets.building import labelled_shard, png, tar
@@ -133,8 +133,8 @@ def test_texts_of_a_missing_image_are_refused_with_it_and_keep_their_positions(t
     image, *texts, _, third = read(tmp_path, [shard], kind="retrieval")
     assert image.reason is Reason.MEMBER_MISSING
     assert [(t.id, t.index, t.kind, t.reason) for t in texts] == [
-        ("0/a#0", 0, Kind.TEXT, Reason.IMAGE_REFUSED),
-        ("0/a#1", 1, Kind.TEXT, Reason.IMAGE_REFUSED),
+        ("0/a#0", 0, UnreadableKind.TEXT, Reason.IMAGE_REFUSED),
+        ("0/a#1", 1, UnreadableKind.TEXT, Reason.IMAGE_REFUSED),
     ]
     assert (third.text, third.index) == ("three", 2)
 
@@ -176,8 +176,8 @@ def test_a_shard_cut_off_inside_a_member_gives_what_came_before_and_the_next_sha
     first, second, cut, gap, next_shard = documents
     assert isinstance(first, Image)
     assert isinstance(second, Image)
-    assert (cut.kind, cut.index, cut.source) == (Kind.IMAGE, 2, "test/0.tar s0000002")
-    assert (gap.kind, gap.index, gap.source) == (Kind.SHARD, None, "test/0.tar")
+    assert (cut.kind, cut.index, cut.source) == (UnreadableKind.IMAGE, 2, "test/0.tar s0000002")
+    assert (gap.kind, gap.index, gap.source) == (UnreadableKind.SHARD, None, "test/0.tar")
     assert cut.reason is gap.reason is Reason.SHARD_DAMAGED
     assert (next_shard.id, next_shard.index) == ("1/s0000000", 3)
 
@@ -186,7 +186,7 @@ def test_a_shard_cut_off_between_members_is_known_by_its_missing_end(tmp_path):
     shard = labelled_shard([0, 1])
     *images, gap = read(tmp_path, [shard[: 2 * 2048]])
     assert [i.index for i in images] == [0, 1]
-    assert (gap.kind, gap.reason) == (Kind.SHARD, Reason.SHARD_DAMAGED)
+    assert (gap.kind, gap.reason) == (UnreadableKind.SHARD, Reason.SHARD_DAMAGED)
     assert "end-of-archive" in gap.detail
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from benchmarks.sides.flows import replicated
-from clipbench.client.benchmark import Options, Progress, evaluate
+from clipbench.client.benchmark import JobOptions, Progress, evaluate
 from clipbench.client.connection import Connection
 from clipbench.datasets import open_dataset
 from tests.conftest import MODEL
@@ -37,7 +37,7 @@ def many(tmp_path_factory, cluster):
 def numbers(data: str, connection: Connection, progress: Progress | None = None):
     """What must not depend on how many processes there are."""
     dataset = open_dataset(data, sample=1000, seed=1)
-    options = Options(in_flight=8)
+    options = JobOptions(in_flight=8)
     result = evaluate(MODEL, dataset, server=connection, options=options, progress=progress)
     return {
         "metrics": result.metrics,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipbench.client import Options, evaluate
+from clipbench.client import JobOptions, evaluate
 from clipbench.datasets import open_dataset
 from clipbench.embedded import WEIGHTS
 from clipbench.results import interchange, load_all
@@ -47,11 +47,11 @@ def measured(folder, documented_server):
     """Results under the names that the pages use."""
     sample = open_dataset("emoji", sample=40)
     for name in ("base", "tuned"):
-        options = Options(folder=folder / "results" / name)
+        options = JobOptions(folder=folder / "results" / name)
         evaluate("ViT-nano-16-64::embedded", sample, server=documented_server.address,
                  options=options)  # fmt: skip
     evaluate("tuned", folder / "my-images", server=documented_server.address,
-             options=Options(folder=folder / "results"))  # fmt: skip
+             options=JobOptions(folder=folder / "results"))  # fmt: skip
     (one,) = (folder / "results").glob("*.result.json")
     for name in ("results/one.result.json", "old.result.json", "new.result.json"):
         shutil.copy(one, folder / name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clipbench import results
-from clipbench.client.benchmark import Options, evaluate
+from clipbench.client.benchmark import JobOptions, evaluate
 from clipbench.contract import endpoints
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import InvalidRequest
@@ -29,7 +29,7 @@ def test_a_result_says_how_images_were_decoded_and_has_a_file_of_its_own(
     connection, photos, tmp_path
 ):
     for decoding in ("full", "scaled"):
-        options = Options(EncodeSettings(decoding=decoding), folder=tmp_path)
+        options = JobOptions(EncodeSettings(decoding=decoding), folder=tmp_path)
         evaluate(MODEL, photos, server=connection, options=options)
     found = {result.settings.decoding: result for result in results.load_all(tmp_path)}
     assert set(found) == {"full", "scaled"}

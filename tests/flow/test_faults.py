@@ -10,7 +10,7 @@ import time
 import httpx
 import pytest
 
-from clipbench.client.benchmark import Options, evaluate
+from clipbench.client.benchmark import JobOptions, evaluate
 from clipbench.client.connection import Connection
 from clipbench.datasets import open_dataset
 from tests.conftest import MODEL
@@ -43,7 +43,7 @@ def run(server, task, folder, progress=None, **options):
         MODEL,
         open_dataset(name, sample=size),
         server=server.address,
-        options=Options(folder=folder, **options),
+        options=JobOptions(folder=folder, **options),
         progress=progress,
     )
 

@@ -14,7 +14,7 @@ import pytest
 from clip_client import Client
 
 from clipbench import config
-from clipbench.client.benchmark import Options, evaluate
+from clipbench.client.benchmark import JobOptions, evaluate
 from clipbench.client.serving import read_flow, settings_of
 from clipbench.datasets import open_dataset
 from tests.conftest import MODEL
@@ -57,7 +57,7 @@ def test_jina_flow_answers_a_clip_client_and_a_job(flow_yml, tmp_path):
     try:
         until_ready(log, running)
         assert Client(address).encode(["a cat", "a dog"]).shape[0] == 2
-        options = Options(folder=tmp_path / "out")
+        options = JobOptions(folder=tmp_path / "out")
         result = evaluate(MODEL, open_dataset("emoji", sample=40), server=address, options=options)
         assert result.dataset.images == 40
         assert listening_beyond_this_machine(running.pid) == []

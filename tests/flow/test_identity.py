@@ -10,7 +10,7 @@ import pytest
 
 from clipbench import results
 from clipbench.client import assemble_result
-from clipbench.client.benchmark import Options, evaluate
+from clipbench.client.benchmark import JobOptions, evaluate
 from clipbench.encode_settings import EncodeSettings
 from clipbench.environment import Environment, environment, processor_name
 from clipbench.report import build, render
@@ -30,8 +30,8 @@ def folder(connection, tmp_path_factory):
         (path / f"{number}.jpg").write_bytes(encoded(picture(100, 80, number)))
     out = root / "results"
     for site in "ab":
-        evaluate(MODEL, root / site / "images", server=connection, options=Options(folder=out))
-    openai = Options(EncodeSettings(normalisation="openai"), folder=out)
+        evaluate(MODEL, root / site / "images", server=connection, options=JobOptions(folder=out))
+    openai = JobOptions(EncodeSettings(normalisation="openai"), folder=out)
     evaluate(MODEL, root / "a" / "images", server=connection, options=openai)
     return out
 
@@ -56,7 +56,7 @@ def test_each_has_a_file_a_row_and_a_column_that_are_named_apart(folder):
 def test_a_rerun_replaces_its_file(folder, connection):
     before = {path.name for path in folder.iterdir()}
     data = folder.parent / "a" / "images"
-    evaluate(MODEL, data, server=connection, options=Options(folder=folder))
+    evaluate(MODEL, data, server=connection, options=JobOptions(folder=folder))
     assert {path.name for path in folder.iterdir()} == before
 
 

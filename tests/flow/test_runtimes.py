@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clipbench.client.benchmark import Options, evaluate
+from clipbench.client.benchmark import JobOptions, evaluate
 from clipbench.encode_settings import EncodeSettings
 
 MODELS = ["ViT-nano-16-64::embedded", "ViT-mini-16-64::embedded"]
@@ -15,7 +15,9 @@ MODELS = ["ViT-nano-16-64::embedded", "ViT-mini-16-64::embedded"]
 @pytest.mark.parametrize("model", MODELS)
 def test_scores_do_not_depend_on_the_runtime(connection, model, data):
     torch, onnx = (
-        evaluate(model, data, server=connection, options=Options(EncodeSettings(runtime=runtime)))
+        evaluate(
+            model, data, server=connection, options=JobOptions(EncodeSettings(runtime=runtime))
+        )
         for runtime in ("torch", "onnx")
     )
     assert onnx.counts == torch.counts

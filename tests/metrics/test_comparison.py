@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from clipbench.errors import InvalidRequest
-from clipbench.metrics import Accuracy, MeanRank, best, holm, paired_difference, samples
+from clipbench.metrics import Accuracy, MeanRank, best, holm, observations, paired_difference
 
 SIMULATIONS = 200
 
 
 def hits_of(hits):
-    return samples.of_images(Accuracy(1), np.where(hits, 1, 2))
+    return observations.of_images(Accuracy(1), np.where(hits, 1, 2))
 
 
 def models(seed, shares, images=1000):
@@ -47,8 +47,8 @@ def test_noise_passes_about_as_often_as_stated():
 
 
 def test_a_model_does_not_differ_from_itself():
-    sample = models(0, (0.5,))["model-0"]
-    found = paired_difference(sample, sample)
+    observed = models(0, (0.5,))["model-0"]
+    found = paired_difference(observed, observed)
     assert (found.value, found.interval.low, found.interval.high, found.p) == (0, 0, 0, 1)
     assert not found.real
 
@@ -90,8 +90,8 @@ def test_equal_models_are_rarely_told_apart_however_many_there_are():
 def test_a_lower_mean_rank_is_better():
     rng = np.random.default_rng(0)
     ranks = rng.integers(1, 100, 500)
-    low = samples.of_images(MeanRank(), ranks)
-    high = samples.of_images(MeanRank(), ranks + rng.integers(0, 3, 500))
+    low = observations.of_images(MeanRank(), ranks)
+    high = observations.of_images(MeanRank(), ranks + rng.integers(0, 3, 500))
     assert best({"low": low, "high": high}, lower_is_better=True).tied == {"low"}
     assert best({"low": low, "high": high}).tied == {"high"}
 

@@ -9,7 +9,7 @@ from clipbench.metrics import (
     MedianRank,
     RecallAt,
     bootstrap,
-    samples,
+    observations,
     wilson,
 )
 from clipbench.metrics.measures import MeanPerClassRecall
@@ -21,8 +21,8 @@ def coverage(draw, truth, **options):
     """Share of simulated data sets whose interval holds the truth."""
     inside = 0
     for seed in range(SIMULATIONS):
-        sample = draw(np.random.default_rng(seed))
-        inside += truth in bootstrap(sample, resamples=500, seed=seed, **options)
+        observed = draw(np.random.default_rng(seed))
+        inside += truth in bootstrap(observed, resamples=500, seed=seed, **options)
     return inside / SIMULATIONS
 
 
@@ -39,14 +39,14 @@ def captioned(rng, images=300):
 
 def test_about_95_of_100_intervals_of_an_accuracy_hold_the_truth():
     def draw(rng):
-        return samples.of_images(Accuracy(1), ranks_of(rng.random(400) < 0.7))
+        return observations.of_images(Accuracy(1), ranks_of(rng.random(400) < 0.7))
 
     assert 0.91 <= coverage(draw, 0.7) <= 0.985
 
 
 def test_about_80_of_100_intervals_at_80_percent_hold_the_truth():
     def draw(rng):
-        return samples.of_images(Accuracy(1), ranks_of(rng.random(400) < 0.7))
+        return observations.of_images(Accuracy(1), ranks_of(rng.random(400) < 0.7))
 
     assert 0.72 <= coverage(draw, 0.7, level=0.8) <= 0.87
 
@@ -54,10 +54,10 @@ def test_about_80_of_100_intervals_at_80_percent_hold_the_truth():
 def test_captions_of_an_image_are_drawn_together():
     def clustered(rng):
         owner, hits = captioned(rng)
-        return samples.of_texts(RecallAt(1), ranks_of(hits), owner, 300)
+        return observations.of_texts(RecallAt(1), ranks_of(hits), owner, 300)
 
     def each_by_itself(rng):
-        return samples.of_images(RecallAt(1), ranks_of(captioned(rng)[1]))
+        return observations.of_images(RecallAt(1), ranks_of(captioned(rng)[1]))
 
     assert 0.91 <= coverage(clustered, 0.6) <= 0.985
     assert coverage(each_by_itself, 0.6) < 0.85
@@ -68,7 +68,7 @@ def test_about_95_of_100_intervals_of_mean_per_class_recall_hold_the_truth():
 
     def draw(rng):
         labels = rng.choice(5, 600, p=[0.4, 0.3, 0.15, 0.1, 0.05])
-        return samples.of_classes(ranks_of(rng.random(600) < truth[labels]), labels)
+        return observations.of_classes(ranks_of(rng.random(600) < truth[labels]), labels)
 
     assert 0.91 <= coverage(draw, truth.mean()) <= 0.985
 
@@ -76,7 +76,7 @@ def test_about_95_of_100_intervals_of_mean_per_class_recall_hold_the_truth():
 def test_about_95_of_100_intervals_of_a_median_rank_hold_the_truth():
     def draw(rng):
         ranks = np.ceil(rng.exponential(1000 / np.log(2), 301)).astype(int)
-        return samples.of_median(ranks, np.arange(301), 301)
+        return observations.of_median(ranks, np.arange(301), 301)
 
     assert 0.9 <= coverage(draw, 1000) <= 0.985
 
@@ -89,18 +89,18 @@ def test_a_sample_has_the_value_of_its_measure():
     image_ranks = rng.integers(0, 30, 300)
     labels = rng.integers(0, 9, 300)
     for measure in (RecallAt(5), MeanRank(), MeanReciprocalRank()):
-        of_texts = samples.of_texts(measure, text_ranks, owner, 300).value()
-        of_images = samples.of_images(measure, image_ranks).value()
-        both = samples.of_both(measure, text_ranks, image_ranks, owner).value()
+        of_texts = observations.of_texts(measure, text_ranks, owner, 300).value()
+        of_images = observations.of_images(measure, image_ranks).value()
+        both = observations.of_both(measure, text_ranks, image_ranks, owner).value()
         assert of_texts == pytest.approx(measure.of(text_ranks))
         assert of_images == pytest.approx(measure.of(image_ranks))
         assert both == pytest.approx((measure.of(text_ranks) + measure.of(image_ranks)) / 2)
-    assert samples.of_median(text_ranks, owner, 300).value() == MedianRank().of(text_ranks)
-    assert samples.of_median(image_ranks, np.arange(300), 300).value() == MedianRank().of(
+    assert observations.of_median(text_ranks, owner, 300).value() == MedianRank().of(text_ranks)
+    assert observations.of_median(image_ranks, np.arange(300), 300).value() == MedianRank().of(
         image_ranks
     )
     ranks = np.maximum(image_ranks, 1)
-    assert samples.of_classes(ranks, labels).value() == pytest.approx(
+    assert observations.of_classes(ranks, labels).value() == pytest.approx(
         MeanPerClassRecall().of(ranks, labels)
     )
 
@@ -108,16 +108,16 @@ def test_a_sample_has_the_value_of_its_measure():
 def test_an_interval_is_the_same_for_the_same_seed_and_any_order_of_the_images():
     ranks = np.random.default_rng(0).integers(1, 400, 500)
     for measure in (Accuracy(5), MeanReciprocalRank()):
-        sample, sorted_ = (samples.of_images(measure, r) for r in (ranks, np.sort(ranks)))
-        assert bootstrap(sample) == bootstrap(sample) == bootstrap(sorted_)
-    assert bootstrap(sample) != bootstrap(sample, seed=1)
+        observed, sorted_ = (observations.of_images(measure, r) for r in (ranks, np.sort(ranks)))
+        assert bootstrap(observed) == bootstrap(observed) == bootstrap(sorted_)
+    assert bootstrap(observed) != bootstrap(observed, seed=1)
 
 
 def test_drawing_kinds_and_drawing_images_agree():
     """Few kinds of images take the multinomial path, many take the other."""
     hits = np.random.default_rng(0).random(3000) < 0.3
-    few = samples.of_images(Accuracy(1), ranks_of(hits))
-    many = samples.Sample(
+    few = observations.of_images(Accuracy(1), ranks_of(hits))
+    many = observations.Observations(
         np.column_stack([few.rows, np.arange(3000), np.ones(3000)]), _FirstRatio()
     )
     one, other = bootstrap(few, resamples=4000), bootstrap(many, resamples=4000)
@@ -131,14 +131,14 @@ class _FirstRatio:
 
 
 def test_images_without_an_answer_are_not_counted():
-    sample = samples.of_images(Accuracy(1), np.array([0] * 50 + [1] * 30 + [2] * 30))
-    interval = bootstrap(sample)
-    assert sample.value() == 0.5
+    observed = observations.of_images(Accuracy(1), np.array([0] * 50 + [1] * 30 + [2] * 30))
+    interval = bootstrap(observed)
+    assert observed.value() == 0.5
     assert 0.3 < interval.low < 0.5 < interval.high < 0.7
     with pytest.raises(InvalidRequest, match="nothing to measure"):
-        bootstrap(samples.of_images(Accuracy(1), np.zeros(3, int)))
+        bootstrap(observations.of_images(Accuracy(1), np.zeros(3, int)))
     with pytest.raises(InvalidRequest):
-        samples.of_images(Accuracy(1), np.array([], int))
+        observations.of_images(Accuracy(1), np.array([], int))
 
 
 def test_wilsons_interval_has_its_textbook_values():

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import PreTrainedTokenizerFast
 
 from clipbench.networks.families import family_of
-from clipbench.networks.token_batches import Layout, pad
+from clipbench.networks.token_batches import TokenLayout, pad
 from clipbench.pixels.pillow import PillowPixels
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings, EncodeSettings
 from clipbench.serving.options import UserCheckpoint
@@ -86,7 +86,11 @@ EVA = {
     "preprocess_cfg": {"resize_mode": "longest", "fill_color": 7},
 }
 KINDS = {"siglip": SIGLIP, "mobileclip": MOBILE, "eva": EVA}
-LAYOUTS = {"siglip": Layout.WHOLE, "mobileclip": Layout.WHOLE, "eva": Layout.PREFIXES}
+LAYOUTS = {
+    "siglip": TokenLayout.WHOLE,
+    "mobileclip": TokenLayout.WHOLE,
+    "eva": TokenLayout.PREFIXES,
+}
 
 
 def write_tokenizer(folder):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipbench.networks.shape_buckets import Buckets
-from clipbench.networks.token_batches import Layout, arrange
+from clipbench.networks.token_batches import TokenLayout, arrange
 
 CONTEXT, PADDING = 77, 3
 BUCKETS = Buckets(tokens=1024, images=32)
@@ -17,7 +17,7 @@ def shapes(arrays):
     return tuple(part.shape for part in arrays)
 
 
-@given(st.sampled_from(Layout), st.lists(st.integers(2, CONTEXT), min_size=1, max_size=140))
+@given(st.sampled_from(TokenLayout), st.lists(st.integers(2, CONTEXT), min_size=1, max_size=140))
 def test_any_batch_that_fits_has_one_of_the_shapes(layout, lengths):
     rows = [[0] * (length - 1) + [9] for length in lengths]
     rows = rows[: BUCKETS.most_texts(max(lengths), layout, CONTEXT)]
@@ -31,14 +31,14 @@ def test_any_batch_that_fits_has_one_of_the_shapes(layout, lengths):
 
 @pytest.mark.parametrize("context", [16, 52, 64, 77, 128, 514])
 def test_every_length_of_a_context_has_a_bucket(context):
-    for layout in Layout:
+    for layout in TokenLayout:
         for length in range(1, context + 1):
             ids = BUCKETS.arrange([list(range(length))], layout, PADDING, context)
             assert length <= max(part.size for part in ids) <= context
             assert BUCKETS.most_texts(length, layout, context) >= 1
 
 
-@pytest.mark.parametrize("layout", [Layout.MASKED, Layout.WHOLE])
+@pytest.mark.parametrize("layout", [TokenLayout.MASKED, TokenLayout.WHOLE])
 def test_the_first_rows_are_the_texts_and_the_others_repeat_the_last(layout):
     rows = [[5, 6, 9], [5, 9], [7, 7, 7, 7, 7, 7, 7, 7, 9]]
     ids, mask = BUCKETS.arrange(rows, layout, PADDING, CONTEXT)

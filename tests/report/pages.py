@@ -9,7 +9,7 @@ import numpy as np
 
 from clipbench import results
 from clipbench.encode_settings import EncodeSettings
-from clipbench.report import build, samples_in
+from clipbench.report import build, observations_in
 from clipbench.report.html import render_html
 from clipbench.report.mistakes import collect
 from clipbench.results import Confused, PerClass, Run, Statistics
@@ -49,7 +49,10 @@ def measured(folder, names=("mini", "nano"), classes=NAMES, dataset="garments"):
         results.write_statistics(statistics, folder)
     found = results.load_all(folder)
     report = build(
-        found, results.load_all_statistics(folder), unmeasured=True, samples=samples_in(folder)
+        found,
+        results.load_all_statistics(folder),
+        unmeasured=True,
+        observations=observations_in(folder),
     )
     return render_html(report, mistakes=collect(found, folder, look=look))
 

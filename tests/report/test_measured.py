@@ -1,6 +1,6 @@
 import pytest
 
-from clipbench.report import FORMATS, build, render, samples_in
+from clipbench.report import FORMATS, build, observations_in, render
 from clipbench.results import Documents, Subset, load_all
 
 from .samples import classification, retrieval, statistics
@@ -292,7 +292,7 @@ def test_records_tell_a_small_difference_on_the_same_images_where_intervals_cann
         simulate.save(*simulate.classification(ranks, model=model), tmp_path)
     found = load_all(tmp_path)
     apart = build(found).classification
-    paired = build(found, samples=samples_in(tmp_path)).classification
+    paired = build(found, observations=observations_in(tmp_path)).classification
     assert cell(apart, "b", "mine acc1").bold
     assert not cell(paired, "b", "mine acc1").bold
     assert cell(paired, "a", "mine acc1").bold

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from docarray import Document
 
-from clipbench.client.benchmark import Options, evaluate
+from clipbench.client.benchmark import JobOptions, evaluate
 from clipbench.datasets import open_dataset
 from clipbench.errors import ClipbenchError
 from tests.conftest import MODEL
@@ -27,7 +27,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_no_token_is_in_logs_metrics_state_or_results(guarded: Guarded, tmp_path):
     dataset = open_dataset("emoji", sample=6, seed=1)
     with guarded.connect("submit") as connection:
-        evaluate(MODEL, dataset, server=connection, options=Options(folder=tmp_path))
+        evaluate(MODEL, dataset, server=connection, options=JobOptions(folder=tmp_path))
         with pytest.raises(ClipbenchError) as refused:
             connection.request("/retrieval/result", (), {"job": "absent"})
         assert TOKENS["submit"] not in str(refused.value)

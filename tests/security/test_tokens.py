@@ -9,7 +9,7 @@ import pytest
 from docarray import Document
 from jina.proto import jina_pb2, jina_pb2_grpc
 
-from clipbench.access.tokens import Caller, Role, Tokens
+from clipbench.access.tokens import AccessTokens, Caller, Role
 from clipbench.client.connection import Connection
 from clipbench.errors import ClipbenchError, InvalidRequest, JobConflict, Unauthorized, Unavailable
 from tests.flow.flow_server import FlowServer
@@ -142,7 +142,7 @@ def test_the_gateway_does_not_listen_beyond_this_machine_without_tls_and_token(t
 def load(tmp_path, text):
     path = tmp_path / "tokens"
     path.write_text(text)
-    return Tokens.load(str(path))
+    return AccessTokens.load(str(path))
 
 
 def test_a_file_gives_each_token_its_role(tmp_path, monkeypatch):
@@ -164,7 +164,7 @@ def test_a_file_that_is_wrong_stops_the_server_and_is_not_an_open_door(tmp_path,
     with pytest.raises(InvalidRequest, match="token"):
         load(tmp_path, text)
     with pytest.raises(InvalidRequest, match="token file"):
-        Tokens.load(str(tmp_path / "missing"))
+        AccessTokens.load(str(tmp_path / "missing"))
 
 
 def test_every_token_is_compared_and_none_by_its_first_difference(monkeypatch):
@@ -177,7 +177,7 @@ def test_every_token_is_compared_and_none_by_its_first_difference(monkeypatch):
         return one == other
 
     monkeypatch.setattr(module.hmac, "compare_digest", compare)
-    tokens = Tokens({f"{i}" * 16: Role.ENCODE for i in range(5)})
+    tokens = AccessTokens({f"{i}" * 16: Role.ENCODE for i in range(5)})
     assert isinstance(tokens.caller("0" * 16), Caller)
     assert len(compared) == 5
     with pytest.raises(ClipbenchError):

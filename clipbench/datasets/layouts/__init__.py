@@ -13,11 +13,11 @@ from clipbench.errors import DataError, InvalidRequest, UnknownName
 
 @dataclass(frozen=True)
 class Layout:
-    """A way to lay a data set out: how it is recognised, and how it is opened.
+    """One way to lay a data set out, with the functions that recognise and open it.
 
-    `recognise` says by what a path shows the layout, or None; `open` takes the path and what the
-    person asked for. A layout is `marked` when `mark` finds files that no other layout has: then
-    what else the path looks like does not matter. `columns` are there for a person to name.
+    `recognise` returns the evidence that a path has this layout, or None; `open` takes the path and
+    the person's choices. `mark` finds files that no other layout has: such a path has this layout,
+    whatever else it looks like. `columns`: a person may name the table's columns.
     """
 
     name: str
@@ -55,8 +55,8 @@ LAYOUTS = (
 def find(path: Path, name: str | None = None, *, columns: bool = False) -> Layout:
     """The layout of the data at `path`, or the one of this name.
 
-    `columns` says that a person named some: then it is a table, whatever its columns are. Raises
-    UnknownName, DataError when no layout fits, InvalidRequest when several do.
+    `columns`: a person named columns, so the path is a table. Raises UnknownName, DataError when no
+    layout fits, InvalidRequest when several do.
     """
     if name is not None:
         for layout in LAYOUTS:

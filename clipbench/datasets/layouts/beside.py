@@ -15,7 +15,7 @@ from clipbench.contract import Reason, formats
 from clipbench.datasets import entries
 from clipbench.datasets.layouts import captions, files, splits
 from clipbench.datasets.limits import MAX_CAPTIONS_BYTES
-from clipbench.datasets.types import Contents, Entry, Flaw, Gap, Role, Task, Thing, Unit, Wanted
+from clipbench.datasets.types import Contents, Entry, Flaw, Gap, Piece, Role, Task, Unit, Wanted
 
 _OTHER_TEXTS = re.compile(
     r"(readme|licen[cs]e|notice|requirements|changelog|copying|classnames|labels)\W*(\w{2})?\.txt",
@@ -69,9 +69,9 @@ class _Beside:
     path: Path  # of the data set
     root: Path  # of the split
 
-    def read(self, images: bool) -> Iterator[Entry | Gap | Thing]:
+    def read(self, images: bool) -> Iterator[Entry | Gap | Piece]:
         for folder in files.walk(self.path, self.root):
-            yield from folder.things
+            yield from folder.pieces
             taken: set[str] = set()
             for image, texts in _pairs(folder.names):
                 yield self._entry(folder.path, image, texts[:1], images, taken)
@@ -89,14 +89,14 @@ class _Beside:
         id = files.name_of(folder / (image or texts[0]), self.root)
         found = _captions(folder / texts[0]) if texts else ()
         flaw = next((c for c in found if isinstance(c, Flaw)), None)
-        things = []
+        pieces = []
         if image is not None:
-            things.append(Thing(Unit.FILE, id, Role.IMAGE))
+            pieces.append(Piece(Unit.FILE, id, Role.IMAGE))
         if texts and texts[0] not in taken:
             name = files.name_of(folder / texts[0], self.root)
             usable = flaw is None or any(isinstance(c, str) for c in found)
             role = Role.CAPTIONS if usable else Role.REFUSED
-            things.append(Thing(Unit.FILE, name, role, "" if usable or not flaw else flaw.reason))
+            pieces.append(Piece(Unit.FILE, name, role, "" if usable or not flaw else flaw.reason))
         if image is None:
             content: bytes | Flaw = Flaw(Reason.MEMBER_MISSING, "there is no image of this name")
         elif not texts:
@@ -106,13 +106,13 @@ class _Beside:
                 content = Flaw(Reason.MEMBER_MISSING, missing)
         else:
             content = files.read_image(folder / image, images)
-        return Entry(id, id, content, None, found, tuple(things))
+        return Entry(id, id, content, None, found, tuple(pieces))
 
-    def _passed_over(self, path: Path) -> Thing:
+    def _passed_over(self, path: Path) -> Piece:
         if formats.suffix_of(path.name) != "txt":
             return files.passed_over(path, self.path, "")
         why = "a text about the data" if _OTHER_TEXTS.fullmatch(path.name) else "a second text"
-        return Thing(Unit.FILE, files.name_of(path, self.path), Role.PASSED_OVER, why)
+        return Piece(Unit.FILE, files.name_of(path, self.path), Role.PASSED_OVER, why)
 
 
 def _pairs(names: tuple[str, ...]) -> list[tuple[str | None, list[str]]]:

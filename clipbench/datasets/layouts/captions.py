@@ -1,4 +1,4 @@
-"""What the layouts with a table of captions share: the table, and the images that it names.
+"""The table of captions and the images that it names, for the layouts that have such a table.
 
 The table is held in memory (some 250 bytes a caption), the images are read one by one.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipbench.datasets.layouts import files
-from clipbench.datasets.types import Contents, Entry, Flaw, Gap, Role, Task, Thing, Unit
+from clipbench.datasets.types import Contents, Entry, Flaw, Gap, Piece, Role, Task, Unit
 from clipbench.errors import DataError, UnknownName
 
 Captions = tuple[str | Flaw, ...]
@@ -42,8 +42,8 @@ class Table:
     def damaged(self, where: str, flaw: Flaw, *, rows: int = 1) -> None:
         """A row that cannot be read, or a place from which on none can (of 0 rows)."""
         name = f"{self.source} {where}"
-        things = (Thing(Unit.ROW, name, Role.REFUSED, flaw.reason),) if rows else ()
-        self.gaps.append(Gap(name, flaw, things))
+        pieces = (Piece(Unit.ROW, name, Role.REFUSED, flaw.reason),) if rows else ()
+        self.gaps.append(Gap(name, flaw, pieces))
 
     def passed_over(self, why: str, role: Role = Role.PASSED_OVER) -> None:
         """A row of no image: blank, of another split, the header."""
@@ -88,15 +88,15 @@ class _Captioned:
     anywhere: bool
     metadata: tuple[Path, ...]
 
-    def read(self, images: bool) -> Iterator[Entry | Gap | Thing]:
+    def read(self, images: bool) -> Iterator[Entry | Gap | Piece]:
         for (role, why), count in self.table.others.items():
-            yield Thing(Unit.ROW, self.table.source, role, why, count)
+            yield Piece(Unit.ROW, self.table.source, role, why, count)
         yield from self.table.gaps
         used: set[Path] = set()
         for name, rows in self.table.rows.items():
             yield self._entry(name, rows, images, used)
         if self.root is None:
-            yield Thing(Unit.FILE, self.table.source, Role.METADATA, "table")
+            yield Piece(Unit.FILE, self.table.source, Role.METADATA, "table")
             return
         for path in self.metadata:
             yield files.metadata(path, self.root, "table")
@@ -104,30 +104,30 @@ class _Captioned:
         yield from files.leftovers(self.root, used, "an image that the table does not name")
 
     def _entry(self, name: str, rows: list[Captions], images: bool, used: set[Path]) -> Entry:
-        image, things = self._image(name, images, used)
+        image, pieces = self._image(name, images, used)
         id = files.printable(name)
-        things += [_row_thing(id, row) for row in rows]
+        pieces += [_row_piece(id, row) for row in rows]
         captions = tuple(caption for row in rows for caption in row)
-        return Entry(id, f"{self.table.source} {id}", image, None, captions, tuple(things))
+        return Entry(id, f"{self.table.source} {id}", image, None, captions, tuple(pieces))
 
-    def _image(self, name: str, wanted: bool, used: set[Path]) -> tuple[bytes | Flaw, list[Thing]]:
+    def _image(self, name: str, wanted: bool, used: set[Path]) -> tuple[bytes | Flaw, list[Piece]]:
         """The image, and the file that it is when that is below the folder and comes first."""
         if not self.anywhere and not files.leads_inside(name):
             return files.OUTSIDE, []
         path = _find(self.folders, name)
-        things = []
+        pieces = []
         inside = files.inside(path, self.root) if self.root is not None else path
         if inside is not None and inside not in used and files.is_there(path):
             used.add(inside)
-            things.append(Thing(Unit.FILE, files.printable(name), Role.IMAGE))
-        return files.read_image(path, wanted), things
+            pieces.append(Piece(Unit.FILE, files.printable(name), Role.IMAGE))
+        return files.read_image(path, wanted), pieces
 
 
-def _row_thing(id: str, row: Captions) -> Thing:
+def _row_piece(id: str, row: Captions) -> Piece:
     flaw = next((caption for caption in row if isinstance(caption, Flaw)), None)
     if flaw is None or any(isinstance(caption, str) for caption in row):
-        return Thing(Unit.ROW, id, Role.CAPTIONS)
-    return Thing(Unit.ROW, id, Role.REFUSED, flaw.reason)
+        return Piece(Unit.ROW, id, Role.CAPTIONS)
+    return Piece(Unit.ROW, id, Role.REFUSED, flaw.reason)
 
 
 def _find(folders: Sequence[Path], name: str) -> Path:

@@ -1,4 +1,4 @@
-"""What the layouts of plain files share: walking a folder, reading an image, naming it."""
+"""Functions that the layouts of plain files share: walk a folder, read an image, name it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from clipbench.contract import Reason, formats
 from clipbench.datasets import entries
 from clipbench.datasets.limits import MAX_IMAGE_BYTES
-from clipbench.datasets.types import Flaw, Role, Thing, Unit
+from clipbench.datasets.types import Flaw, Piece, Role, Unit
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _LONGEST_SUFFIX = 8  # longer ones are no suffix but part of a name
@@ -32,13 +32,13 @@ class Folder:
     path: Path
     names: tuple[str, ...]
     folders: tuple[str, ...]
-    things: tuple[Thing, ...]
+    pieces: tuple[Piece, ...]
 
 
 def walk(root: Path, below: Path | None = None, skipped: Collection[Path] = ()) -> Iterator[Folder]:
     """Every folder below and including `below` (or `root`), each before its own folders, sorted.
 
-    A hidden file or folder is passed over as one thing. Links to folders are followed, but for
+    A hidden file or folder is passed over as one piece. Links to folders are followed, but for
     those that lead back to a folder above. Folders in `skipped` are left out. Things are named
     from `root`.
     """
@@ -48,29 +48,29 @@ def walk(root: Path, below: Path | None = None, skipped: Collection[Path] = ()) 
     stack: list[tuple[Path, frozenset[tuple[int, int]]]] = [(start, known)]
     while stack:
         path, above = stack.pop()
-        names, folders, things = [], [], []
+        names, folders, pieces = [], [], []
         try:
             status = path.stat()
             with os.scandir(path) as found:
                 items = sorted(found, key=lambda item: item.name)
         except OSError as error:
             why = f"{Reason.UNREADABLE}: {error.strerror}"
-            things.append(Thing(Unit.FILE, name_of(path, root), Role.REFUSED, why))
-            yield Folder(path, (), (), tuple(things))
+            pieces.append(Piece(Unit.FILE, name_of(path, root), Role.REFUSED, why))
+            yield Folder(path, (), (), tuple(pieces))
             continue
         inside = above | {_identity(status)}
         for item in items:
             name = name_of(path / item.name, root)
             if item.name.startswith("."):
-                things.append(Thing(Unit.FILE, name, Role.PASSED_OVER, "hidden"))
+                pieces.append(Piece(Unit.FILE, name, Role.PASSED_OVER, "hidden"))
             elif not _is_folder(item):
                 names.append(item.name)
             elif item.is_symlink() and _leads_back(item, inside):
                 why = "a link to a folder above it"
-                things.append(Thing(Unit.FILE, name, Role.PASSED_OVER, why))
+                pieces.append(Piece(Unit.FILE, name, Role.PASSED_OVER, why))
             else:
                 folders.append(item.name)
-        yield Folder(path, tuple(names), tuple(folders), tuple(things))
+        yield Folder(path, tuple(names), tuple(folders), tuple(pieces))
         inner = [path / name for name in reversed(folders)]
         stack += [(folder, inside) for folder in inner if folder not in skipped]
 
@@ -98,7 +98,7 @@ def files_in(folder: Path) -> list[str]:
     return list(next(walk(folder)).names)
 
 
-def passed_over(path: Path, root: Path, image: str) -> Thing:
+def passed_over(path: Path, root: Path, image: str) -> Piece:
     """A file that no entry is made of; `image` says why an image is none of them."""
     suffix = formats.suffix_of(path.name)
     if is_image(path.name):
@@ -107,7 +107,7 @@ def passed_over(path: Path, root: Path, image: str) -> Thing:
         why = f"not an image (.{suffix})"
     else:
         why = "not an image (no suffix)"
-    return Thing(Unit.FILE, name_of(path, root), Role.PASSED_OVER, why)
+    return Piece(Unit.FILE, name_of(path, root), Role.PASSED_OVER, why)
 
 
 def leftovers(
@@ -116,31 +116,31 @@ def leftovers(
     image: str,
     skipped: Collection[Path] = (),
     below: Path | None = None,
-) -> Iterator[Thing]:
+) -> Iterator[Piece]:
     """Every file below a folder (of `root`) but the `used` ones, as passed over."""
     for folder in walk(root, below, skipped):
-        yield from folder.things
+        yield from folder.pieces
         for name in folder.names:
             if folder.path / name not in used:
                 yield passed_over(folder.path / name, root, image)
 
 
-def beside_split(root: Path, split: Path, used: Collection[Path], image: str) -> Iterator[Thing]:
+def beside_split(root: Path, split: Path, used: Collection[Path], image: str) -> Iterator[Piece]:
     """Every file below a data set's folder that is not in the folder of its split."""
     for folder in subfolders(root):
         if folder != split:
             for found in walk(root, folder):
-                yield from found.things
+                yield from found.pieces
                 if found.names:
                     name = name_of(found.path / found.names[0], root)
                     why = f"beside split {printable(split.name)}"
-                    yield Thing(Unit.FILE, name, Role.PASSED_OVER, why, len(found.names))
+                    yield Piece(Unit.FILE, name, Role.PASSED_OVER, why, len(found.names))
     yield from leftovers(root, used, image, subfolders(root))
 
 
-def metadata(path: Path, root: Path, what: str) -> Thing:
+def metadata(path: Path, root: Path, what: str) -> Piece:
     """A file of the layout itself."""
-    return Thing(Unit.FILE, name_of(path, root), Role.METADATA, what)
+    return Piece(Unit.FILE, name_of(path, root), Role.METADATA, what)
 
 
 def name_of(path: Path, root: Path) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipbench.datasets.layouts import files, splits, wds
-from clipbench.datasets.types import Contents, Entry, Gap, Role, Task, Thing, Unit, Wanted
+from clipbench.datasets.types import Contents, Entry, Gap, Piece, Role, Task, Unit, Wanted
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 
 _METADATA = (wds.CLASSNAMES, wds.TEMPLATES)
@@ -59,22 +59,22 @@ class _ClassFolders:
     root: Path  # of the split
     classes: tuple[Path, ...]
 
-    def read(self, images: bool) -> Iterator[Entry | Gap | Thing]:
+    def read(self, images: bool) -> Iterator[Entry | Gap | Piece]:
         for label, folder in enumerate(self.classes):
             for found in files.walk(self.path, folder):
-                yield from found.things
+                yield from found.pieces
                 for name in found.names:
                     yield self._one(found.path / name, label, images)
         yield from self._others()
 
-    def _one(self, path: Path, label: int, images: bool) -> Entry | Thing:
+    def _one(self, path: Path, label: int, images: bool) -> Entry | Piece:
         if not files.is_image(path.name):
             return files.passed_over(path, self.path, "")
         id = files.name_of(path, self.root)
-        thing = Thing(Unit.FILE, id, Role.IMAGE)
-        return Entry(id, id, files.read_image(path, images), (label,), things=(thing,))
+        piece = Piece(Unit.FILE, id, Role.IMAGE)
+        return Entry(id, id, files.read_image(path, images), (label,), pieces=(piece,))
 
-    def _others(self) -> Iterator[Thing]:
+    def _others(self) -> Iterator[Piece]:
         """What lies beside the class folders."""
         for name in _METADATA:
             if (self.path / name).is_file():

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from clipbench.contract import Reason
 from clipbench.datasets.layouts import cells, columns, files, splits, wds
-from clipbench.datasets.types import Contents, Entry, Flaw, Gap, Role, Task, Thing, Unit, Wanted
+from clipbench.datasets.types import Contents, Entry, Flaw, Gap, Piece, Role, Task, Unit, Wanted
 from clipbench.errors import DataError, InvalidRequest
 
 _PART = re.compile(r"(\w+?)-\d+(?:-of-\d+.*)?\.parquet", re.IGNORECASE)
@@ -129,7 +129,7 @@ class _Parts:
     classes: Mapping[str, int]  # of string labels
     metadata: tuple[Path, ...]
 
-    def read(self, images: bool) -> Iterator[Entry | Gap | Thing]:
+    def read(self, images: bool) -> Iterator[Entry | Gap | Piece]:
         used = {*self.parts, *self.metadata}
         for number, part in enumerate(self.parts):
             yield from self._part(number, part, images, used)
@@ -137,17 +137,17 @@ class _Parts:
             yield files.metadata(path, path.parent, path.name)
         if self.root is not None:
             stray = "an image that no row names"
-            for thing in files.leftovers(self.root, used, stray):
-                table = thing.name.lower().endswith(".parquet")
+            for piece in files.leftovers(self.root, used, stray):
+                table = piece.name.lower().endswith(".parquet")
                 yield (
-                    Thing(thing.unit, thing.name, thing.role, "of another split")
-                    if (table and thing.role is Role.PASSED_OVER)
-                    else thing
+                    Piece(piece.unit, piece.name, piece.role, "of another split")
+                    if (table and piece.role is Role.PASSED_OVER)
+                    else piece
                 )
 
     def _part(
         self, number: int, part: Path, images: bool, used: set[Path]
-    ) -> Iterator[Entry | Gap | Thing]:
+    ) -> Iterator[Entry | Gap | Piece]:
         name = files.printable(part.name)
         names = [*([self.columns.image] if images else []), *self.columns.others]
         try:
@@ -157,9 +157,9 @@ class _Parts:
                 raise pa.ArrowInvalid(f"it has no column {', '.join(missing)}")
         except (OSError, pa.ArrowException) as error:
             flaw = Flaw(Reason.SHARD_DAMAGED, f"it is cut off or damaged: {error}")
-            yield Gap(name, flaw, (Thing(Unit.FILE, name, Role.REFUSED, flaw.reason),))
+            yield Gap(name, flaw, (Piece(Unit.FILE, name, Role.REFUSED, flaw.reason),))
             return
-        yield Thing(Unit.FILE, name, Role.METADATA, "table")
+        yield Piece(Unit.FILE, name, Role.METADATA, "table")
         row = 0
         with file:
             for group in range(file.num_row_groups):
@@ -178,8 +178,8 @@ class _Parts:
         used: set[Path],
     ) -> Entry:
         if isinstance(values, Flaw):
-            return Entry(id, source, values, things=(Thing(Unit.ROW, source, Role.IMAGE),))
-        things = [Thing(Unit.ROW, source, Role.IMAGE)]
+            return Entry(id, source, values, pieces=(Piece(Unit.ROW, source, Role.IMAGE),))
+        pieces = [Piece(Unit.ROW, source, Role.IMAGE)]
         image: bytes | Flaw = b""
         if images:
             image, path = cells.image(values[self.columns.image], folder)
@@ -187,7 +187,7 @@ class _Parts:
                 path = files.inside(path, self.root)
             if path is not None and path not in used:
                 used.add(path)
-                things.append(Thing(Unit.FILE, files.printable(path.name), Role.IMAGE))
+                pieces.append(Piece(Unit.FILE, files.printable(path.name), Role.IMAGE))
         labels = None
         if self.columns.label is not None:
             labels = cells.labels(values[self.columns.label], self.classes)
@@ -196,10 +196,10 @@ class _Parts:
             found = cells.captions(values[name])
             if isinstance(found, Flaw):
                 if len(self.columns.captions) == 1:
-                    return Entry(id, source, found, things=tuple(things))
+                    return Entry(id, source, found, pieces=tuple(pieces))
                 continue
             texts += found
-        return Entry(id, source, image, labels, texts, tuple(things))
+        return Entry(id, source, image, labels, texts, tuple(pieces))
 
 
 def _rows(file: pq.ParquetFile, group: int, names: list[str]) -> Iterator[dict[str, Any] | Flaw]:

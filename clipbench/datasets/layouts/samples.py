@@ -15,7 +15,7 @@ from typing import BinaryIO
 from clipbench.contract import Reason, formats
 from clipbench.datasets import entries, tarstream
 from clipbench.datasets.limits import MAX_CAPTIONS_BYTES, MAX_IMAGE_BYTES, MAX_LABEL_BYTES
-from clipbench.datasets.types import Flaw, Gap, Role, Task, Thing, Unit
+from clipbench.datasets.types import Flaw, Gap, Piece, Role, Task, Unit
 
 _LIMITS = {
     **dict.fromkeys(formats.SUFFIXES, MAX_IMAGE_BYTES),
@@ -42,13 +42,13 @@ class Sample:
     labelled_by: tuple[str, ...]
     parts: dict[str, tarstream.Member] = field(default_factory=dict)
     flaw: Flaw | None = None
-    things: list[Thing] = field(default_factory=list)  # of members that come twice or are cut
+    pieces: list[Piece] = field(default_factory=list)  # of members that come twice or are cut
 
     def add(self, suffix: str, member: tarstream.Member, where: str) -> None:
         """Take a member; the same name again is a flaw of the sample."""
         if suffix in self.parts:
             self.flaw = Flaw(Reason.DUPLICATE_ID, f"the member {member.name} comes twice")
-            self.things.append(_thing(where, member.name, Role.REFUSED, Reason.DUPLICATE_ID))
+            self.pieces.append(_piece(where, member.name, Role.REFUSED, Reason.DUPLICATE_ID))
             return
         self.parts[suffix] = member
 
@@ -103,9 +103,9 @@ class Sample:
             return entries.parse_label(member.data)
         return entries.parse_label_array(member.data, classes, multilabel=multilabel)
 
-    def all_things(self, where: str, captions: Role = Role.CAPTIONS) -> tuple[Thing, ...]:
+    def all_pieces(self, where: str, captions: Role = Role.CAPTIONS) -> tuple[Piece, ...]:
         """Each member once: what the sample uses, and what it does not."""
-        found = list(self.things)
+        found = list(self.pieces)
         image, label = self.image_suffix, self.label_suffix
         for suffix, member in self.parts.items():
             why = ""
@@ -118,7 +118,7 @@ class Sample:
                 role, why = Role.PASSED_OVER, f"a part that this task does not use (.{suffix})"
                 if _is_image(suffix):
                     why = "a second image of its sample"
-            found.append(_thing(where, member.name, role, why))
+            found.append(_piece(where, member.name, role, why))
         return tuple(found)
 
     def set_apart(self) -> None:
@@ -132,7 +132,7 @@ class Sample:
 
 def read(
     stream: BinaryIO, source: str, labelled_by: tuple[str, ...], images: bool
-) -> Iterator[Sample | Gap | Thing]:
+) -> Iterator[Sample | Gap | Piece]:
     """Samples of a shard in order; a gap follows the sample in which the damage begins."""
     run = _Run(source, labelled_by)
 
@@ -147,7 +147,7 @@ def read(
 
 
 class _Run:
-    """Members one after another, gathered into samples while their keys agree."""
+    """Collects consecutive members into samples while their keys agree."""
 
     def __init__(self, source: str, labelled_by: tuple[str, ...]) -> None:
         self._source = source
@@ -158,13 +158,13 @@ class _Run:
         self._whole: set[str] = set()  # keys of this run that were whole
         self._gaps: list[Gap] = []
 
-    def take(self, member: tarstream.Member | tarstream.Damage) -> Iterator[Sample | Gap | Thing]:
+    def take(self, member: tarstream.Member | tarstream.Damage) -> Iterator[Sample | Gap | Piece]:
         """The next member, or a place of damage."""
         key, suffix = split_name(member.name)
         if isinstance(member, tarstream.Member):
             why = _unused(member, key, suffix)
             if why:
-                yield _thing(self._source, member.name, Role.PASSED_OVER, why)
+                yield _piece(self._source, member.name, Role.PASSED_OVER, why)
                 return
             yield from self._select(key)
             assert self._now is not None
@@ -175,20 +175,20 @@ class _Run:
             assert self._now is not None
             self._now.flaw = Flaw(Reason.SHARD_DAMAGED, member.detail)
         where = f"at byte {member.position:,} {member.detail}"
-        cut = _thing(self._source, member.name, Role.REFUSED, Reason.SHARD_DAMAGED)
+        cut = _piece(self._source, member.name, Role.REFUSED, Reason.SHARD_DAMAGED)
         flaw = Flaw(Reason.SHARD_DAMAGED, where)
         self._gaps.append(Gap(self._source, flaw, (cut,) if member.name else ()))
 
-    def end(self) -> Iterator[Sample | Gap | Thing]:
-        """What is left when the shard or the run of a key ends."""
+    def end(self) -> Iterator[Sample | Gap | Piece]:
+        """The remaining samples when the shard or the run of a key ends."""
         if self._now is not None:
             yield from self._finish()
         yield from self._resolve()
         yield from self._gaps
         self._gaps = []
 
-    def _select(self, key: str) -> Iterator[Sample | Gap | Thing]:
-        """Make the sample of this key the one that members go to."""
+    def _select(self, key: str) -> Iterator[Sample | Gap | Piece]:
+        """Make the sample of this key the current one."""
         if self._now is not None and self._now.key == key:
             return
         short = _short(key)
@@ -213,8 +213,8 @@ class _Run:
         for other in waiting if len(waiting) > 1 else ():  # they cannot become one sample
             other.set_apart()
 
-    def _resolve(self) -> Iterator[Sample | Thing]:
-        """What became whole under no key: parts of another, one sample together, or missing."""
+    def _resolve(self) -> Iterator[Sample | Piece]:
+        """The keys that never became whole: parts of another, one sample together, or missing."""
         parted = list(self._parted.values())
         together = self._together(parted)
         if together is not None:
@@ -223,8 +223,8 @@ class _Run:
             for sample in parted:
                 for member in sample.parts.values():
                     why = "another part of its sample"
-                    yield _thing(self._source, member.name, Role.PASSED_OVER, why)
-                yield from sample.things
+                    yield _piece(self._source, member.name, Role.PASSED_OVER, why)
+                yield from sample.pieces
         else:
             yield from parted
         self._parted, self._whole = {}, set()
@@ -272,8 +272,8 @@ def _unused(member: tarstream.Member, key: str, suffix: str) -> str:
     return ""
 
 
-def _thing(source: str, name: str, role: Role, why: str = "") -> Thing:
-    return Thing(Unit.MEMBER, f"{source}/{name}", role, why)
+def _piece(source: str, name: str, role: Role, why: str = "") -> Piece:
+    return Piece(Unit.MEMBER, f"{source}/{name}", role, why)
 
 
 def _is_image(suffix: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a path shows that fits no layout, and what is missing, in words."""
+"""Describes a path that fits no layout: its contents, and the files that a layout lacks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def only_folder(path: Path) -> Path | None:
 
 
 def describe(path: Path) -> str:
-    """What is there and what is missing for a layout."""
+    """The contents of the path, and the files that a layout lacks."""
     if path.is_dir():
         return "; ".join(_folder(path)) or "an empty folder"
     return "; ".join(_file(path)) or f"a file {formats.suffix_of(path.name) or 'without suffix'}"

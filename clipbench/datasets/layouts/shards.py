@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 
 from clipbench.contract import Reason
 from clipbench.datasets.layouts import files, samples
-from clipbench.datasets.types import Entry, Flaw, Gap, Role, Task, Thing, Unit
+from clipbench.datasets.types import Entry, Flaw, Gap, Piece, Role, Task, Unit
 
 
 class Files(Protocol):
@@ -27,7 +27,7 @@ class Files(Protocol):
     def splits(self) -> tuple[str, ...]:
         """Splits that are known to be there; none when that cannot be told."""
 
-    def others(self, used: Collection[str]) -> Iterator[Thing]:
+    def others(self, used: Collection[str]) -> Iterator[Piece]:
         """Every file but the `used` ones; none where files cannot be listed."""
 
 
@@ -50,10 +50,10 @@ class Shards:
     multilabel: bool
     classes: int
 
-    def read(self, images: bool) -> Iterator[Entry | Gap | Thing]:
+    def read(self, images: bool) -> Iterator[Entry | Gap | Piece]:
         """Every sample in order; False leaves the images out."""
         for name in self.metadata:
-            yield Thing(Unit.FILE, name, Role.METADATA, name.rpartition("/")[2])
+            yield Piece(Unit.FILE, name, Role.METADATA, name.rpartition("/")[2])
         used = set(self.metadata)
         for shard in self.shards:
             name = self.files.locate(shard.name)
@@ -65,17 +65,17 @@ class Shards:
                 continue
             except OSError as error:
                 flaw = Flaw(Reason.UNREADABLE, error.strerror or str(error))
-                thing = Thing(Unit.FILE, shown, Role.REFUSED, Reason.UNREADABLE)
+                piece = Piece(Unit.FILE, shown, Role.REFUSED, Reason.UNREADABLE)
                 used.add(name)
-                yield Gap(shown, flaw, (thing,))
+                yield Gap(shown, flaw, (piece,))
                 continue
             used.add(name)
-            yield Thing(Unit.FILE, shown, Role.METADATA, "shard")
+            yield Piece(Unit.FILE, shown, Role.METADATA, "shard")
             with stream:
                 yield from self._shard(stream, shard, images)
         yield from self.files.others(used)
 
-    def _shard(self, stream: BinaryIO, shard: Shard, images: bool) -> Iterator[Entry | Gap | Thing]:
+    def _shard(self, stream: BinaryIO, shard: Shard, images: bool) -> Iterator[Entry | Gap | Piece]:
         seen: set[int] = set()
         source = files.printable(shard.name)
         number = -1
@@ -99,11 +99,11 @@ class Shards:
         image = sample.flaw or sample.image()
         if self.task is Task.CLASSIFICATION:
             labels = sample.labels(self.classes, multilabel=self.multilabel)
-            return Entry(id, source, image, labels, (), sample.all_things(shard))
+            return Entry(id, source, image, labels, (), sample.all_pieces(shard))
         captions = sample.captions()
         if isinstance(captions, Flaw):
             flaw = sample.flaw or captions
-            return Entry(id, source, flaw, None, (), sample.all_things(shard))
+            return Entry(id, source, flaw, None, (), sample.all_pieces(shard))
         usable = any(isinstance(caption, str) for caption in captions)
-        things = sample.all_things(shard, Role.CAPTIONS if usable else Role.REFUSED)
-        return Entry(id, source, image, None, captions, things)
+        pieces = sample.all_pieces(shard, Role.CAPTIONS if usable else Role.REFUSED)
+        return Entry(id, source, image, None, captions, pieces)

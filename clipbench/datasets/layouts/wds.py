@@ -22,7 +22,7 @@ from clipbench.datasets.layouts import files, samples, splits
 from clipbench.datasets.layouts.shards import Files, Shard, Shards
 from clipbench.datasets.limits import MAX_METADATA_BYTES
 from clipbench.datasets.prompts import check_templates
-from clipbench.datasets.types import Contents, Task, Thing, Wanted
+from clipbench.datasets.types import Contents, Piece, Task, Wanted
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 
 CLASSNAMES = "classnames.txt"
@@ -78,14 +78,14 @@ class Folder:
         """Names of the subfolders with an `nshards.txt`."""
         return tuple(sorted(path.parent.name for path in self.path.glob(f"*/{SHARDS}")))
 
-    def others(self, used: Collection[str]) -> Iterator[Thing]:
+    def others(self, used: Collection[str]) -> Iterator[Piece]:
         """Every file but the used ones, as passed over."""
         if not self.listed:
             return
         paths = {self.path / name for name in used}
-        for thing in files.leftovers(self.path, paths, "an image beside the shards"):
-            tar = thing.name.lower().endswith(TARS)
-            yield replace(thing, why="a shard that is not of this split") if tar else thing
+        for piece in files.leftovers(self.path, paths, "an image beside the shards"):
+            tar = piece.name.lower().endswith(TARS)
+            yield replace(piece, why="a shard that is not of this split") if tar else piece
 
 
 def recognise(path: Path) -> str | None:

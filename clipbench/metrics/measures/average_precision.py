@@ -8,7 +8,7 @@ import numpy as np
 
 from clipbench.contract.endpoints import Task
 from clipbench.errors import InvalidRequest
-from clipbench.metrics import samples
+from clipbench.metrics import observations
 from clipbench.metrics.measures.base import Measure, Score
 from clipbench.metrics.vectors import BoolArray, Float32Array, Float64Array
 
@@ -47,5 +47,5 @@ class MeanAveragePrecision(Measure):
         return float(np.mean(average_precisions))
 
     def score(self, evidence: LabelSets) -> Score:
-        sample = samples.of_labels(evidence.images, evidence.classes, evidence.targets)
-        return Score(sample.value(), sample)
+        observed = observations.of_labels(evidence.images, evidence.classes, evidence.targets)
+        return Score(observed.value(), observed)

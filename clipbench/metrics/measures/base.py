@@ -1,4 +1,4 @@
-"""What a measure is, and the two shapes that most measures have.
+"""The base class of measures, and the two shapes that most measures have.
 
 A measure is a value: it prints its own name, equals another of the same name, is hashable, and is
 a pure function of ranks. A rank is 1-based; 0 marks a query without a right answer, which no
@@ -17,8 +17,8 @@ import numpy as np
 
 from clipbench.contract.endpoints import Task
 from clipbench.errors import InvalidRequest
-from clipbench.metrics import samples
-from clipbench.metrics.samples import Sample
+from clipbench.metrics import observations
+from clipbench.metrics.observations import Observations
 from clipbench.metrics.vectors import Float64Array, IntArray
 
 _PARAMETER = re.compile(r"\{\w+\}")
@@ -46,10 +46,10 @@ class Queries:
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """A measure of one job: its value, what its interval is drawn from, hits of how many."""
+    """A measure of one job: its value, the observations for its interval, hits and queries."""
 
     value: float
-    sample: Sample
+    observations: Observations
     counts: tuple[int, int] | None = None
 
 
@@ -103,7 +103,7 @@ class Measure:
 
     @property
     def heading(self) -> str:
-        """What a column's heading adds to the data set or the direction."""
+        """The measure's part of a column's heading."""
         return str(self)
 
     def text(self, value: float) -> str:
@@ -111,16 +111,16 @@ class Measure:
         return f"{value:.3f}"
 
     def chance(self, classes: int) -> float | None:
-        """What a guess would score among so many classes; None where that is not defined."""
+        """The score of a guess among this many classes; None where that is not defined."""
         return None
 
     def score(self, evidence: Any) -> Score:
         """evidence: of the type `reads`. Raises InvalidRequest without an answered query."""
         raise NotImplementedError
 
-    def sample(self, evidence: Any) -> Sample | None:
+    def observations(self, evidence: Any) -> Observations | None:
         """The measure image by image; None where the evidence does not tell."""
-        return self.score(evidence).sample
+        return self.score(evidence).observations
 
 
 class MeanMeasure(Measure):
@@ -135,10 +135,10 @@ class MeanMeasure(Measure):
         return float(np.mean(self.each(np.sort(answered(ranks)))))
 
     def score(self, evidence: Queries) -> Score:
-        return Score(self.of(evidence.ranks), self.sample(evidence))
+        return Score(self.of(evidence.ranks), self.observations(evidence))
 
-    def sample(self, evidence: Queries) -> Sample:
-        return samples.of_texts(self, evidence.ranks, evidence.image, evidence.images)
+    def observations(self, evidence: Queries) -> Observations:
+        return observations.of_texts(self, evidence.ranks, evidence.image, evidence.images)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Hits(MeanMeasure):
     k: int
 
     def hits(self, ranks: IntArray) -> int:
-        """How many queries that are. ranks: (n,)."""
+        """The number of those queries. ranks: (n,)."""
         return int(np.count_nonzero(answered(ranks) <= self.k))
 
     def each(self, ranks: IntArray) -> Float64Array:
@@ -159,7 +159,7 @@ class Hits(MeanMeasure):
 
     def score(self, evidence: Queries) -> Score:
         counts = self.hits(evidence.ranks), len(answered(evidence.ranks))
-        return Score(self.of(evidence.ranks), self.sample(evidence), counts)
+        return Score(self.of(evidence.ranks), self.observations(evidence), counts)
 
 
 def answered(ranks: IntArray) -> IntArray:

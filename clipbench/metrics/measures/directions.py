@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from clipbench.metrics.measures.base import Measure, Queries, Score
-from clipbench.metrics.samples import MeanOfRatios, Sample
+from clipbench.metrics.observations import MeanOfRatios, Observations
 
 _BOTH = "mean"
 
@@ -56,17 +56,17 @@ class Directed:
         if self.direction is not Direction.MEAN:
             return self.measure.score(self._queries(evidence))
         both = self.measure.score(evidence.texts), self.measure.score(evidence.images)
-        sample = self.sample(evidence)
-        assert sample is not None
-        return Score((both[0].value + both[1].value) / 2, sample)
+        observed = self.observations(evidence)
+        assert observed is not None
+        return Score((both[0].value + both[1].value) / 2, observed)
 
-    def sample(self, evidence: BothWays) -> Sample | None:
+    def observations(self, evidence: BothWays) -> Observations | None:
         """The measure image by image."""
         if self.direction is not Direction.MEAN:
-            return self.measure.sample(self._queries(evidence))
-        both = [self.measure.sample(part) for part in (evidence.texts, evidence.images)]
+            return self.measure.observations(self._queries(evidence))
+        both = [self.measure.observations(part) for part in (evidence.texts, evidence.images)]
         rows = [part.rows for part in both if part and isinstance(part.statistic, MeanOfRatios)]
-        return Sample(np.hstack(rows), MeanOfRatios()) if len(rows) == len(both) else None
+        return Observations(np.hstack(rows), MeanOfRatios()) if len(rows) == len(both) else None
 
     def _queries(self, evidence: BothWays) -> Queries:
         into_images = self.direction is Direction.TEXT_TO_IMAGE

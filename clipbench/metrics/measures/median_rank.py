@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipbench.contract.endpoints import Task
-from clipbench.metrics import samples
+from clipbench.metrics import observations
 from clipbench.metrics.measures.base import Measure, Queries, Score, answered
-from clipbench.metrics.samples import Sample
+from clipbench.metrics.observations import Observations
 from clipbench.metrics.vectors import IntArray
 
 
@@ -31,7 +31,7 @@ class MedianRank(Measure):
         return f"{value:.1f}"
 
     def score(self, evidence: Queries) -> Score:
-        return Score(self.of(evidence.ranks), self.sample(evidence))
+        return Score(self.of(evidence.ranks), self.observations(evidence))
 
-    def sample(self, evidence: Queries) -> Sample:
-        return samples.of_median(evidence.ranks, evidence.image, evidence.images)
+    def observations(self, evidence: Queries) -> Observations:
+        return observations.of_median(evidence.ranks, evidence.image, evidence.images)

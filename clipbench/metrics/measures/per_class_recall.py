@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipbench.contract.endpoints import Task
-from clipbench.metrics import samples
+from clipbench.metrics import observations
 from clipbench.metrics.baselines import chance_level
 from clipbench.metrics.measures.base import Measure, Queries, Score, answered
-from clipbench.metrics.samples import Sample
+from clipbench.metrics.observations import Observations
 from clipbench.metrics.vectors import IntArray
 
 
@@ -41,9 +41,9 @@ class MeanPerClassRecall(Measure):
     def score(self, evidence: Queries) -> Score:
         assert evidence.labels is not None
         value = self.of(evidence.ranks, evidence.labels)
-        return Score(value, samples.of_classes(evidence.ranks, evidence.labels))
+        return Score(value, observations.of_classes(evidence.ranks, evidence.labels))
 
-    def sample(self, evidence: Queries) -> Sample | None:
+    def observations(self, evidence: Queries) -> Observations | None:
         if evidence.labels is None:
             return None
-        return samples.of_classes(evidence.ranks, evidence.labels)
+        return observations.of_classes(evidence.ranks, evidence.labels)

@@ -1,6 +1,6 @@
 """Families of models: one file a family. A new family is one more file and its name below.
 
-`clipbench models` and the registry need no family; what builds a model asks `family_of`.
+The code that builds a model calls `family_of`; `clipbench models` and the registry need no family.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from clipbench.registry.table import ModelInfo
 
 __all__ = ["FAMILIES", "Family", "Weights", "family_of"]
 
-# In this order: the first that recognises a model has it.
+# The first family that recognises a model builds it.
 FAMILIES: tuple[Family, ...] = (
     MultilingualCLIP(),
     ChineseCLIP(),

@@ -10,7 +10,7 @@ from clipbench.networks.architectures import TEXT_CONFIGS
 from clipbench.networks.building import bare_visual
 from clipbench.networks.families.family import Weights, fill_beside, read_tokenizer
 from clipbench.networks.text_towers import FirstTokenText, transformers_encoder
-from clipbench.networks.token_batches import Layout
+from clipbench.networks.token_batches import TokenLayout
 from clipbench.networks.tokenizers import Tokenizer
 from clipbench.networks.towers import Towers, image_tower
 from clipbench.registry.table import ModelInfo
@@ -36,8 +36,8 @@ class ChineseCLIP:
         fill_beside(weights, visual, text, of_text)
         return Towers(image_tower(visual), text)
 
-    def layout(self, info: ModelInfo) -> Layout:
-        return Layout.MASKED
+    def layout(self, info: ModelInfo) -> TokenLayout:
+        return TokenLayout.MASKED
 
     def vocabulary(self, info: ModelInfo) -> int:
         return int(TEXT_CONFIGS[str(info.text_architecture)]["vocab_size"])

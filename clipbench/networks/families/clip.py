@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clipbench.networks.building import bare_clip, fill
 from clipbench.networks.families.family import Weights, config_of, convert, read_tokenizer
-from clipbench.networks.token_batches import Layout
+from clipbench.networks.token_batches import TokenLayout
 from clipbench.networks.tokenizers import Tokenizer
 from clipbench.networks.towers import CausalTextTower, Towers, image_tower
 from clipbench.registry.table import ModelInfo
@@ -26,8 +26,8 @@ class PlainCLIP:
         convert(clip, weights.dtype)
         return Towers(image_tower(clip.visual), CausalTextTower(clip))
 
-    def layout(self, info: ModelInfo) -> Layout:
-        return Layout.PREFIXES
+    def layout(self, info: ModelInfo) -> TokenLayout:
+        return TokenLayout.PREFIXES
 
     def vocabulary(self, info: ModelInfo) -> int:
         return int(config_of(info)["text_cfg"].get("vocab_size", 49408))

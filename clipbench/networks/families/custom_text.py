@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from clipbench.networks.building import fill, without_values
 from clipbench.networks.families.family import Weights, config_of, convert, read_tokenizer
-from clipbench.networks.token_batches import Layout
+from clipbench.networks.token_batches import TokenLayout
 from clipbench.networks.tokenizers import Tokenizer
 from clipbench.networks.towers import CausalTextTower, Towers, image_tower
 from clipbench.registry.table import ModelInfo
@@ -62,15 +62,15 @@ class CustomText:
             clip: Any = CustomTextCLIP(**config, cast_dtype=weights.dtype)
         fill(clip, weights.states["towers"], weights.info.name)
         convert(clip, weights.dtype)
-        causal = self.layout(weights.info) is Layout.PREFIXES
+        causal = self.layout(weights.info) is TokenLayout.PREFIXES
         texts = CausalTextTower(clip.text) if causal else WholeTextTower(clip.text)
         return Towers(image_tower(clip.visual), texts)
 
-    def layout(self, info: ModelInfo) -> Layout:
+    def layout(self, info: ModelInfo) -> TokenLayout:
         """Texts share their beginnings where CLIP's own text tower would compute the same."""
         text = config_of(info)["text_cfg"]
         same = all(text.get(name, value) in (value, None) for name, value in _CLIP_TEXT.items())
-        return Layout.PREFIXES if same else Layout.WHOLE
+        return TokenLayout.PREFIXES if same else TokenLayout.WHOLE
 
     def vocabulary(self, info: ModelInfo) -> int:
         return int(config_of(info)["text_cfg"].get("vocab_size", 49408))

@@ -1,4 +1,4 @@
-"""What a family of models is, and the steps that families share."""
+"""The interface of a family of models, and the steps that families share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import nn
 from clipbench.encode_settings import Activation
 from clipbench.networks.architectures import config_of_architecture
 from clipbench.networks.building import State, fill
-from clipbench.networks.token_batches import Layout
+from clipbench.networks.token_batches import TokenLayout
 from clipbench.networks.tokenizers import HuggingFaceTokenizer, Tokenizer, clip_tokenizer
 from clipbench.networks.towers import Towers
 from clipbench.registry.table import ModelInfo
@@ -24,7 +24,7 @@ from clipbench.registry.table import ModelInfo
 
 @dataclass(frozen=True)
 class Weights:
-    """What a model is built from.
+    """The weights and settings that a model is built from.
 
     states: by role of the model's files, `towers` and, for M-CLIP, `text`.
     dtype: float16 and bfloat16 convert the weights that open_clip converts.
@@ -45,7 +45,7 @@ class Weights:
 class Family(Protocol):
     """One kind of model, from its configuration to modules that run.
 
-    How its pixels are made is data, of the registry's row or the checkpoint's configuration.
+    The preprocessing is data, in the registry's row or the checkpoint's configuration.
     """
 
     name: str
@@ -58,12 +58,12 @@ class Family(Protocol):
         """The towers on the CPU. Raises CheckpointError when the tensors do not fit them."""
         ...
 
-    def layout(self, info: ModelInfo) -> Layout:
-        """How the text tower takes token ids."""
+    def layout(self, info: ModelInfo) -> TokenLayout:
+        """The arrays in which the text tower takes token ids."""
         ...
 
     def vocabulary(self, info: ModelInfo) -> int:
-        """How many token ids there are."""
+        """The number of token ids."""
         ...
 
     def tokenizer(self, info: ModelInfo, folder: Path | None) -> Tokenizer:
@@ -82,7 +82,7 @@ def read_tokenizer(folder: Path | None, **options: Any) -> Tokenizer:
 
 
 def below(state: State, prefix: str) -> State:
-    """The tensors whose names begin so, without that beginning."""
+    """The tensors whose names start with `prefix`, without it in their names."""
     return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
 
 
@@ -96,7 +96,7 @@ def fill_beside(weights: Weights, visual: nn.Module, text: nn.Module, of_text: S
 
 
 def convert(module: nn.Module, dtype: torch.dtype) -> None:
-    """Converts what open_clip converts: with timm all but some norms, otherwise the products."""
+    """Converts as open_clip does: with timm all weights but some norms, else the products'."""
     if dtype is torch.float32:
         return
     if not any(isinstance(child, TimmModel) for child in module.modules()):

@@ -20,14 +20,14 @@ from clipbench.networks.families.family import (
     read_tokenizer,
 )
 from clipbench.networks.text_towers import MeanPooledText, transformers_encoder
-from clipbench.networks.token_batches import Layout
+from clipbench.networks.token_batches import TokenLayout
 from clipbench.networks.tokenizers import Tokenizer
 from clipbench.networks.towers import Towers, image_tower
 from clipbench.registry.table import ModelInfo
 
 
 class TransformersText:
-    """Mean pooling over the encoder's states, then two layers."""
+    """The text tower pools the mean of the encoder's states, then applies two layers."""
 
     name = "hf-text"
 
@@ -41,8 +41,8 @@ class TransformersText:
         fill_beside(weights, visual, text, below(weights.states["towers"], "text."))
         return Towers(image_tower(visual), text)
 
-    def layout(self, info: ModelInfo) -> Layout:
-        return Layout.MASKED
+    def layout(self, info: ModelInfo) -> TokenLayout:
+        return TokenLayout.MASKED
 
     def vocabulary(self, info: ModelInfo) -> int:
         return int(TEXT_CONFIGS[config_of(info)["text_cfg"]["hf_model_name"]]["vocab_size"])

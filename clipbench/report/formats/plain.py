@@ -46,7 +46,7 @@ def flat_title(heading: Heading) -> str:
 
 
 def legend(table: Table) -> list[str]:
-    """What the signs in the cells mean, as far as they occur."""
+    """The meanings of the signs that occur in the cells."""
     cells = [cell for row in table.rows for cell in row.cells]
     lines = []
     if table.measured and any(cell.published for cell in cells):

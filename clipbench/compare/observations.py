@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from clipbench.errors import UnknownName
-from clipbench.metrics import BothWays, Queries, Sample, parse
+from clipbench.metrics import BothWays, Observations, Queries, parse
 from clipbench.results import Sidecar
 from clipbench.results.sidecar import IntArray, Records
 
 
-def sample_of(metric: str, records: Sidecar) -> Sample | None:
+def observations_of(metric: str, records: Sidecar) -> Observations | None:
     """The measure named `metric` (as in a result) of the counted images, in their order.
 
     None for what records cannot give: mean average precision, and the baselines.
@@ -20,8 +20,8 @@ def sample_of(metric: str, records: Sidecar) -> Sample | None:
     except UnknownName:
         return None
     if figure.reads is BothWays:
-        return figure.sample(_both_ways(records))
-    return figure.sample(_labelled(records.images)) if figure.reads is Queries else None
+        return figure.observations(_both_ways(records))
+    return figure.observations(_labelled(records.images)) if figure.reads is Queries else None
 
 
 def common(first: Sidecar, second: Sidecar) -> tuple[Sidecar, Sidecar]:

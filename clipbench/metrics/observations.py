@@ -1,9 +1,9 @@
 """A measure of one model, image by image, in a form that can be resampled.
 
-The unit that is drawn is the image: a new sample of the world brings images, with their captions.
-A `Sample` holds one row of numbers for each image, and a statistic that turns weighted kinds of
-rows into the measure; images with equal rows are one kind, so that a thousand resamples of a
-hundred thousand images cost a thousand draws of a few counts.
+The bootstrap draws images, each with its captions: another sample of the world would bring other
+images. `Observations` hold one row of numbers for each image, and a statistic that turns weighted
+kinds of rows into the measure. Images with equal rows are one kind, so that a thousand resamples of
+a hundred thousand images cost a thousand draws of a few counts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PerQuery(Protocol):
 
 
 class Statistic(Protocol):
-    """What a measure makes of a weighted set of images."""
+    """The value of a measure on weighted kinds of images."""
 
     def __call__(self, weights: Float64Array, kinds: Float64Array) -> Float64Array:
         """weights: (b, g) images of each kind in b sets; kinds: (g, w) rows -> (b,)."""
@@ -35,15 +35,15 @@ class Statistic(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
-    """rows: (n, w) float64, one row an image, in the order of the images; what it measures."""
+class Observations:
+    """rows: (n, w) float64, one row an image, in the order of the images."""
 
     rows: Float64Array
     statistic: Statistic
 
     def __post_init__(self) -> None:
         if self.rows.ndim != 2 or not len(self.rows):
-            raise InvalidRequest(f"a sample has one row an image, not {self.rows.shape}")
+            raise InvalidRequest(f"observations have one row an image, not {self.rows.shape}")
 
     def value(self) -> float:
         """The measure of the images as they are."""
@@ -118,34 +118,40 @@ class WeightedMeanAveragePrecision:
         return out
 
 
-def of_images(measure: PerQuery, ranks: ArrayLike) -> Sample:
+def of_images(measure: PerQuery, ranks: ArrayLike) -> Observations:
     """One query an image (classification, image to text). ranks: (n,), 0 for no right answer."""
-    return Sample(_ratio(measure, np.asarray(ranks), None, None), MeanOfRatios())
+    return Observations(_ratio(measure, np.asarray(ranks), None, None), MeanOfRatios())
 
 
-def of_texts(measure: PerQuery, ranks: ArrayLike, image_of_text: ArrayLike, images: int) -> Sample:
+def of_texts(
+    measure: PerQuery, ranks: ArrayLike, image_of_text: ArrayLike, images: int
+) -> Observations:
     """One query a text, drawn with the image that it describes. ranks, image_of_text: (m,)."""
-    return Sample(
+    return Observations(
         _ratio(measure, np.asarray(ranks), np.asarray(image_of_text), images), MeanOfRatios()
     )
 
 
 def of_both(
     measure: PerQuery, text_ranks: ArrayLike, image_ranks: ArrayLike, image_of_text: ArrayLike
-) -> Sample:
+) -> Observations:
     """Mean of both directions of retrieval. text_ranks, image_of_text: (m,); image_ranks: (n,)."""
     image_ranks = np.asarray(image_ranks)
     texts = _ratio(measure, np.asarray(text_ranks), np.asarray(image_of_text), len(image_ranks))
-    return Sample(np.hstack([texts, _ratio(measure, image_ranks, None, None)]), MeanOfRatios())
+    return Observations(
+        np.hstack([texts, _ratio(measure, image_ranks, None, None)]), MeanOfRatios()
+    )
 
 
-def of_classes(ranks: ArrayLike, labels: ArrayLike) -> Sample:
+def of_classes(ranks: ArrayLike, labels: ArrayLike) -> Observations:
     """Mean per-class recall. ranks, labels: (n,)."""
     hits = np.asarray(ranks) == 1
-    return Sample(np.stack([np.asarray(labels), hits], axis=1).astype(float), BalancedAccuracy())
+    return Observations(
+        np.stack([np.asarray(labels), hits], axis=1).astype(float), BalancedAccuracy()
+    )
 
 
-def of_median(ranks: ArrayLike, image_of_query: ArrayLike, images: int) -> Sample:
+def of_median(ranks: ArrayLike, image_of_query: ArrayLike, images: int) -> Observations:
     """Median rank. ranks, image_of_query: (q,), where a query is an image or a text of it."""
     ranks, owner = np.asarray(ranks), np.asarray(image_of_query)
     kept = (ranks > 0) & (owner >= 0)
@@ -155,15 +161,15 @@ def of_median(ranks: ArrayLike, image_of_query: ArrayLike, images: int) -> Sampl
     place = np.arange(len(owner)) - np.repeat(np.cumsum(per_image) - per_image, per_image)
     rows = np.zeros((images, max(1, per_image.max(initial=0))))
     rows[owner, place] = ranks
-    return Sample(rows, Median())
+    return Observations(rows, Median())
 
 
-def of_labels(images: Float32Array, classes: Float32Array, targets: BoolArray) -> Sample:
+def of_labels(images: Float32Array, classes: Float32Array, targets: BoolArray) -> Observations:
     """Mean average precision; the parameters are those of `multilabel.average_precisions`."""
     order = np.stack([np.argsort(-row_dots(images, k), kind="stable") for k in classes])
     relevant = np.take_along_axis(np.asarray(targets).T, order, axis=1)
     rows = np.arange(len(images), dtype=np.float64)[:, None]
-    return Sample(rows, WeightedMeanAveragePrecision(order, relevant))
+    return Observations(rows, WeightedMeanAveragePrecision(order, relevant))
 
 
 def _ratio(
