@@ -10,7 +10,7 @@ export JINA_HIDE_SURVEY := 1
 export JINA_MP_START_METHOD := spawn
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo bench test test-quick test-containers check docs wheel lock clean
+.PHONY: help setup setup-dev demo bench bench-gpu test test-quick test-containers check docs wheel lock clean
 
 ifneq (,$(filter-out help lock clean,$(MAKECMDGOALS)))
 INTERPRETER := $(shell PYTHON='$(PYTHON)' .ci/python $(VENV))
@@ -45,6 +45,9 @@ demo: setup ## benchmark the embedded models on the embedded data and write the 
 
 bench: setup-dev ## speed and memory against peers, each with its bar
 	$(BIN)/python -m benchmarks
+
+bench-gpu: setup ## one card in five minutes, offline
+	$(BIN)/python -m benchmarks.gpu
 
 CORE := tests/metrics tests/contract tests/results tests/flow
 test: setup-dev ## the whole suite but for what needs a container engine

@@ -55,7 +55,7 @@ def run_job(
             yield Batch(endpoint, part)
 
     before, started = processor_seconds(os.getpid(), server), time.perf_counter()
-    counted = sum(outcome.counted for _, outcome in stream(connection, batches(), parameters))
+    counted = sum(outcome.counted for outcome in stream(connection, batches(), parameters))
     seconds = time.perf_counter() - started
     processor = processor_seconds(os.getpid(), server) - before
     if counted != sent:

@@ -1,6 +1,6 @@
 """Random weights of a published architecture, in the form that each side reads.
 
-    python -m benchmarks.weights FOLDER
+    python -m benchmarks.weights FOLDER [ARCHITECTURE [DEVICE]]
 
 makes those of `checkpoint` and prints their path. Speed does not depend on what the weights are,
 and nothing has to be fetched.
@@ -20,20 +20,18 @@ from torch import Tensor
 
 from benchmarks.environments import ARCHITECTURE
 
-_FILE = "ViT-B-32-random.pt"
 
-
-def checkpoint(folder: Path) -> Path:
-    """A state dict as open_clip and clip-server save it, made once."""
-    path = folder / _FILE
+def checkpoint(folder: Path, architecture: str = ARCHITECTURE, device: str = "cpu") -> Path:
+    """A state dict as open_clip and clip-server save it, made once, by the device."""
+    path = folder / f"{architecture}-random.pt"
     if not path.exists():
         import open_clip
 
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
-        model = open_clip.create_model(ARCHITECTURE)
+        model = open_clip.create_model(architecture, device=device)
         partial = path.with_suffix(".part")
-        torch.save(model.state_dict(), partial)
+        torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, partial)
         partial.rename(path)
     return path
 
@@ -143,4 +141,4 @@ def _write_tokenizer(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(checkpoint(Path(sys.argv[1])))
+    print(checkpoint(Path(sys.argv[1]), *sys.argv[2:]))

@@ -1,0 +1,112 @@
+"""`python -m benchmarks.gpu` without a card: its parts on a CPU, and what it says did not run."""
+
+import json
+import time
+
+import pytest
+import torch
+
+from benchmarks import inputs, measure
+from benchmarks.gpu import __main__ as command
+from benchmarks.gpu import in_process, through_flow
+from benchmarks.gpu.table import NOT_RUN, Row, table
+from benchmarks.gpu.utilisation import Utilisation
+from clipbench.client.connection import Connection
+from clipbench.contract.parameters import ModelOptions
+from clipbench.encode_settings import Precision
+from clipbench.profiling.gpu import GpuReading
+from clipbench.serving.encoder import EncoderSettings
+from tests.pictures import encoded, picture
+
+NANO = "ViT-nano-16-64::embedded"
+SETTINGS = EncoderSettings(device="cpu", as_gpu=True, batch_tokens=64, batch_size=4, offline=True)
+TEXTS = ["a red apple", "two dogs on a lawn"]
+IMAGES = [encoded(picture(90, 70, seed)) for seed in range(3)]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")
+def test_without_a_card_it_says_that_nothing_ran(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(measure, "RESULTS", tmp_path / "results")
+    assert command.main([]) == 0
+    assert capsys.readouterr().out.startswith("not run: PyTorch")
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_resize_is_compared_in_both_orders():
+    assert in_process.resized_alike(torch.device("cpu"), 20) == (20, 2)
+
+
+def test_embeddings_are_compared_with_the_cpu_s_in_every_precision():
+    found = in_process.equality(SETTINGS, NANO, TEXTS, IMAGES)
+    assert list(found) == ["float32", "float16", "bfloat16"]
+    assert all(value > 0.9999999 for value in found["float32"].values())
+    assert all(0.999 < value < 1 + 1e-9 for kinds in found.values() for value in kinds.values())
+
+
+def test_the_bare_tower_has_a_rate_for_each_batch():
+    found = in_process.bare_towers(SETTINGS, NANO, Precision.FLOAT32, TEXTS, (1, 4), 0.01)
+    assert {kind: list(rates) for kind, rates in found.items()} == {"image": [1, 4], "text": [1, 4]}
+    assert all(rate > 0 for rates in found.values() for rate in rates.values())
+
+
+def test_utilisation_is_the_mean_of_one_device_and_nothing_without_one():
+    def reading(index, share):
+        return GpuReading(index, "u", "card", 0, 1, share)
+
+    with Utilisation(1, lambda: (reading(0, 1.0), reading(1, 0.25))) as busy:
+        pass
+    assert busy.mean == 0.25
+    with Utilisation(0, lambda: ()) as busy:
+        pass
+    assert busy.mean is None
+
+
+def test_rows_have_a_ratio_and_a_verdict_only_of_what_was_measured():
+    whole = Row("a", (100, 300, 200), (10,), bare=400, per_stock=20, per_bare=0.9, busy=0.5)
+    assert (whole.ratio, whole.share) == (20, 0.5)
+    assert whole.verdict == "≥ 20 × stock: met, ≥ 0.9 of the tower: not met"
+    without = Row("b", (200,), per_stock=20)
+    assert without.verdict == "≥ 20 × stock: open"
+    assert (without.ratio, without.cells()[2]) == (None, NOT_RUN)
+    assert Row("c", bar=4, unit="ms").cells()[1] == NOT_RUN
+    assert Row("c", (3.0,), bar=4, unit="ms").verdict == "≤ 4 ms: met"
+    assert len(table([whole, without]).splitlines()) == 3
+
+
+def test_a_part_that_fails_or_comes_too_late_leaves_the_others(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(measure, "RESULTS", tmp_path)
+    report = command.Report(limit=1e9)
+    report.run("fails", lambda: 1 / 0)
+    assert report.run("runs", lambda: 3) == 3
+    report.limit = time.monotonic() - report.started - 1
+    report.run("late", lambda: 4)
+    report.add("jobs, bench, image", ((7000.0, 8000.0), 0.4))
+    report.add("clip_client, bench, text", None)
+    report.parts["bare tower, bench"] = {"image": {32: 6000.0, 512: 30_000.0}}
+    command.complete(report)
+    command.show(report)
+    printed = capsys.readouterr().out
+    assert "not run: late: no time is left" in printed
+    assert "VRAM of bench, peak: not run" in printed
+    assert "resize equal to Pillow: not run" in printed
+    written = json.loads(command.write(report, "a card").read_text())
+    assert written["not_run"]["fails"].startswith("ZeroDivisionError")
+    assert written["rows"][0]["share"] == 0.25
+    assert written["card"] == "a card"
+
+
+@pytest.mark.slow
+def test_a_flow_is_measured_by_jobs_and_by_clip_client(flow, tmp_path):
+    given = inputs.write(tmp_path / "inputs", texts=8, images=4)
+    with Connection(flow.address) as connection:
+        for kind in command.KINDS:
+            asked = ModelOptions(NANO)
+            rates, busy = through_flow.jobs(
+                connection, flow.process.pid, asked, kind, given, count=8, rounds=2
+            )
+            assert len(rates) == 2
+            assert all(rate > 0 for rate in rates)
+            assert busy is None or 0 <= busy <= 1
+    with through_flow.driven(None, flow.address, NANO, {"precision": "float32"}, given) as side:
+        rates, _ = through_flow.by_client(side, "text", count=8, rounds=1)
+        assert rates[0] > 0
