@@ -33,7 +33,7 @@ COMPARISONS = (
 
 
 def main(names: list[str]) -> int:
-    """How many comparisons failed to run; a bar that is not met is not a failure."""
+    """Returns the number of comparisons that failed to run; a missed bar is not a failure."""
     unknown = sorted(set(names) - set(COMPARISONS))
     if unknown:
         print(f"unknown: {', '.join(unknown)}; there are {', '.join(COMPARISONS)}")

@@ -1,4 +1,4 @@
-"""Where the time of one document goes on its way through the Flow, stage by stage.
+"""The time of one document in each stage of its way through the Flow.
 
     python -m benchmarks.account [--model NAME] [--documents N] [--batch N] [--repeats N]
 

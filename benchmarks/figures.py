@@ -18,7 +18,7 @@ _LESS_IS_BETTER = ("s", "MB")
 
 
 class Outcome(StrEnum):
-    """What became of a bar."""
+    """The outcome of a bar."""
 
     MET = "met"
     NOT_MET = "not met"
@@ -51,7 +51,7 @@ class Figure:
 
     @property
     def ratios(self) -> tuple[float, ...]:
-        """How many times as good as theirs, a round; above 1 is better, whatever the unit."""
+        """The ratio of each round: above 1 ours is better, whatever the unit."""
         pairs = zip(self.ours, self.theirs, strict=True) if self.theirs else ()
         return tuple(b / a if self.less else a / b for a, b in pairs)
 

@@ -75,14 +75,14 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where a client on this machine reaches the gateway."""
+        """The gateway's address for a client on this machine."""
         scheme = "grpcs" if self.settings.tls_certificate else "grpc"
         host = _LOCAL if self.settings.host == "0.0.0.0" else self.settings.host
         return f"{scheme}://{host}:{self.settings.grpc_port}"
 
     @property
     def metrics_address(self) -> str:
-        """Where Prometheus finds the whole Flow's metrics."""
+        """The address of the whole Flow's metrics, for Prometheus."""
         port = self.settings.metrics_port(PROFILER.name)
         return f"http://{self.settings.metrics_host}:{port}/metrics"
 

@@ -111,7 +111,7 @@ def describe_fresh(connection: Connection, options: ModelOptions) -> dict[str, A
 
 
 def _parameters(options: ModelOptions, description: dict[str, Any]) -> dict[str, Any]:
-    """What makes /encode run the model as a job does, and so as it was described and loaded."""
+    """Parameters with which /encode runs the model as a job does, and as it was loaded."""
     return {**description["settings"], "forced": options.forced}
 
 

@@ -75,10 +75,8 @@ def _reason(role: str, kind: str, message: str) -> ClipbenchError:
     if known is None or not issubclass(known, ClipbenchError):
         return errors.Unsupported(f"{role} does not start: {message}")
     if known is errors.UnknownName:
-        known = (
-            errors.InvalidRequest
-        )  # the message is complete; the names it was made of stay there
-    return known(message)  # type: ignore[no-any-return]
+        return errors.InvalidRequest(message)  # it is complete; the names stay there
+    return known(message)
 
 
 def end_with_supervisor() -> None:

@@ -31,7 +31,7 @@ MAX_SCALE = math.log(100)
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a run is made of; `minutes` shortens the schedule of a run that would take longer."""
+    """The settings of a run; `minutes` shortens the schedule of a run that would take longer."""
 
     steps: int
     emoji: int = 192

@@ -11,6 +11,7 @@ import typer
 from clipbench import results
 from clipbench.client.commands.common import console
 from clipbench.report import build, observations_in
+from clipbench.report.best import no_observations
 
 
 class Picture(StrEnum):
@@ -43,8 +44,8 @@ def plot(
 
     found = results.load_all(folder) if folder else ()
     statistics = results.load_all_statistics(folder) if folder else ()
-    observations = {"observations": observations_in(folder)} if folder else {}
-    made = build(found, statistics, unmeasured=True, **observations)
+    observations = observations_in(folder) if folder else no_observations
+    made = build(found, statistics, unmeasured=True, observations=observations)
     if kind is Picture.PARETO:
         pareto(made, quality, cost, out)
     else:

@@ -24,7 +24,7 @@ _MARK = ".clipbench.json"
 
 
 def default_root() -> Path:
-    """Where data sets are kept unless told otherwise: CLIPBENCH_DATA, else below the home."""
+    """The default folder of data sets: CLIPBENCH_DATA, else below the home."""
     return Path(os.environ.get("CLIPBENCH_DATA") or Path.home() / ".cache/clipbench/datasets")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from clipbench.errors import InvalidRequest
 
 PLACEHOLDER = "{c}"
-"""Where the class name goes, as in CLIP_benchmark. Other braces stand for themselves."""
+"""The place of the class name, as in CLIP_benchmark. Other braces stand for themselves."""
 
 DEFAULT_TEMPLATES = (
     "itap of a {c}.",

@@ -66,7 +66,7 @@ class DatasetInfo:
 
     @property
     def address(self) -> str | None:
-        """Where the files of that copy begin."""
+        """The address below which the files of that copy are."""
         return None if self.embedded else f"{_HUB}/{self.repository}/resolve/main"
 
 

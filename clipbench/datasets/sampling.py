@@ -51,7 +51,7 @@ def sampled(dataset: Dataset, size: int, seed: int) -> Dataset:
 
 
 def quotas(counts: Mapping[Stratum, int], size: int) -> dict[Stratum, int]:
-    """How many of `size` each stratum gets: its share, the rest to the largest remainders."""
+    """Sizes of the strata: each its share of `size`, the rest to the largest remainders."""
     total = sum(counts.values())
     shares = {stratum: size * count // total for stratum, count in counts.items()}
     by_remainder = sorted(

@@ -35,7 +35,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What is wrong at a position of the tar; `name` is the file that it cuts, if known."""
+    """Damage at a position of the tar; `name` is the file that it cuts, if known."""
 
     position: int
     detail: str

@@ -21,7 +21,7 @@ class Digests:
         return tuple(name for name in ("md5", "sha256") if getattr(self, name))
 
     def problem(self, path: Path) -> str | None:
-        """What is wrong with the file, None if nothing is known to be."""
+        """The mismatch of the file's digests in words, None without one."""
         for name in self.names:
             actual, expected = file_digest(path, name), getattr(self, name).lower()
             if not actual.startswith(expected):

@@ -49,7 +49,7 @@ def _device(name: str) -> str | None:
 
 
 def models_limit(device: str) -> int:
-    """What loaded models may take unless it is set: 90 % of the GPU's memory, or half of the RAM.
+    """The default limit on loaded models: 90 % of the GPU's memory, or half of the RAM.
 
     device: the setting; empty is CUDA where there is one. Of several GPUs the smallest counts.
     """

@@ -31,7 +31,7 @@ def import_file(path: Path, folder: Path) -> Read:
 
 
 def load(folder: Path | None = None) -> Figures:
-    """What was pulled or imported; empty where nothing was. Raises DataError for a damaged file."""
+    """The pulled or imported figures, possibly none. Raises DataError for a damaged file."""
     place = (folder or default_folder()) / OPEN_CLIP
     files = [place / kind.name for kind in KINDS if (place / kind.name).is_file()]
     return merged([read(path) for path in files])

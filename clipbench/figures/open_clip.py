@@ -32,7 +32,7 @@ TWIN = "-quickgelu"
 
 @dataclass
 class Read:
-    """What a file held.
+    """The content of a file.
 
     refused, passed_over: bad rows, and those that another row stands for; with line and reason.
     """
@@ -100,7 +100,7 @@ def merged(parts: Sequence[Read]) -> Figures:
 
 @cache
 def table() -> dict[str, Any]:
-    """Where the files are published, and what their columns are of."""
+    """The addresses of the files, and the data sets of their columns."""
     text = resources.files("clipbench.figures").joinpath("open_clip.toml").read_text("utf-8")
     return tomllib.loads(text)
 

@@ -20,7 +20,7 @@ _PAUSE_SECONDS = 0.002
 
 @dataclass(frozen=True)
 class Inner:
-    """What Jina's own handling of requests offers once ours stands before it.
+    """Jina's own handling of requests, for a handler that stands before it.
 
     handle: sends a request through the Flow; returns its future and that of floating Executors.
     finish: makes the response out of what the Flow answered.
@@ -119,7 +119,7 @@ def share_http_port(server: Any) -> None:
 
 
 class _Shared:
-    """What a deep copy has in common with the original."""
+    """The parts that a deep copy shares with the original."""
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Any:
         return self

@@ -86,7 +86,7 @@ class JobTable:
             return [read_job(row) for row in connection.execute(query)]
 
     def states(self) -> dict[str, int]:
-        """How many jobs are open and done."""
+        """The numbers of open and done jobs."""
         done = tables.jobs.c.result.is_not(None)
         query = (
             select(done.label("done"), func.count().label("count"))

@@ -87,7 +87,7 @@ class StoredEmbeddings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one image was classified: the rank of its label, the best classes, a near-tie or not."""
+    """The classification of one image: the rank of its label, the best classes, near-tie or not."""
 
     rank: int
     best: tuple[int, ...]

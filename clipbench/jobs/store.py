@@ -128,7 +128,7 @@ class JobStore(JobTable):
         return found
 
     def prompt_count(self, job: Job) -> int:
-        """How many prompts have come."""
+        """The number of stored prompts."""
         with self.engine.connect() as connection:
             return self._prompt_count(connection, job)
 
@@ -155,7 +155,7 @@ class JobStore(JobTable):
         return self._held[job.key, kind]
 
     def count(self, job: Job, kind: Kind) -> int:
-        """How many documents of one kind are counted."""
+        """The number of counted documents of one kind."""
         table = tables.documents
         query = select(func.count()).where(table.c.job == job.key, table.c.kind == kind)
         with self.engine.connect() as connection:

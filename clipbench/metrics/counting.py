@@ -49,7 +49,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Tally:
-    """What one tile adds to the queries of one side: both (k,) int64."""
+    """The counts that one tile adds to the queries of one side: both (k,) int64."""
 
     above: IntArray
     near: IntArray
@@ -65,7 +65,7 @@ def count_tile(scores: Float32Array, images: Side, texts: Side) -> tuple[Tally, 
 
 
 def _count(scores: Float32Array, positive: Float64Array, axis: int) -> tuple[IntArray, IntArray]:
-    """How many scores are clearly above, and may be above, the positive of each query.
+    """The numbers of scores that are clearly above, or may be above, each query's positive.
 
     axis: 1 when the queries are the rows of `scores`, 0 when they are its columns.
     """

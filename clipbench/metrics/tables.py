@@ -22,7 +22,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """How many images of one class are taken for another."""
+    """The number of images of one class that are taken for another."""
 
     label: int
     predicted: int

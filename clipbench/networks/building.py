@@ -39,7 +39,7 @@ def bare_visual(config: Mapping[str, Any], dtype: torch.dtype) -> Any:
 
 
 def logit_scale(state: State) -> float:
-    """What the model multiplies a cosine by."""
+    """The factor by which the model multiplies a cosine."""
     return float(state["logit_scale"].float().exp()) if "logit_scale" in state else 100.0
 
 

@@ -115,7 +115,7 @@ def export(towers: Towers, shape: Shape, precision: Precision, folder: Path) -> 
 
 
 def folder_for(cache: Path, digest: str, activation: str, precision: Precision) -> Path:
-    """Where the graphs of a checkpoint are kept."""
+    """The folder of a checkpoint's graphs."""
     kind = f"int8{'' if has_vnni() else '-7bit'}" if precision is Precision.INT8 else precision
     return cache / "onnx" / f"{digest.replace('+', '-')}-{activation}-{kind}-{_VERSION}"
 
@@ -184,7 +184,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _timed(run: Callable[..., Floats], *inputs: Any) -> tuple[Floats, float]:
-    """What `run` gives, and the shortest of three times of it."""
+    """The result of `run`, and the shortest of its three times."""
     times = []
     for _ in range(3):
         start = time.perf_counter()

@@ -52,7 +52,7 @@ class TorchRuntime:
             torch.backends.cudnn.allow_tf32 = False  # float32 is float32, in convolutions too
             # cuDNN's attention builds a plan of 0.1 s for every new shape of a batch
             torch.backends.cuda.enable_cudnn_sdp(False)
-        towers.images.to(memory_format=torch.channels_last)
+        towers.images.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if packed is None:
             packed = onednn_linear.faster_by_onednn(device, towers.images.dtype)
         if packed:

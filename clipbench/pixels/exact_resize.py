@@ -184,11 +184,11 @@ def matches_pillow(interpolation: Interpolation, device: torch.device) -> bool:
     method = Pillow.Resampling[interpolation.name]
     for number in range(50):
         generator = np.random.default_rng(number)
-        source = tuple(int(side) for side in generator.integers(1, 160, 2))
-        target = tuple(int(side) for side in generator.integers(1, 160, 2))
-        image = generator.integers(0, 256, (*source, 3), dtype=np.uint8)
-        expected = np.asarray(Pillow.fromarray(image).resize(target[::-1], method))
-        plan = Resize(source, target, 0, 0, *target)
+        height, width = (int(side) for side in generator.integers(1, 160, 2))
+        rows, columns = (int(side) for side in generator.integers(1, 160, 2))
+        image = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        expected = np.asarray(Pillow.fromarray(image).resize((columns, rows), method))
+        plan = Resize((height, width), (rows, columns), 0, 0, rows, columns)
         got = resize([torch.from_numpy(image).to(device)], [plan], interpolation)[0]
         if not np.array_equal(got.cpu().numpy(), expected):
             return False

@@ -13,8 +13,10 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from typing import Any
 
 import numpy as np
+import PIL
 import simplejpeg
 import torch
 from PIL import Image as Pillow
@@ -167,7 +169,7 @@ def on_device(pixels: PillowPixels, device: torch.device) -> PillowPixels:
         return pixels
     if not exact_resize.matches_pillow(pixels.interpolation, device):
         _tell(
-            f"{device} does not resize ({pixels.interpolation}) as Pillow {Pillow.__version__} "
+            f"{device} does not resize ({pixels.interpolation}) as Pillow {PIL.__version__} "
             "does: Pillow resizes on the CPU"
         )
         return pixels
@@ -185,14 +187,14 @@ def _decoders_agree() -> bool:
     """Whether libjpeg-turbo gives the installed Pillow's pixels, for the usual kinds of files."""
     generator = np.random.default_rng(0)
     image = Pillow.fromarray(generator.integers(0, 256, (45, 59, 3), dtype=np.uint8))
-    kinds: Sequence[dict[str, object]] = (
-        *({"subsampling": subsampling} for subsampling in range(3)),
+    kinds: Sequence[dict[str, Any]] = (
+        *(dict[str, Any](subsampling=subsampling) for subsampling in range(3)),
         {"progressive": True},
         {"keep_rgb": True, "subsampling": 0},
     )
     agree = all(_same_pixels(partial(image.save, format="JPEG", **kind)) for kind in kinds)
     if not agree:
-        _tell(f"simplejpeg does not decode as Pillow {Pillow.__version__} does: Pillow decodes")
+        _tell(f"simplejpeg does not decode as Pillow {PIL.__version__} does: Pillow decodes")
     return agree
 
 

@@ -90,7 +90,7 @@ class PillowPixels(Preprocessing):
         return found if isinstance(found, RefusedImage) else None
 
     def _guarded(self, data: ImageData, work: Callable[[Pillow.Image], T]) -> T | RefusedImage:
-        """What `work` makes of the opened image, or why there is none."""
+        """The result of `work` on the opened image, or the reason of its refusal."""
         size = len(data) if isinstance(data, bytes) else data.nbytes
         if size > self.max_bytes:
             return RefusedImage(

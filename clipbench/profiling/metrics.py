@@ -139,11 +139,11 @@ class Metrics:
             STAGES.labels(self.executor, name).observe(time.perf_counter() - started)
 
     def queue_depth(self, queue: str, depth: int) -> None:
-        """How many items wait in `queue` now."""
+        """Set the number of items that wait in `queue`."""
         QUEUE.labels(self.executor, queue).set(depth)
 
     def jobs(self, task: str, state: str, count: int) -> None:
-        """How many jobs of `task` are in `state` now."""
+        """Set the number of jobs of `task` in `state`."""
         JOBS.labels(self.executor, task, str(state)).set(count)
 
     def job_opened(

@@ -1,7 +1,7 @@
 """A table for a terminal of any width. Names and numbers are whole in every one of its layouts.
 
 The first of these that fits is printed: one line a row; the same with headings folded between
-words; without the optional columns; turned round, so that a row becomes a column; in blocks of
+words; without the optional columns; transposed, so that a row becomes a column; in blocks of
 columns; one block of lines a row. A pipe or a file has no width: one line a row.
 """
 
@@ -148,10 +148,10 @@ class Grid:
             yield line
 
     def _reshaped(self, width: int) -> Iterator[Text]:
-        """What does not fit as it is: turned round, in blocks, or row by row."""
+        """A table that is too wide: transposed, in blocks, or row by row."""
         numbers = all(column.number for column in self.columns[1:])
         if numbers:
-            turned = self._turned()
+            turned = self._transposed()
             widths = turned._narrowed(width)
             if widths is not None:
                 yield from turned._lines(widths, ruled=True)
@@ -165,7 +165,7 @@ class Grid:
             return
         yield from self._records(width)
 
-    def _turned(self) -> Grid:
+    def _transposed(self) -> Grid:
         """Each row a column, headed by its name."""
         heads = [
             Column(self.columns[0].title),

@@ -10,7 +10,7 @@ from clipbench.reference import Column, TableName, published, score_key
 from clipbench.results import DataKey, Result, RunKey, Statistics, Task, data_labels
 
 Variants = Mapping[DataKey, str]
-"""What sets apart the data of one name, where several are reported; by `data_labels`."""
+"""Labels that tell data of one name apart, where several are reported; by `data_labels`."""
 
 
 def variants(results: Iterable[Result]) -> Variants:

@@ -29,7 +29,7 @@ TASKS = {
 }
 TASK_NAMES = {task: name for name, task in TASKS.items()}
 DIRECTIONS = {"image_": Direction.TEXT_TO_IMAGE, "text_": Direction.IMAGE_TO_TEXT}
-"""What clip_benchmark puts before `retrieval_…`: what is retrieved, by a query of the other."""
+"""clip_benchmark's prefix of `retrieval_…`: the retrieved modality; the other one queries."""
 
 QUICKGELU = "-quickgelu"  # what open_clip appends to an architecture for that activation
 CSV_COLUMNS = ("dataset", "model", "pretrained", "task", "language", "model_fullname")

@@ -100,7 +100,7 @@ class Encoder:
 
     @property
     def device(self) -> str:
-        """Where models run: cpu, cuda, cuda:1."""
+        """The device of the models: cpu, cuda, cuda:1."""
         return str(self._device)
 
     def names(self) -> tuple[str, ...]:

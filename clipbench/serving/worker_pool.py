@@ -38,7 +38,7 @@ class WorkerPool:
 
     @property
     def working(self) -> int:
-        """How many workers are busy."""
+        """The number of busy workers."""
         return self._working
 
     def run(self, work: Callable[[Shard], Result], shards: Sequence[Shard]) -> list[Result]:

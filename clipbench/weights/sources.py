@@ -164,7 +164,7 @@ def verify(info: ModelInfo, cache: Path, *, folders: Sequence[Path] = ()) -> lis
 
 
 def problem_of(file: ModelFile, path: Path) -> str | None:
-    """What is wrong with a file of that name, None if nothing is known to be.
+    """The problem of a file of that name, None if none is known.
 
     It must be what one of the sources of its name publishes, and what it was when it was pulled.
     """

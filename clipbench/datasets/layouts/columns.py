@@ -1,4 +1,4 @@
-"""Which columns of a table hold the image, the captions and the label, told by their names."""
+"""Finds the columns of a table that hold the image, the captions and the label, by their names."""
 
 from __future__ import annotations
 

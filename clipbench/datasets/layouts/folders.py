@@ -75,7 +75,7 @@ class _ClassFolders:
         return Entry(id, id, files.read_image(path, images), (label,), pieces=(piece,))
 
     def _others(self) -> Iterator[Piece]:
-        """What lies beside the class folders."""
+        """The files beside the class folders."""
         for name in _METADATA:
             if (self.path / name).is_file():
                 yield files.metadata(self.path / name, self.path, name)

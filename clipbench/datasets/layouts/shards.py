@@ -13,7 +13,7 @@ from clipbench.datasets.types import Entry, Flaw, Gap, Piece, Role, Task, Unit
 
 
 class Files(Protocol):
-    """Where the files of a data set are: a folder, or an address."""
+    """The source of a data set's files: a folder, or an address."""
 
     def read(self, name: str, limit: int) -> bytes | None:
         """The small file of this name, None when there is none. Raises DataError, Unavailable."""

@@ -28,7 +28,7 @@ _LONGEST_LIST = 64 * 1024  # characters of a cell that is parsed as a list
 
 @dataclass(frozen=True)
 class Header:
-    """How the rows of a table are read. `lines` come before the first row."""
+    """The format of a table's rows. `lines` come before the first row."""
 
     delimiter: str
     lines: int
@@ -134,7 +134,7 @@ def _row_test(header: Header) -> Callable[[str], bool]:
 
 
 def describe(path: Path) -> str:
-    """What a table looks like, for a person who wonders why it is not read."""
+    """Describes a table that has not the layout, for the message to the person."""
     name = files.printable(path.name)
     lines = [line for line in rows.first_lines(path, 2) if not _separator(line)]
     if not lines:
@@ -176,7 +176,7 @@ def _separator(line: str) -> str | None:
 
 
 def _header(path: Path, wanted: Wanted) -> Header | None:
-    """How the table is read, None when it has no such pair of columns. Raises InvalidRequest."""
+    """The table's header, None when it has no such pair of columns. Raises InvalidRequest."""
     lines = rows.first_lines(path, 3)
     said = _separator(lines[0]) if lines else None
     before = 1 if said or (lines and lines[0].strip().lower() == "sep=") else 0

@@ -201,7 +201,7 @@ def _choose_split(files: Files, split: str | None, source: str) -> str:
 
 
 def count_shards(files: Files, split: str, source: str) -> int:
-    """How many shards the split has. Raises DataError."""
+    """The number of shards in the split. Raises DataError."""
     text = metadata(files, f"{split}/{SHARDS}", source)
     if text is None:
         raise DataError(f"{source}: {split}/{SHARDS} is missing: there is no split {split!r} here")

@@ -90,7 +90,7 @@ def headlines(names: Iterable[str], task: Task) -> list[Figure]:
 
 
 def principal(names: Iterable[str], task: Task) -> Figure | None:
-    """What models are ranked by: the first headline measure, of retrieval the mean direction."""
+    """The measure that ranks models: the first headline one, of retrieval the mean direction."""
     found = headlines(names, task)
     return [f for f in found if f.measure == found[0].measure][-1] if found else None
 

@@ -54,7 +54,7 @@ class Score:
 
 
 class Measure:
-    """What every measure declares. Subclasses are frozen dataclasses, one file each.
+    """The declaration of a measure. Subclasses are frozen dataclasses, one file each.
 
     name: how it is written; `{k}` stands for the field `k`, a number of at least 1.
     task: whose results have it. reads: the evidence that it is computed from.
