@@ -18,6 +18,34 @@ from tests.docs.pages import ROOT
 PAGE = (ROOT / "docs/add.md").read_text()
 SECTIONS = {part.split("\n", 1)[0]: part for part in PAGE.split("\n## ")[1:]}
 IGNORED = shutil.ignore_patterns("__pycache__", "data", "*.safetensors")
+FILES = {
+    "A model": {"clipbench/registry/models.toml"},
+    "A family of models": {
+        "clipbench/registry/models.toml",
+        "clipbench/networks/families/__init__.py",
+        "clipbench/networks/families/coca.py",
+    },
+    "A data set": {"clipbench/datasets/registry.toml"},
+    "A data set layout": {
+        "clipbench/datasets/layouts/__init__.py",
+        "clipbench/datasets/layouts/numbered.py",
+    },
+    "A metric": {
+        "clipbench/metrics/measures/__init__.py",
+        "clipbench/metrics/measures/gain.py",
+    },
+    "A report format": {
+        "clipbench/report/formats/__init__.py",
+        "clipbench/report/formats/tsv.py",
+    },
+    "An Executor": {
+        "executors/words/__init__.py",
+        "executors/words/config.yml",
+        "executors/words/executor.py",
+        "clipbench/roles.py",
+        "flow.yml",
+    },
+}
 CLASSES = ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"]
 
 
@@ -45,14 +73,12 @@ def found(section, language):
 
 
 def apply(section, tree):
-    """Apply the section's changes and return the files that they name."""
-    changes = found(section, "diff")
-    assert changes
-    for change in changes:
-        applied = subprocess.run(["git", "apply", "-"], cwd=tree, input=change,
-                                 capture_output=True, text=True)  # fmt: skip
-        assert applied.returncode == 0, applied.stderr
-    return re.findall(r"^\+\+\+ b/(.+)$", "".join(changes), re.MULTILINE)
+    """Apply the section's change and return the files that it changes or adds."""
+    (change,) = found(section, "diff")
+    applied = subprocess.run(["git", "apply", "--numstat", "--apply", "-"], cwd=tree,
+                             input=change, capture_output=True, text=True)  # fmt: skip
+    assert applied.returncode == 0, applied.stderr
+    return {line.split("\t")[2] for line in applied.stdout.splitlines()}
 
 
 def run(tree, *arguments, **settings):
@@ -68,9 +94,9 @@ def run(tree, *arguments, **settings):
     return ran.stdout
 
 
-@pytest.mark.parametrize("section", ["A model", "A data set", "A metric", "A report format"])
+@pytest.mark.parametrize("section", [name for name in FILES if name != "An Executor"])
 def test_the_change_applies_and_its_example_prints_what_is_shown(section, tree, documented_server):
-    apply(section, tree)
+    assert apply(section, tree) == FILES[section]
     (code,), (shown,) = found(section, "python"), found(section, "text")
     settings = {
         "CLIPBENCH_DATA": str(tree / "datasets"),
@@ -80,10 +106,7 @@ def test_the_change_applies_and_its_example_prints_what_is_shown(section, tree, 
 
 
 def test_a_new_metric_shows_in_every_table_without_another_change(tree, tmp_path):
-    assert apply("A metric", tree) == [
-        "clipbench/metrics/measures/__init__.py",
-        "clipbench/metrics/measures/gain.py",
-    ]
+    apply("A metric", tree)
     printed = run(tree, "-m", "tests.docs.added_metric", str(tmp_path))
     assert printed.splitlines()[-1] == "missing in:", printed
 
@@ -97,10 +120,7 @@ def test_an_executor_is_added_as_the_page_says(tmp_path):
         shutil.copytree(ROOT / folder, tree / folder, symlinks=True, ignore=ignored)
     shutil.copytree(ROOT / "clipbench/weights", tree / "clipbench/weights")
     shutil.copy(ROOT / "flow.yml", tree)
-    (change,) = found("An Executor", "diff")
-    applied = subprocess.run(["git", "apply", "-"], cwd=tree, input=change,
-                             capture_output=True, text=True)  # fmt: skip
-    assert applied.returncode == 0, applied.stderr
+    assert apply("An Executor", tree) == FILES["An Executor"]
     environment = {**os.environ, "PYTHONPATH": str(tree)}
 
     def output(*command):
@@ -124,9 +144,13 @@ def test_an_executor_is_added_as_the_page_says(tmp_path):
 
 def test_the_unchanged_tree_knows_none_of_them():
     from clipbench.datasets import all_datasets
+    from clipbench.datasets.layouts import LAYOUTS
     from clipbench.metrics import measures
+    from clipbench.networks.families import FAMILIES
     from clipbench.registry import all_models
 
     assert "stl10" not in {info.id for info in all_datasets()}
     assert "ViT-B-32::datacomp_xl_s13b_b90k" not in {info.name for info in all_models()}
     assert not hasattr(measures, "GainAt")
+    assert "numbered" not in {layout.name for layout in LAYOUTS}
+    assert "coca" not in {family.name for family in FAMILIES}

@@ -6,7 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipbench.datasets.layouts import beside, coco, flickr, folders, parquet, seen, table, wds
+from clipbench.datasets.layouts import (
+    beside,
+    coco,
+    flickr,
+    folders,
+    parquet,
+    seen,
+    table,
+    wds,
+)
 from clipbench.datasets.types import Contents, Wanted
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 
