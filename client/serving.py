@@ -138,11 +138,11 @@ class Server:
             advice = f"choose another with {option}, or let --any-port take a free one"
             return self._ports.claim(settings.host, port, purpose, advice, any_port=any_port)
 
-        doors = [
+        gateway_ports = [
             bind(settings.grpc_port, "gRPC", "--port"),
             bind(settings.http_port, "HTTP", "--http-port"),
         ]
-        gateway |= {"host": settings.host, "port": doors}
+        gateway |= {"host": settings.host, "port": gateway_ports}
         replicas = {executor["name"]: executor for executor in self._declared["executors"]}
         for executor in replicas.values():
             count = int(executor.get("replicas", 1))
@@ -158,8 +158,9 @@ class Server:
             if role is not PROFILER:
                 host = settings.metrics_host
                 peers += [f"{role.name}={host}:{first + REPLICA_STEP * n}" for n in range(count)]
+        grpc_port, http_port = gateway_ports
         self.settings = replace(
-            settings, grpc_port=doors[0], http_port=doors[1], metrics_ports=",".join(chosen)
+            settings, grpc_port=grpc_port, http_port=http_port, metrics_ports=",".join(chosen)
         )
         return ",".join(peers)
 

@@ -18,7 +18,6 @@ from training import sources
 from training.emoji_set import Emoji, plain_code
 
 SIZE = 64
-SKIN_TONES = frozenset(("1f3fb", "1f3fc", "1f3fd", "1f3fe", "1f3ff"))
 
 
 @dataclass(frozen=True)

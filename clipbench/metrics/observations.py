@@ -132,17 +132,6 @@ def of_texts(
     )
 
 
-def of_both(
-    measure: PerQuery, text_ranks: ArrayLike, image_ranks: ArrayLike, image_of_text: ArrayLike
-) -> Observations:
-    """Mean of both directions of retrieval. text_ranks, image_of_text: (m,); image_ranks: (n,)."""
-    image_ranks = np.asarray(image_ranks)
-    texts = _ratio(measure, np.asarray(text_ranks), np.asarray(image_of_text), len(image_ranks))
-    return Observations(
-        np.hstack([texts, _ratio(measure, image_ranks, None, None)]), MeanOfRatios()
-    )
-
-
 def of_classes(ranks: ArrayLike, labels: ArrayLike) -> Observations:
     """Mean per-class recall. ranks, labels: (n,)."""
     hits = np.asarray(ranks) == 1

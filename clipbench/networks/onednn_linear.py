@@ -38,7 +38,7 @@ class PackedLinear(nn.Module):
 def pack(blocks: Sequence[Any]) -> None:
     """Packs every block of a float32 transformer but the last, of which few states are computed.
 
-    The layers' own weights are given up, so that each lies in memory once.
+    The layers' own weights are freed, so that each lies in memory once.
     """
     for block in blocks[:-1]:
         attention, mlp = block.attn, block.mlp

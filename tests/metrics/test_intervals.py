@@ -12,7 +12,13 @@ from clipbench.metrics import (
     observations,
     wilson,
 )
-from clipbench.metrics.measures import MeanPerClassRecall
+from clipbench.metrics.measures import (
+    BothWays,
+    Directed,
+    Direction,
+    MeanPerClassRecall,
+    Queries,
+)
 
 SIMULATIONS = 200
 
@@ -81,7 +87,7 @@ def test_about_95_of_100_intervals_of_a_median_rank_hold_the_truth():
     assert 0.9 <= coverage(draw, 1000) <= 0.985
 
 
-def test_a_sample_has_the_value_of_its_measure():
+def test_observations_have_the_value_of_their_measure():
     rng = np.random.default_rng(0)
     owner, _ = captioned(rng)
     owner[::50] = -1
@@ -91,7 +97,8 @@ def test_a_sample_has_the_value_of_its_measure():
     for measure in (RecallAt(5), MeanRank(), MeanReciprocalRank()):
         of_texts = observations.of_texts(measure, text_ranks, owner, 300).value()
         of_images = observations.of_images(measure, image_ranks).value()
-        both = observations.of_both(measure, text_ranks, image_ranks, owner).value()
+        evidence = BothWays(Queries(text_ranks, owner, 300), Queries.of_images(image_ranks))
+        both = Directed(Direction.MEAN, measure).observations(evidence).value()
         assert of_texts == pytest.approx(measure.of(text_ranks))
         assert of_images == pytest.approx(measure.of(image_ranks))
         assert both == pytest.approx((measure.of(text_ranks) + measure.of(image_ranks)) / 2)

@@ -48,16 +48,6 @@ LONG_COLUMNS = (
 )
 
 
-def render_csv_table(table: Table) -> str:
-    """One table as printed: a line per model, a column per value."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["model", *(_safe(heading.key) for heading in table.headings)])
-    for row in table.rows:
-        writer.writerow([_safe(row.label), *(cell.text for cell in row.cells)])
-    return file.getvalue()
-
-
 def _long(table: Table, label: str, heading: Heading, cell: Cell) -> list[str]:
     low, high = (f"{end:.4f}" for end in cell.interval) if cell.interval else ("", "")
     if table.name == "statistics":
