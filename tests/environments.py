@@ -2,7 +2,8 @@
 
 `python -m tests.environments` installs them all into `.peers/` at the root of the repository. They
 share torch and the rest with us, so that only what differs is installed, without dependencies.
-Each folder is named after its lock file: it is made once, and again when the lock changes.
+Each folder is named after its lock file and the Python: it is made once, and again when the lock
+changes.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIP_BENCHMARK = ROOT / "requirements/parity.lock"
+IR_MEASURES = ROOT / "requirements/judged.lock"
 CLIP_SERVER = ROOT / "requirements/stock.lock"
 
 
 def ready(lock: Path) -> Path:
     """The folder to put on the import path, with what the lock names; installed on first use."""
-    target = ROOT / ".peers" / f"{lock.stem}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}"
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
+    target = ROOT / ".peers" / f"{lock.stem}-{digest}-{python}"
     if target.is_dir():
         return target
     target.parent.mkdir(exist_ok=True)
@@ -41,5 +45,5 @@ def ready(lock: Path) -> Path:
 
 
 if __name__ == "__main__":
-    for each in (CLIP_BENCHMARK, CLIP_SERVER):
+    for each in (CLIP_BENCHMARK, CLIP_SERVER, IR_MEASURES):
         print(ready(each))

@@ -5,12 +5,15 @@ from clipbench.metrics.classification import Classified, classify
 from clipbench.metrics.comparison import Best, Difference, best, holm, paired_difference
 from clipbench.metrics.embeddings import ArrayEmbeddings, Embeddings
 from clipbench.metrics.intervals import Interval, bootstrap, wilson
+from clipbench.metrics.judged import JudgedRanks, Judgements, judged_ranks
 from clipbench.metrics.measures import (
     MEASURES,
     Accuracy,
     BothWays,
     Directed,
     Direction,
+    JudgedQueries,
+    JudgedWays,
     MeanAveragePrecision,
     MeanPerClassRecall,
     MeanRank,
@@ -19,6 +22,7 @@ from clipbench.metrics.measures import (
     MedianRank,
     Queries,
     RecallAt,
+    directions_of,
     found_in,
     headlines,
     measure_of,
@@ -40,6 +44,7 @@ from clipbench.metrics.scores import (
     CUTOFFS,
     Scores,
     classification_scores,
+    judged_scores,
     multilabel_scores,
     retrieval_scores,
 )
@@ -65,6 +70,10 @@ __all__ = [
     "Direction",
     "Embeddings",
     "Interval",
+    "JudgedQueries",
+    "JudgedRanks",
+    "JudgedWays",
+    "Judgements",
     "MeanAveragePrecision",
     "MeanPerClassRecall",
     "MeanRank",
@@ -86,10 +95,13 @@ __all__ = [
     "classify",
     "confused",
     "count_above",
+    "directions_of",
     "found_in",
     "headlines",
     "holm",
     "invalid_rows",
+    "judged_ranks",
+    "judged_scores",
     "majority_share",
     "measure_of",
     "multilabel_scores",

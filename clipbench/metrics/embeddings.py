@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from clipbench.errors import InvalidRequest
-from clipbench.metrics.vectors import Float32Array
+from clipbench.metrics.vectors import Float32Array, IntArray
 
 
 class Embeddings(Protocol):
@@ -59,6 +59,31 @@ class EmbeddingSlice:
                 yield max(0, start - self.first), part
             if start + len(block) >= self.end:
                 return
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenEmbeddings:
+    """Some rows of a larger source. chosen: (n,) their positions, ascending."""
+
+    whole: Embeddings
+    chosen: IntArray
+
+    @property
+    def rows(self) -> int:
+        """How many vectors there are."""
+        return len(self.chosen)
+
+    @property
+    def dim(self) -> int:
+        """How long each is."""
+        return self.whole.dim
+
+    def blocks(self, size: int) -> Iterator[tuple[int, Float32Array]]:
+        """As the larger source's, with positions that start at 0."""
+        for start, block in self.whole.blocks(size):
+            first, end = np.searchsorted(self.chosen, [start, start + len(block)])
+            if first < end:
+                yield int(first), block[self.chosen[first:end] - start]
 
 
 @dataclass(frozen=True)

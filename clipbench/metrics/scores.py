@@ -15,7 +15,15 @@ import numpy as np
 from clipbench.contract.endpoints import Task
 from clipbench.metrics.baselines import CHANCE, MAJORITY, chance_level, majority_share
 from clipbench.metrics.intervals import Interval, bootstrap
-from clipbench.metrics.measures import BothWays, Figure, LabelSets, Queries, stated
+from clipbench.metrics.measures import (
+    BothWays,
+    Directed,
+    Figure,
+    JudgedWays,
+    LabelSets,
+    Queries,
+    stated,
+)
 from clipbench.metrics.retrieval import RetrievalRanks
 from clipbench.metrics.vectors import BoolArray, Float32Array, IntArray
 
@@ -52,6 +60,21 @@ def retrieval_scores(
     images = Queries.of_images(ranks.image_to_text)
     texts = Queries(ranks.text_to_image, np.asarray(image_of_text), images.images)
     return _scores(stated(Task.RETRIEVAL, BothWays, cutoffs=cutoffs), BothWays(texts, images))
+
+
+def judged_scores(judged: JudgedWays, cutoffs: Sequence[int] = CUTOFFS) -> Scores:
+    """Of the directions that have queries with a relevant image; none at all is no score.
+
+    Hard negatives are counted where there are any.
+    """
+    return _scores(
+        (
+            figure
+            for figure in stated(Task.RETRIEVAL, JudgedWays, cutoffs=cutoffs)
+            if isinstance(figure, Directed) and figure.defined_for(judged)
+        ),
+        judged,
+    )
 
 
 def _scores(figures: Iterable[Figure], evidence: Any) -> Scores:

@@ -16,7 +16,7 @@ from importlib import resources
 from typing import Any
 
 from clipbench.errors import UnknownName
-from clipbench.metrics import Accuracy, Directed, Direction, RecallAt
+from clipbench.metrics import Accuracy, Directed, Direction, RecallAt, directions_of
 
 DEVICE = "TITAN RTX"
 STATISTICS_PRECISION = "float16"  # inferred, see footnote "statistics-float16"
@@ -135,7 +135,7 @@ TITLES = {
     TableName.RETRIEVAL: "Zero-shot retrieval",
     TableName.CLASSIFICATION: "Zero-shot classification",
 }
-RECALLS = tuple(Directed(direction, RecallAt(5)) for direction in Direction)
+RECALLS = tuple(Directed(direction, RecallAt(5)) for direction in directions_of(RecallAt))
 AVERAGE = str(Directed(Direction.MEAN, RecallAt(5)))
 PRINTED_METRICS = {"average": AVERAGE, "top1_as_printed": ""}
 

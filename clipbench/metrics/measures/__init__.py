@@ -13,9 +13,21 @@ from clipbench.errors import UnknownName
 from clipbench.metrics.measures.accuracy import Accuracy
 from clipbench.metrics.measures.average_precision import LabelSets, MeanAveragePrecision
 from clipbench.metrics.measures.base import Hits, MeanMeasure, Measure, Queries, Score
-from clipbench.metrics.measures.directions import BothWays, Directed, Direction
+from clipbench.metrics.measures.directions import (
+    BothWays,
+    Directed,
+    Direction,
+    JudgedWays,
+    directions_of,
+)
+from clipbench.metrics.measures.hard_negatives import NegativesBeaten
+from clipbench.metrics.measures.judged import JudgedQueries
+from clipbench.metrics.measures.judged_precision import AveragePrecision
+from clipbench.metrics.measures.judged_recall import JudgedRecallAt
+from clipbench.metrics.measures.judged_reciprocal_rank import ReciprocalRank
 from clipbench.metrics.measures.mean_rank import MeanRank
 from clipbench.metrics.measures.median_rank import MedianRank
+from clipbench.metrics.measures.ndcg import NdcgAt
 from clipbench.metrics.measures.per_class_recall import MeanPerClassRecall
 from clipbench.metrics.measures.recall import RecallAt
 from clipbench.metrics.measures.reciprocal_rank import MeanReciprocalRank
@@ -28,6 +40,11 @@ MEASURES: tuple[type[Measure], ...] = (
     MeanRank,
     MeanReciprocalRank,
     MedianRank,
+    NdcgAt,
+    AveragePrecision,
+    JudgedRecallAt,
+    ReciprocalRank,
+    NegativesBeaten,
 )
 """In print order. The first headline measure of a task is what models are ranked by."""
 
@@ -46,7 +63,7 @@ def parse(name: str) -> Figure:
             continue
         for cls in _of(Task.RETRIEVAL):
             measure = cls.parse(rest)
-            if measure is not None and (cls.both or direction is not Direction.MEAN):
+            if measure is not None and direction in directions_of(cls):
                 return Directed(direction, measure)
     examples = [str(measure) for cls in MEASURES for measure in cls.of_job((1, 5), 5)]
     raise UnknownName("measure", name, examples)
@@ -92,7 +109,9 @@ def headlines(names: Iterable[str], task: Task) -> list[Figure]:
 def principal(names: Iterable[str], task: Task) -> Figure | None:
     """The measure that ranks models: the first headline one, of retrieval the mean direction."""
     found = headlines(names, task)
-    return [f for f in found if f.measure == found[0].measure][-1] if found else None
+    same = [figure for figure in found if figure.measure == found[0].measure]
+    mean = (f for f in same if isinstance(f, Directed) and f.direction is Direction.MEAN)
+    return next(mean, same[0] if same else None)
 
 
 def _of(task: Task) -> Iterator[type[Measure]]:
@@ -103,9 +122,8 @@ def _figures(measure: Measure) -> Iterator[Figure]:
     if measure.task is not Task.RETRIEVAL:
         yield measure
         return
-    for direction in Direction:
-        if measure.both or direction is not Direction.MEAN:
-            yield Directed(direction, measure)
+    for direction in directions_of(type(measure)):
+        yield Directed(direction, measure)
 
 
 def _place(figure: Figure) -> tuple[int, tuple[int, ...], int]:
@@ -117,11 +135,15 @@ def _place(figure: Figure) -> tuple[int, tuple[int, ...], int]:
 __all__ = [
     "MEASURES",
     "Accuracy",
+    "AveragePrecision",
     "BothWays",
     "Directed",
     "Direction",
     "Figure",
     "Hits",
+    "JudgedQueries",
+    "JudgedRecallAt",
+    "JudgedWays",
     "LabelSets",
     "MeanAveragePrecision",
     "MeanMeasure",
@@ -130,9 +152,13 @@ __all__ = [
     "MeanReciprocalRank",
     "Measure",
     "MedianRank",
+    "NdcgAt",
+    "NegativesBeaten",
     "Queries",
     "RecallAt",
+    "ReciprocalRank",
     "Score",
+    "directions_of",
     "found_in",
     "headlines",
     "measure_of",
