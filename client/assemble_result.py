@@ -49,6 +49,8 @@ def assemble(
             source=dataset.source,
             duplicate_images=data["duplicate_images"],
             duplicate_texts=data["duplicate_texts"],
+            judgements=data.get("judgements", 0),
+            judgements_missing=data.get("judgements_missing", 0),
             sample=results.Subset(dataset.sample.size, dataset.sample.seed)
             if dataset.sample
             else None,

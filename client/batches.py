@@ -20,6 +20,7 @@ BATCH_DOCUMENTS = 64
 BATCH_BYTES = 8 * 1024 * 1024
 PROMPTS_PER_BATCH = 256
 IDENTITY = ("through", "first", "last", "sha256")  # of a shard
+_GRADE_BYTES = 24  # of a grade on its way, beside the id
 SHARD_DOCUMENTS = 1024  # of a shard in which nothing can be read
 
 
@@ -100,10 +101,20 @@ class _OpenShard:
         self.ids.append(document.id)
         place = [type(document).__name__, document.id, document.index]
         if isinstance(document, Image):
-            self._seen(*place, document.labels, hashlib.sha256(document.data).hexdigest())
+            digest = hashlib.sha256(document.data).hexdigest()
+            self._seen(*place, document.labels, document.judgements, digest)
             labels = document.labels if self._labelled else None
-            made = contract.image_document(document.id, document.index, document.data, labels)
+            made = contract.image_document(
+                document.id, document.index, document.data, labels, document.judgements
+            )
             _put(self._images, made, len(document.data))
+        elif isinstance(document, Text) and document.judgements:
+            self._seen(*place, document.judgements, document.text)
+            made = contract.query_document(
+                document.id, document.index, document.text, document.judgements
+            )
+            size = sum(len(id_) + _GRADE_BYTES for id_, _ in document.judgements)
+            _put(self._texts, made, len(document.text) + size)
         elif isinstance(document, Text):
             self._seen(*place, document.image_id, document.text)
             made = contract.text_document(

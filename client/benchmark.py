@@ -141,6 +141,7 @@ def _open(model: str, dataset: Dataset, connection: Connection, options: JobOpti
         classes=len(dataset.classnames),
         templates=len(dataset.templates) if dataset.classnames else 0,
         multilabel=dataset.multilabel,
+        judged=dataset.judged,
         cutoffs=options.cutoffs,
         expected_images=dataset.images,
     )

@@ -17,7 +17,7 @@ from clipbench.client.streaming import request_in_parts
 from clipbench.contract import endpoints
 from clipbench.contract.documents import answer
 from clipbench.contract.parameters import ModelOptions
-from clipbench.datasets import Dataset, Image, Text, prompts
+from clipbench.datasets import Dataset, Image, Query, Text, prompts
 from clipbench.errors import ClipbenchError, TooLarge, Unauthorized, Unavailable
 from clipbench.report.grid import Column, Grid
 
@@ -65,6 +65,10 @@ def extent(dataset: Dataset) -> Extent:
             texts = round(texts * dataset.images / images)  # of as many captions an image
             images = dataset.images
             break
+    if dataset.judged:  # the queries come after all images
+        queries = [item.text for item in dataset.read(False) if isinstance(item, Query)]
+        found = [text for text in queries if isinstance(text, str)]
+        texts, probe_texts = len(found), found[:_PROBE]
     if dataset.classnames:
         texts = len(dataset.classnames) * len(dataset.templates)
         some = itertools.islice(prompts(dataset.classnames, dataset.templates), _PROBE)

@@ -15,7 +15,7 @@ from clipbench.datasets import Dataset
 from clipbench.report.grid import Column, Grid
 
 SHOWN = 50  # of faults and of classes without an image
-PARTS = ("image", "caption", "label")
+PARTS = ("image", "caption", "label", "relevance")
 
 app = typer.Typer(help="Data sets: list, fetch, check, convert.", no_args_is_help=True)
 
@@ -25,7 +25,7 @@ Layout = Annotated[str | None, typer.Option(help="Layout of a folder in which se
 ColumnChoice = Annotated[
     list[str] | None,
     typer.Option(
-        help="Column of a table: image=NAME, caption=NAME or label=NAME; repeat for several."
+        help="Column of a table: image, caption, label or relevance=NAME; repeat for several."
     ),
 ]
 Root = Annotated[Path | None, typer.Option(help="Folder of the data sets.")]
@@ -147,7 +147,7 @@ def columns_of(options: list[str] | None) -> dict[str, str]:
     for option in options or ():
         part, equals, name = option.partition("=")
         if part not in PARTS or not equals:
-            raise typer.BadParameter(f"{option!r} is not one of image=, caption= or label=NAME")
+            raise typer.BadParameter(f"{option!r} is not one of {', '.join(PARTS)}, then =NAME")
         found[part] = name
     return found
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from clipbench.errors import UnknownName
-from clipbench.metrics import BothWays, Observations, Queries, parse
+from clipbench.metrics import (
+    BothWays,
+    Directed,
+    JudgedQueries,
+    JudgedWays,
+    Observations,
+    Queries,
+    parse,
+)
 from clipbench.results import Sidecar
 from clipbench.results.sidecar import IntArray, Records
 
@@ -19,18 +27,22 @@ def observations_of(metric: str, records: Sidecar) -> Observations | None:
         figure = parse(metric)
     except UnknownName:
         return None
-    if figure.reads is BothWays:
+    if isinstance(figure, Directed):
+        if figure.reads is JudgedWays:
+            return figure.observations(JudgedWays(_judged(records.texts), _judged(records.images)))
         return figure.observations(_both_ways(records))
     return figure.observations(_labelled(records.images)) if figure.reads is Queries else None
 
 
 def common(first: Sidecar, second: Sidecar) -> tuple[Sidecar, Sidecar]:
     """Both restricted to the images and texts that both counted, in the order of the first."""
-    images = _both(first.images.ids, second.images.ids)
+    images = _both(first.images, second.images)
     kept = {first.images.ids[i] for i in images[0]}
-    texts = _both(first.texts.ids, second.texts.ids)
+    texts = _both(first.texts, second.texts)
     paired = [
-        (i, j) for i, j in zip(*texts, strict=True) if not kept or first.texts.image_ids[i] in kept
+        (i, j)
+        for i, j in zip(*texts, strict=True)
+        if not kept or first.texts.grades[i] or first.texts.image_ids[i] in kept
     ]
     a, b = (np.array([pair[side] for pair in paired], np.int64) for side in (0, 1))
     return (
@@ -39,11 +51,26 @@ def common(first: Sidecar, second: Sidecar) -> tuple[Sidecar, Sidecar]:
     )
 
 
-def _both(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[IntArray, IntArray]:
-    place = {id_: i for i, id_ in enumerate(second)}
-    pairs = [(i, place[id_]) for i, id_ in enumerate(first) if id_ in place]
+def _both(first: Records, second: Records) -> tuple[IntArray, IntArray]:
+    """Positions of the documents that both have, with the same judgements."""
+    place = {key: i for i, key in enumerate(zip(second.ids, second.grades, strict=True))}
+    keys = enumerate(zip(first.ids, first.grades, strict=True))
+    pairs = [(i, place[key]) for i, key in keys if key in place]
     array = np.array(pairs, np.int64).reshape(-1, 2)
     return array[:, 0], array[:, 1]
+
+
+def _judged(records: Records) -> JudgedQueries | None:
+    """The documents that are queries, with the judged images that are there."""
+    queries = [i for i, grades in enumerate(records.grades) if grades]
+    rows = [
+        (query, grade, rank)
+        for query, i in enumerate(queries)
+        for grade, rank in zip(records.grades[i], records.ranks[i], strict=True)
+        if rank
+    ]
+    query, grade, rank = np.array(rows, np.int64).reshape(-1, 3).T
+    return JudgedQueries(query, grade, rank, len(queries)) if queries else None
 
 
 def _labelled(images: Records) -> Queries:

@@ -45,8 +45,8 @@ class EncodedBatch:
             "kind": self.kind,
             "model": self.model,
             "items": [
-                [item.id, item.index, item.labels, item.image_id, item.template_index]
-                for item in self.items
+                [i.id, i.index, i.labels, i.image_id, i.template_index, i.judgements]
+                for i in self.items
             ],
             "digests": self.digests,
             "refused": [
@@ -72,8 +72,8 @@ class EncodedBatch:
                 kind=Kind(header["kind"]),
                 model=header["model"],
                 items=tuple(
-                    Item(id_, index, tuple(labels), image_id, template)
-                    for id_, index, labels, image_id, template in header["items"]
+                    Item(id_, index, tuple(labels), image_id, template, tuple(map(tuple, judged)))
+                    for id_, index, labels, image_id, template, judged in header["items"]
                 ),
                 digests=tuple(header["digests"]),
                 embeddings=np.zeros((0, 0), np.float32) if embeddings is None else embeddings,

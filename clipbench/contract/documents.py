@@ -2,7 +2,7 @@
 
 An image is a Document with a `blob`; a text and a prompt are Documents with a `text`. The rest are
 tags: `index` (position in the data set, whole number), `label` (a whole number or a list of them),
-`image_id` (string), `class_index` and `template_index`.
+`image_id` (string), `class_index` and `template_index`; `judgements` maps ids of images to grades.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from clipbench.contract.limits import Limits
 from clipbench.contract.outcomes import Reason, Refusal
 from clipbench.errors import InvalidRequest
 
+Judged = tuple[tuple[str, int], ...]
+"""Ids of images with their grades, by id; 0 or less is not relevant."""
+
+_MOST_GRADE = 2**31
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -29,6 +34,7 @@ class Item:
     labels: tuple[int, ...] = ()
     image_id: str = ""
     template_index: int = 0
+    judgements: Judged = ()
 
 
 class Refused(Exception):
@@ -39,9 +45,13 @@ class Refused(Exception):
         self.reason, self.detail = reason, detail
 
 
-def image_document(id_: str, index: int, data: bytes, labels: Sequence[int] | None) -> Document:
-    """An image of a job; `labels` is None in retrieval."""
+def image_document(
+    id_: str, index: int, data: bytes, labels: Sequence[int] | None, judgements: Judged = ()
+) -> Document:
+    """An image of a job; `labels` is None in retrieval. One with judgements is a query too."""
     tags: dict[str, Any] = {"index": index}
+    if judgements:
+        tags["judgements"] = dict(judgements)
     if labels is not None:
         tags["label"] = labels[0] if len(labels) == 1 else list(labels)
     return Document(id=id_, blob=data, tags=tags)
@@ -50,6 +60,11 @@ def image_document(id_: str, index: int, data: bytes, labels: Sequence[int] | No
 def text_document(id_: str, index: int, text: str, image_id: str) -> Document:
     """A text that describes the image `image_id`."""
     return Document(id=id_, text=text, tags={"index": index, "image_id": image_id})
+
+
+def query_document(id_: str, index: int, text: str, judgements: Judged) -> Document:
+    """A text that looks for the images that were judged for it."""
+    return Document(id=id_, text=text, tags={"index": index, "judgements": dict(judgements)})
 
 
 def prompt_document(class_index: int, template_index: int, text: str) -> Document:
@@ -78,12 +93,17 @@ def read_item(document: Document, kind: Kind, *, labelled: bool, limits: Limits)
             ),
         )
     index = _whole(tags.get("index"), Reason.INDEX_INVALID, "index")
+    judgements = _judgements(tags, limits)
+    if kind is Kind.TEXT and judgements:
+        return Item(id=id_, index=index, judgements=judgements)
     if kind is Kind.TEXT:
         image_id = tags.get("image_id")
         if not isinstance(image_id, str) or not image_id or "\0" in image_id:
             raise Refused(Reason.IMAGE_ID_MISSING, "tag 'image_id' must name the text's image")
         return Item(id=id_, index=index, image_id=image_id)
-    return Item(id=id_, index=index, labels=_labels(tags) if labelled else ())
+    return Item(
+        id=id_, index=index, labels=_labels(tags) if labelled else (), judgements=judgements
+    )
 
 
 def read_content(document: Document, kind: Kind, limits: Limits) -> str | bytes:
@@ -143,6 +163,32 @@ def _whole(value: Any, reason: Reason, tag: str) -> int:
             reason, f"tag {tag!r} must be a whole number from 0 to 2^53, not {value!r:.200}"
         )
     return int(value)
+
+
+def _judgements(tags: Any, limits: Limits) -> Judged:
+    """The tag `judgements`, sorted by id; empty without it."""
+    value = tags.get("judgements")
+    if value is None:
+        return ()
+    try:
+        found = sorted((str(id_), grade) for id_, grade in dict(value).items())
+    except (TypeError, ValueError) as error:
+        raise Refused(
+            Reason.JUDGEMENT_INVALID, "tag 'judgements' must map ids of images to grades"
+        ) from error
+    if not found:
+        raise Refused(Reason.JUDGEMENT_INVALID, "tag 'judgements' is empty")
+    for id_, grade in found:
+        if not id_ or len(id_.encode()) > limits.id_bytes or "\0" in id_:
+            raise Refused(
+                Reason.JUDGEMENT_INVALID, f"an id of an image has 1 to {limits.id_bytes} bytes"
+            )
+        number = isinstance(grade, int | float) and not isinstance(grade, bool)
+        if not number or not abs(grade) < _MOST_GRADE or grade != int(grade):
+            raise Refused(
+                Reason.JUDGEMENT_INVALID, f"a grade is a whole number, not {grade!r:.100}"
+            )
+    return tuple((id_, int(grade)) for id_, grade in found)
 
 
 def _labels(tags: Any) -> tuple[int, ...]:

@@ -22,6 +22,8 @@ class Reason(StrEnum):
     LABEL_MISSING = "label_missing"
     LABEL_INVALID = "label_invalid"  # not an integer or a set of integers
     LABEL_OUT_OF_RANGE = "label_out_of_range"  # negative, or past the declared classes
+    # the judgements
+    JUDGEMENT_INVALID = "judgement_invalid"  # no whole number, or one where the job has none
     # the identity
     ID_INVALID = "id_invalid"  # missing, or longer than the limit
     DUPLICATE_ID = "duplicate_id"  # the id came before with other content

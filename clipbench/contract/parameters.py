@@ -87,6 +87,7 @@ class JobSpec:
     classes: int = 0
     templates: int = 0
     multilabel: bool = False
+    judged: bool = False
     cutoffs: tuple[int, ...] = (1, 5, 10)
     expected_images: int | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -109,6 +110,7 @@ class JobSpec:
             classes=count_parameter(parameters, "classes", 0),
             templates=count_parameter(parameters, "templates", 0),
             multilabel=parameters.get("multilabel") is True,
+            judged=parameters.get("judged") is True,
             cutoffs=_cutoffs(parameters.get("cutoffs", (1, 5, 10))),
             expected_images=None
             if expected is None
@@ -123,6 +125,8 @@ class JobSpec:
                 f"classification needs at least 2 classes and 1 prompt template, "
                 f"not {spec.classes} and {spec.templates}"
             )
+        if spec.judged and task is not Task.RETRIEVAL:
+            raise InvalidRequest("parameter 'judged' is of retrieval")
         return spec
 
     def parameters(self) -> dict[str, Any]:
@@ -135,6 +139,7 @@ class JobSpec:
             "classes": self.classes,
             "templates": self.templates,
             "multilabel": self.multilabel,
+            "judged": self.judged,
             "cutoffs": list(self.cutoffs),
             "provenance": dict(self.provenance),
             **({} if self.expected_images is None else {"expected_images": self.expected_images}),

@@ -12,6 +12,7 @@ from clipbench.datasets.registry import DatasetInfo, all_datasets, find
 from clipbench.datasets.types import (
     Document,
     Image,
+    Query,
     SampleNote,
     Task,
     Text,
@@ -29,6 +30,7 @@ __all__ = [
     "Fingerprint",
     "Image",
     "Inventory",
+    "Query",
     "SampleNote",
     "Task",
     "Text",

@@ -41,6 +41,8 @@ def convert(dataset: Dataset, out: Path, shard_size: int = SHARD_SIZE) -> Conver
     splits that `out` holds stay, and must have the same classes. The split appears when it is
     whole. Raises InvalidRequest when it is there already, DataError when nothing is readable.
     """
+    if dataset.judged:
+        raise InvalidRequest("shards have no place for judgements: keep the data as they are")
     if shard_size < 1:
         raise InvalidRequest(f"{shard_size} images a shard: at least 1")
     target = out / dataset.split

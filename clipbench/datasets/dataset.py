@@ -28,6 +28,7 @@ class Dataset:
     source: str
     layout: str
     read: Read = field(repr=False, compare=False)
+    judged: bool = False  # retrieval: queries with several, graded images
     sample: SampleNote | None = None
     chosen: frozenset[int] | None = field(default=None, repr=False)  # image positions of a sample
 

@@ -20,6 +20,7 @@ from clipbench.datasets.types import (
     Gap,
     Image,
     Piece,
+    Query,
     Role,
     Text,
     Unreadable,
@@ -27,11 +28,12 @@ from clipbench.datasets.types import (
 )
 
 _INTEGER = re.compile(rb"[+-]?[0-9]{1,18}")
+MOST_GRADE = 2**31
 _NPY_HEADER_BYTES = 10_000
 
 
 def documents(
-    entries: Iterable[Entry | Gap | Piece],
+    entries: Iterable[Entry | Query | Gap | Piece],
     chosen: Container[int] | None = None,
     inventory: Inventory | None = None,
 ) -> Iterator[Document]:
@@ -56,6 +58,11 @@ def documents(
                 UnreadableKind.SHARD,
             )
             gaps += 1
+            continue
+        if isinstance(entry, Query):
+            inventory.add(*entry.pieces)
+            yield _query(entry, texts)
+            texts += 1
             continue
         if chosen is None or images in chosen:
             image = _image(entry, images)
@@ -92,8 +99,15 @@ def _image(entry: Entry, index: int) -> Image | Unreadable:
     elif isinstance(entry.labels, Flaw):
         flaw = entry.labels
     else:
-        return Image(entry.id, index, entry.image, entry.labels)
+        return Image(entry.id, index, entry.image, entry.labels, entry.judgements)
     return Unreadable(entry.id, entry.source, flaw.reason, flaw.detail, UnreadableKind.IMAGE, index)
+
+
+def _query(query: Query, index: int) -> Text | Unreadable:
+    if isinstance(query.text, str):
+        return Text(query.id, index, query.text, "", query.judgements)
+    flaw = query.text
+    return Unreadable(query.id, query.source, flaw.reason, flaw.detail, UnreadableKind.TEXT, index)
 
 
 def _text(
@@ -158,6 +172,14 @@ def caption(value: str | bytes) -> str | Flaw:
             )
     text = value.strip()
     return text if text else Flaw(Reason.EMPTY, "the caption is empty")
+
+
+def grade(value: object) -> int | Flaw:
+    """The grade of a judgement: a whole number, also as text."""
+    text = str(value).strip()
+    if _INTEGER.fullmatch(text.encode("utf-8", "replace")) and abs(int(text)) < MOST_GRADE:
+        return int(text)
+    return Flaw(Reason.JUDGEMENT_INVALID, f"the grade is {text[:40]!r}, not a whole number")
 
 
 def parse_label(data: bytes) -> tuple[int] | Flaw:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clipbench import embedded
-from clipbench.datasets import layouts, registry, sources
+from clipbench.datasets import judgements, layouts, registry, sources
 from clipbench.datasets.dataset import Dataset
 from clipbench.datasets.layouts import wds
 from clipbench.datasets.prompts import DEFAULT_TEMPLATES, check_templates
@@ -48,7 +48,7 @@ def open_dataset(
     looked for in `root` (in any layout) and else read from its copy on the hub; files of an
     address are kept below `root` unless `keep` is False. `sample` takes that many images, drawn
     with `seed`. `layout` decides where several fit, `columns` says which column of a table is the
-    `image`, `caption` or `label`, `templates` replace the data set's own.
+    `image`, `caption`, `label` or `relevance`, `templates` replace the data set's own.
 
     Raises UnknownName, InvalidRequest, DataError, Unavailable.
     """
@@ -169,7 +169,10 @@ def _local_dataset(
 ) -> Dataset:
     try:
         kind = layouts.find(path, layout, columns=bool(wanted.columns))
-        return _assembled(id, kind.open(path, wanted), str(path), kind.name, templates)
+        contents, folder = kind.open(path, wanted), path if path.is_dir() else path.parent
+        if not contents.judged and any((folder / name).is_file() for name in judgements.QRELS):
+            contents = judgements.by_qrels(contents, wds.Folder(folder), str(path))
+        return _assembled(id, contents, str(path), kind.name, templates)
     except OSError as error:  # a folder that may not be listed, or that went while it was read
         raise DataError(f"{error.filename or path} cannot be read: {error.strerror}") from error
 
@@ -187,6 +190,7 @@ def _assembled(
         classnames=contents.classnames,
         templates=chosen,
         multilabel=contents.multilabel,
+        judged=contents.judged,
         images=_declared(id, contents),
         source=source,
         layout=layout,

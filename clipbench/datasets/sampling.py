@@ -26,10 +26,14 @@ def sampled(dataset: Dataset, size: int, seed: int) -> Dataset:
     changes nothing. Classes keep their shares, to the nearest image. Positions stay those of the
     whole data set. Images that turn out unreadable are part of the draw like any other.
 
-    Raises InvalidRequest when the size is below 1.
+    Raises InvalidRequest when the size is below 1, and for data with judgements.
     """
     if size < 1:
         raise InvalidRequest(f"a sample of {size} images: take at least 1")
+    if dataset.judged:
+        raise InvalidRequest(
+            "no sample of data with judgements: images that are relevant would be missing"
+        )
     stratified = dataset.task is Task.CLASSIFICATION and not dataset.multilabel
     strata: dict[Stratum, array[int]] = defaultdict(lambda: array("Q"))  # number, position, …
     total = 0

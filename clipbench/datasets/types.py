@@ -18,28 +18,37 @@ class UnreadableKind(StrEnum):
     SHARD = "shard"  # a shard or file, or a part of it: how many documents it held is unknown
 
 
+Judged = tuple[tuple[str, int], ...]
+"""Ids of images with the grade that a person gave each for one query, sorted by id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """One encoded image. `index` is its position among the images of the whole data set.
 
     `labels` are class indices: one for single-label data, a set (ascending, may be empty) for
-    multilabel data, None for retrieval.
+    multilabel data, None for retrieval. One with `judgements` is a query, too.
     """
 
     id: str
     index: int
     data: bytes
     labels: tuple[int, ...] | None
+    judgements: Judged = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One caption. `index` is its position among the texts of the whole data set."""
+    """One caption, or a query with `judgements` (and no image of its own).
+
+    `index` is its position among the texts of the whole data set.
+    """
 
     id: str
     index: int
     text: str
     image_id: str
+    judgements: Judged = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,8 @@ class Entry:
     """One image with its labels or captions as a layout finds it, good or bad.
 
     `image` is empty when a reader was asked for labels and captions only. `pieces` are the files,
-    members and rows that it is made of, as if nothing were wrong with the image.
+    members and rows that it is made of, as if nothing were wrong with the image. `grades` are those
+    of the captions where a column has them; `judgements` those of the image as a query.
     """
 
     id: str
@@ -112,6 +122,19 @@ class Entry:
     image: bytes | Flaw
     labels: tuple[int, ...] | Flaw | None = None
     captions: tuple[str | Flaw, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+    grades: tuple[int, ...] = ()
+    judgements: Judged = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A text that looks for images, which were judged for it."""
+
+    id: str
+    source: str
+    text: str | Flaw
+    judgements: Judged
     pieces: tuple[Piece, ...] = ()
 
 
@@ -124,7 +147,7 @@ class Gap:
     pieces: tuple[Piece, ...] = ()
 
 
-Read = Callable[[bool], Iterator[Entry | Gap | Piece]]
+Read = Callable[[bool], Iterator[Entry | Query | Gap | Piece]]
 """Reads a data set from its beginning; False asks for labels and captions only.
 
 Every file below the folder, every member of a shard that was opened and every row of a table comes
@@ -151,6 +174,7 @@ class Contents:
     classnames: tuple[str, ...] = ()
     templates: tuple[str, ...] = ()
     multilabel: bool = False
+    judged: bool = False
     images: int | None = None
 
 

@@ -132,7 +132,9 @@ class Evaluator:
                 "position": batch.items[position].index,
                 "digest": batch.digests[position],
                 "truncated": position in truncated,
-                "labels": json.dumps(batch.items[position].labels),
+                "labels": json.dumps(
+                    batch.items[position].judgements or batch.items[position].labels
+                ),
                 "image_id": batch.items[position].image_id,
                 "embedding": None,
                 "rank": None,
@@ -194,16 +196,15 @@ class Evaluator:
         for row in self.store.documents(job, kind, *columns, after=after):
             if len(page) == limit:
                 break
-            page.append(
-                {
-                    "id": row.id,
-                    "index": row.position,
-                    "labels": json.loads(row.labels),
-                    "image_id": row.image_id,
-                    "rank": row.rank,
-                    "best": None if row.best is None else json.loads(row.best),
-                }
-            )
+            record = {
+                "id": row.id,
+                "index": row.position,
+                "labels": json.loads(row.labels),
+                "image_id": row.image_id,
+                "rank": row.rank,
+                "best": None if row.best is None else json.loads(row.best),
+            }
+            page.append(judged_record(record) if job.spec.judged else record)
         return page
 
     def refused_records(self, job_id: str, owner: str) -> list[Json]:
@@ -244,6 +245,38 @@ class Evaluator:
     def delete(self, job_id: str, owner: str) -> None:
         """Remove the job and everything of it."""
         self.store.delete(self.store.get(job_id, owner))
+
+
+def judged_record(record: Json) -> Json:
+    """Of a query with judgements: the judged images, their grades and ranks (null: not there).
+
+    The table of documents holds judgements where other jobs have labels, and ranks for classes.
+    `image_id` becomes the image with the highest grade, for a person to look at.
+    """
+    pairs, ranks = record["labels"], record["best"] or []
+    best = max(pairs, key=lambda pair: pair[1], default=("", 0))
+    return record | {
+        "labels": [],
+        "best": None,
+        "image_id": best[0] if best[1] > 0 else "",
+        "judged": [id_ for id_, _ in pairs],
+        "grades": [grade for _, grade in pairs],
+        "ranks": ranks or [None] * len(pairs),
+    }
+
+
+def late_refusals(late: Sequence[tuple[Kind, int, Refusal]]) -> list[Json]:
+    """As the result holds documents that turn out to be refused when it is asked for."""
+    return [
+        {
+            "kind": kind,
+            "id": refusal.id,
+            "index": position,
+            "reason": refusal.reason,
+            "detail": refusal.detail,
+        }
+        for kind, position, refusal in late
+    ]
 
 
 def unscored() -> Json:

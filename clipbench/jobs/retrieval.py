@@ -9,10 +9,19 @@ import numpy as np
 
 from clipbench.contract import Reason, Refusal
 from clipbench.contract.batches import EncodedBatch
+from clipbench.contract.documents import Item
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.errors import InvalidRequest
-from clipbench.jobs.evaluator import Evaluator, Json, Scored, score_columns, unscored
+from clipbench.jobs.evaluator import (
+    Evaluator,
+    Json,
+    Scored,
+    late_refusals,
+    score_columns,
+    unscored,
+)
 from clipbench.jobs.job import Job
+from clipbench.jobs.judged import score_judged
 from clipbench.jobs.repeats import FirstOf, StoredEmbeddings
 from clipbench.jobs.shards import Shards
 from clipbench.metrics.embeddings import EmbeddingSlice
@@ -55,20 +64,23 @@ class RetrievalEvaluator(Evaluator):
         """Stores the embedding as it is compared: float32 and normalised."""
         return [{"embedding": row.astype("<f4").tobytes()} for row in embeddings]
 
+    def refuse(self, job: Job, item: Item, kind: Kind) -> Refusal | None:
+        """Every text of a judged job has judgements, and no document of another job."""
+        if job.spec.judged and kind is Kind.TEXT and not item.judgements:
+            detail = "a text of a judged job has the tag 'judgements'"
+            return Refusal(item.id, Reason.JUDGEMENT_INVALID, detail)
+        if item.judgements and not job.spec.judged:
+            detail = "the job was not opened with the parameter 'judged'"
+            return Refusal(item.id, Reason.JUDGEMENT_INVALID, detail)
+        return None
+
     def score(self, job: Job) -> Scored:
         """The metrics over the whole corpus."""
+        if job.spec.judged:
+            return score_judged(self.store, job)
         corpus = self._corpus(job)
         measured, changes = self._measured(job, corpus)
-        measured["late_refusals"] = [
-            {
-                "kind": kind,
-                "id": refusal.id,
-                "index": position,
-                "reason": refusal.reason,
-                "detail": refusal.detail,
-            }
-            for kind, position, refusal in corpus.late
-        ]
+        measured["late_refusals"] = late_refusals(corpus.late)
         return Scored(measured, changes, corpus.late)
 
     def _measured(self, job: Job, corpus: Corpus) -> tuple[Json, dict[Kind, list[Json]]]:

@@ -58,11 +58,11 @@ documents = Table(
     Column("position", BigInteger, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("truncated", Boolean, nullable=False),
-    Column("labels", Text, nullable=False),  # JSON list; empty in retrieval
+    Column("labels", Text, nullable=False),  # JSON list; in retrieval judgements: [[id, grade], …]
     Column("image_id", Text, nullable=False),  # the image that a text describes; empty for an image
     Column("embedding", LargeBinary),  # retrieval and multilabel: float32, normalised
     Column("rank", BigInteger),  # 1-based; null until known
-    Column("best", Text),  # JSON list of the best classes
+    Column("best", Text),  # JSON list of the best classes, or of the ranks of the judgements
     Column("near_tie", Boolean, nullable=False, default=False),
     PrimaryKeyConstraint("job", "kind", "id"),
 )

@@ -106,6 +106,7 @@ def _data(result: Result) -> str:
     what = f"{data.images:,} images"
     if data.task is Task.RETRIEVAL:
         what += f" and {data.texts:,} texts"
+        what += f" with {data.judgements:,} judgements" if data.judgements else ""
     elif data.classes:
         what += f" in {data.classes:,} classes"
     part = f", a seeded sample (seed {data.sample.seed})" if data.sample else ""
@@ -118,6 +119,11 @@ def _data(result: Result) -> str:
         )
     else:
         said.append("Every document was counted.")
+    if data.judgements_missing:
+        said.append(
+            f"{data.judgements_missing:,} judgements name images that are not there or were "
+            "refused, and are left out."
+        )
     for n, kind in ((data.duplicate_images, "images"), (data.duplicate_texts, "texts")):
         if n:
             said.append(f"{n:,} {kind} are duplicates of others.")
@@ -164,6 +170,16 @@ def _model(result: Result) -> str:
 
 
 def _measure(result: Result) -> str:
+    if result.dataset.judgements:
+        return (
+            "Embeddings were normalised and every query compared with every image; an image that "
+            "is a query was compared with all others. nDCG@K adds up grade / log2(1 + rank) of the "
+            "K best images and divides by the best possible sum; mAP is the mean precision at the "
+            "relevant images, R@K the share of them among the K best, MRR that of 1 / the first "
+            "one's rank. Images without a judgement count as not relevant. Where images were "
+            "judged not relevant, negatives_beaten is the share of pairs in which a relevant one "
+            "stands before such a one (half by chance). Intervals draw queries." + _headline(result)
+        )
     if result.dataset.task is Task.RETRIEVAL:
         return (
             "Embeddings were normalised and every text compared with every image. Recall@K from "
@@ -200,9 +216,10 @@ def _sure(result: Result) -> str:
     first = principal(result.metrics, result.dataset.task)
     if first and str(first) in result.intervals:
         low, high = (first.measure.text(end) for end in result.intervals[str(first)])
+        drawn = "queries" if result.dataset.judgements else "images"
         said.append(
-            f"With other images of the same kind {first} would lie between {low} and {high} "
-            "(95 %, bootstrap over images)."
+            f"With other {drawn} of the same kind {first} would lie between {low} and {high} "
+            f"(95 %, bootstrap over {drawn})."
         )
     chance, majority = result.metrics.get(CHANCE), result.metrics.get(MAJORITY)
     if chance is not None:
@@ -250,6 +267,9 @@ def _levers(result: Result) -> Iterator[str]:
     yield "the interpolation when resizing"
     if result.dataset.task is Task.CLASSIFICATION:
         yield "the template set and the class names"
+    elif result.dataset.judgements:
+        yield "more judgements (an image that nobody judged counts as wrong)"
+        yield "the number of images: a larger corpus is harder, so splits never compare"
     else:
         yield "the number of images: a smaller corpus gives higher recall, so splits never compare"
     if result.dataset.sample:

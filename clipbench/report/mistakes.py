@@ -110,6 +110,8 @@ def _collect(title: str, group: Mapping[str, tuple[Result, Sidecar]], limit: int
     where: dict[str, tuple[Records, int]] = {}
     for position, records in enumerate(kept):
         for i, id_ in enumerate(records.ids):
+            if records.grades[i] and records.rank[i] < 1:
+                continue  # a query of which no relevant image is known
             row = answers.setdefault(id_, [None] * len(kept))
             row[position] = _answer(records, i, classes, retrieval)
             where.setdefault(id_, (records, i))

@@ -35,8 +35,12 @@ COLUMNS = {
     "predicted": "int64",  # the best class
     "best": "list",
     "rank": "int64",  # 1-based rank of the label, or of the right document
+    "judged": "strings",  # ids of the images that were judged for a query
+    "grades": "list",
+    "ranks": "list",  # of each judged image; null for one that is not there
 }
 REQUIRED = ("id", "kind", "index", "outcome", "labels", "predicted", "rank", "image_id")
+JUDGEMENTS = ("grades", "ranks")
 _PAGE = 10_000  # documents that are written at a time
 
 
@@ -47,6 +51,7 @@ class Records:
     labels: the classes of an image, empty in retrieval. predicted: (n,) best class, -1 where there
     is none. rank: (n,) 1-based rank of the right answer, 0 where there is none.
     image_ids: what each text describes; empty for an image.
+    grades, ranks: of the images that were judged for each query; a rank of 0 is not there.
     """
 
     ids: tuple[str, ...]
@@ -55,6 +60,13 @@ class Records:
     predicted: IntArray
     rank: IntArray
     image_ids: tuple[str, ...]
+    grades: tuple[tuple[int, ...], ...] = ()
+    ranks: tuple[tuple[int, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in JUDGEMENTS:
+            if not getattr(self, name):
+                object.__setattr__(self, name, ((),) * len(self.ids))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -68,6 +80,8 @@ class Records:
             self.predicted[positions],
             self.rank[positions],
             tuple(self.image_ids[i] for i in positions),
+            tuple(self.grades[i] for i in positions),
+            tuple(self.ranks[i] for i in positions),
         )
 
 
@@ -100,7 +114,8 @@ def _schema() -> Any:
     import pyarrow
 
     integer = pyarrow.int64()
-    types = {"string": pyarrow.string(), "int64": integer, "list": pyarrow.list_(integer)}
+    lists = {"list": pyarrow.list_(integer), "strings": pyarrow.list_(pyarrow.string())}
+    types = {"string": pyarrow.string(), "int64": integer, **lists}
     return pyarrow.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
 
 
@@ -152,7 +167,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
         present = set(parquet.read_schema(path).names)
         if missing := [name for name in REQUIRED if name not in present]:
             raise DataError(f"{path}: {missing[0]}: missing column")
-        rows: list[dict[str, Any]] = parquet.read_table(path, columns=list(REQUIRED)).to_pylist()
+        names = [*REQUIRED, *(name for name in JUDGEMENTS if name in present)]
+        rows: list[dict[str, Any]] = parquet.read_table(path, columns=names).to_pylist()
     except (ArrowException, OSError) as error:
         raise DataError(f"{path}: not a Parquet file of records: {error}") from error
     return rows
@@ -172,4 +188,6 @@ def _records(rows: list[dict[str, Any]], kind: str) -> Records:
         numbers("predicted", -1),
         numbers("rank", 0),
         tuple(row["image_id"] or "" for row in rows),
+        tuple(tuple(row.get("grades") or ()) for row in rows),
+        tuple(tuple(rank or 0 for rank in row.get("ranks") or ()) for row in rows),
     )

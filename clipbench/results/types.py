@@ -65,6 +65,8 @@ class MeasuredData:
     source: str | None = None
     duplicate_images: int | None = None
     duplicate_texts: int | None = None
+    judgements: int = 0  # of a query and an image, counted
+    judgements_missing: int = 0  # of an image that is not there or was refused: left out
     sample: Subset | None = None
     # files, members of shards and rows by what became of each: {"files": {"image": 4, …}}
     inventory: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from clipbench.datasets.layouts import (
     coco,
     flickr,
     folders,
+    images,
     parquet,
     seen,
     table,
@@ -58,6 +59,10 @@ LAYOUTS = (
         mark=beside.recognise_img2dataset,
     ),
     Layout("classes", "a folder of images for each class", folders.recognise, folders.open_folder),
+    Layout(
+        *("images", "images with qrels.txt beside them", images.recognise, images.open_folder),
+        mark=images.recognise,
+    ),
 )
 
 

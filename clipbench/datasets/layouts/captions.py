@@ -23,10 +23,12 @@ class Table:
     """Rows of each image, images in the order in which they first appear.
 
     `others` counts rows of no image by what becomes of them, `gaps` are those that cannot be read.
+    `grades` has one for each caption of an image where the table has judgements.
     """
 
     file: Path
     rows: dict[str, list[Captions]] = field(default_factory=dict)
+    grades: dict[str, list[int]] = field(default_factory=dict)
     others: Counter[tuple[Role, str]] = field(default_factory=Counter)
     gaps: list[Gap] = field(default_factory=list)
 
@@ -108,7 +110,8 @@ class _Captioned:
         id = files.printable(name)
         pieces += [_row_piece(id, row) for row in rows]
         captions = tuple(caption for row in rows for caption in row)
-        return Entry(id, f"{self.table.source} {id}", image, None, captions, tuple(pieces))
+        grades = tuple(self.table.grades.get(name, ()))
+        return Entry(id, f"{self.table.source} {id}", image, None, captions, tuple(pieces), grades)
 
     def _image(self, name: str, wanted: bool, used: set[Path]) -> tuple[bytes | Flaw, list[Piece]]:
         """The image, and the file that it is when that is below the folder and comes first."""

@@ -104,6 +104,22 @@ def captions(value: Any) -> tuple[str | Flaw, ...] | Flaw:
     return tuple(map(_caption, value)) or (entries.NO_CAPTION,)
 
 
+def graded(
+    texts: tuple[str | Flaw, ...], value: Any
+) -> tuple[tuple[str | Flaw, ...], tuple[int, ...]]:
+    """The captions of a row with their grades: one for all, or a list of as many."""
+    if not value and texts in ((), (entries.NO_CAPTION,)):
+        return (), ()  # an image that is a candidate of every query, and judged for none
+    grades = value if isinstance(value, list) else [value] * len(texts)
+    if len(grades) != len(texts):
+        detail = f"the row has {len(texts)} captions and {len(grades)} grades"
+        return (Flaw(Reason.JUDGEMENT_INVALID, detail),) * len(texts), (0,) * len(texts)
+    found = [entries.grade(grade) for grade in grades]
+    flawed = zip(texts, found, strict=True)
+    kept = tuple(grade if isinstance(grade, Flaw) else text for text, grade in flawed)
+    return kept, tuple(0 if isinstance(grade, Flaw) else grade for grade in found)
+
+
 def _caption(value: Any) -> str | Flaw:
     if isinstance(value, dict):
         texts = [item for item in value.values() if isinstance(item, str)]

@@ -12,6 +12,7 @@ IMAGE = (
     *("photo", "filepath", "file_path", "filename", "file_name", "file", "path", "jpg", "png"),
 )
 CAPTION = ("caption", "text", "sentence", "title", "description", "comment")
+RELEVANCE = "relevance"
 LABEL = ("label", "labels", "fine_label", "class", "category", "target")
 _NUMBER = re.compile(r"_?\d+$")
 
@@ -36,10 +37,11 @@ def caption_columns(names: Sequence[str], wanted: Mapping[str, str]) -> list[int
     """
     if "caption" in wanted:
         return _named(names, wanted["caption"])
+    known = CAPTION if relevance_column(names, wanted) is None else (*CAPTION, "query")
     groups: dict[str, list[int]] = {}
     for index, name in enumerate(names):
         base = _NUMBER.sub("", plain(name)).removesuffix("s")
-        if base in CAPTION:
+        if base in known:
             groups.setdefault(base, []).append(index)
     if len(groups) > 1:
         several = " or ".join(str(names[indices[0]]) for indices in groups.values())
@@ -55,6 +57,14 @@ def label_columns(names: Sequence[str], wanted: Mapping[str, str]) -> list[int]:
         return _named(names, wanted["label"])
     found = [plain(name) for name in names]
     return [found.index(name) for name in LABEL if name in found]
+
+
+def relevance_column(names: Sequence[str], wanted: Mapping[str, str]) -> int | None:
+    """The column with the grade of the image for the caption, None where there is none."""
+    if RELEVANCE in wanted:
+        return _named(names, wanted[RELEVANCE])[0]
+    found = [plain(name) for name in names]
+    return found.index(RELEVANCE) if RELEVANCE in found else None
 
 
 def _named(names: Sequence[str], wanted: str) -> list[int]:

@@ -3,6 +3,7 @@
     image    struct {bytes, path}, bytes, or the path of a file
     label    integer, names in the schema's metadata (ClassLabel); a string; a list is multilabel
     caption  string, struct with a string, or a list of them; also named text, sentence …
+    relevance  grade of the image for the caption, or a list beside a list of captions (queries)
 
 One file, or a folder of `test-00000-of-00004.parquet` (perhaps in `data/`), of which the part
 before the number is the split.
@@ -21,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clipbench.contract import Reason
+from clipbench.datasets import judgements
 from clipbench.datasets.layouts import cells, columns, files, splits, wds
 from clipbench.datasets.types import Contents, Entry, Flaw, Gap, Piece, Role, Task, Unit, Wanted
 from clipbench.errors import DataError, InvalidRequest
@@ -37,11 +39,12 @@ class Columns:
     image: str
     label: str | None = None
     captions: tuple[str, ...] = ()
+    relevance: str | None = None
 
     @property
     def others(self) -> list[str]:
         """All but the image."""
-        return [*([self.label] if self.label else []), *self.captions]
+        return [*filter(None, (self.label, self.relevance)), *self.captions]
 
 
 def recognise(path: Path) -> str | None:
@@ -68,7 +71,8 @@ def open_parts(path: Path, wanted: Wanted) -> Contents:
     root = path if path.is_dir() else None
     if found.label is None:
         reader = _Parts(root, tuple(parts), found, {}, ())
-        return Contents(Task.RETRIEVAL, reader.read, split, images=images)
+        contents = Contents(Task.RETRIEVAL, reader.read, split, images=images)
+        return judgements.by_columns(contents) if found.relevance else contents
     folder = wds.Folder(path if path.is_dir() else path.parent)
     names = _class_names(schema, found.label)
     beside = wds.metadata(folder, wds.CLASSNAMES, str(path)) if not names else None
@@ -116,7 +120,9 @@ def choose_columns(path: Path, schema: pa.Schema, wanted: Mapping[str, str]) -> 
             "--column label=NAME or --column caption=NAME"
         )
     texts = tuple(names[index] for index in captions)
-    return Columns(names[image[0]], names[labels[0]] if labels else None, texts)
+    grade = columns.relevance_column(names, wanted) if texts else None
+    relevance = None if grade is None else names[grade]
+    return Columns(names[image[0]], names[labels[0]] if labels else None, texts, relevance)
 
 
 @dataclass(frozen=True)
@@ -193,13 +199,17 @@ class _Parts:
             labels = cells.labels(values[self.columns.label], self.classes)
         texts: tuple[str | Flaw, ...] = ()
         for name in self.columns.captions:
-            found = cells.captions(values[name])
+            graded = self.columns.relevance is not None
+            found = cells.captions([] if graded and values[name] is None else values[name])
             if isinstance(found, Flaw):
                 if len(self.columns.captions) == 1:
                     return Entry(id, source, found, pieces=tuple(pieces))
                 continue
             texts += found
-        return Entry(id, source, image, labels, texts, tuple(pieces))
+        grades: tuple[int, ...] = ()
+        if self.columns.relevance is not None:
+            texts, grades = cells.graded(texts, values[self.columns.relevance])
+        return Entry(id, source, image, labels, texts, tuple(pieces), grades)
 
 
 def _rows(file: pq.ParquetFile, group: int, names: list[str]) -> Iterator[dict[str, Any] | Flaw]:

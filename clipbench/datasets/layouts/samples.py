@@ -65,8 +65,9 @@ class Sample:
 
     @property
     def whole(self) -> bool:
-        """Whether it has an image, and captions or a label."""
-        return self.image_suffix is not None and self.label_suffix is not None
+        """Whether it has an image, and captions or a label where there should be some."""
+        labelled = not self.labelled_by or self.label_suffix is not None
+        return self.image_suffix is not None and labelled
 
     def image(self) -> bytes | Flaw:
         """The image's bytes; none when they were not asked for."""

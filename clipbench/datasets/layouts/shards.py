@@ -49,6 +49,7 @@ class Shards:
     task: Task
     multilabel: bool
     classes: int
+    judged: bool = False  # then samples are images by themselves
 
     def read(self, images: bool) -> Iterator[Entry | Gap | Piece]:
         """Every sample in order; False leaves the images out."""
@@ -79,7 +80,9 @@ class Shards:
         seen: set[int] = set()
         source = files.printable(shard.name)
         number = -1
-        labelled_by = samples.label_suffixes(self.task, multilabel=self.multilabel)
+        labelled_by: tuple[str, ...] = ()
+        if not self.judged:
+            labelled_by = samples.label_suffixes(self.task, multilabel=self.multilabel)
         for sample in samples.read(stream, source, labelled_by, images):
             if not isinstance(sample, samples.Sample):
                 yield sample
@@ -100,6 +103,8 @@ class Shards:
         if self.task is Task.CLASSIFICATION:
             labels = sample.labels(self.classes, multilabel=self.multilabel)
             return Entry(id, source, image, labels, (), sample.all_pieces(shard))
+        if self.judged:
+            return Entry(id, source, image, pieces=sample.all_pieces(shard))
         captions = sample.captions()
         if isinstance(captions, Flaw):
             flaw = sample.flaw or captions

@@ -2,9 +2,10 @@
 
 The delimiter (comma, semicolon, tab or bar, or what a line `sep=` says) and the columns are found
 by the header; a table of two columns may have none. Several caption columns (`caption1`,
-`caption2`) and a list in a cell (`["one", "two"]`) are several captions. Images are named from the
-folder of the CSV, or from an `images` folder in it; absolute paths work too. A folder may hold a
-`metadata.csv` in the folder of each split.
+`caption2`) and a list in a cell (`["one", "two"]`) are several captions. With a column `relevance`
+each row is a judgement: the grade of the image for the caption, which is a query. Images are named
+from the folder of the CSV, or from an `images` folder in it; absolute paths work too. A folder may
+hold a `metadata.csv` in the folder of each split.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipbench.contract import Reason
-from clipbench.datasets import entries
+from clipbench.datasets import entries, judgements
 from clipbench.datasets.layouts import captions, columns, files, rows, splits
 from clipbench.datasets.types import Contents, Flaw, Role, Wanted
 from clipbench.errors import DataError, InvalidRequest
@@ -35,6 +36,7 @@ class Header:
     image: int
     captions: tuple[int, ...]
     width: int
+    relevance: int | None = None
 
 
 def recognise(path: Path) -> str | None:
@@ -66,7 +68,8 @@ def open_table(path: Path, wanted: Wanted) -> Contents:
     folders += [folder / name for folder in folders for name in IMAGE_FOLDERS]
     root = path if path.is_dir() else None
     table = read_table(found[0], wanted)
-    return captions.contents(table, folders, split, root=root, anywhere=True)
+    contents = captions.contents(table, folders, split, root=root, anywhere=True)
+    return judgements.by_columns(contents) if table.grades else contents
 
 
 def read_table(path: Path, wanted: Wanted) -> captions.Table:
@@ -96,10 +99,20 @@ def _add(table: captions.Table, header: Header, row: rows.Row) -> None:
         flaw = Flaw(Reason.MEMBER_MISSING, f"the row {what}")
         table.damaged(f"line {row.line}", flaw)
         return
+    if header.relevance is not None and not any(map(str.strip, cells)):
+        table.add(image)  # a candidate of every query, judged for none
+        return
     found = [text for cell in cells for text in _texts(cell)]
     if len(found) > 1:
         found = [text for text in found if text.strip()] or found[:1]
-    table.add(image, *(_caption(text) for text in found))
+    made = [_caption(text) for text in found]
+    if header.relevance is not None:
+        has = len(fields) > header.relevance
+        grade = entries.grade(fields[header.relevance] if has else "")
+        made = [grade] * len(made) if isinstance(grade, Flaw) else made
+        number = 0 if isinstance(grade, Flaw) else grade
+        table.grades.setdefault(image, []).extend([number] * len(made))
+    table.add(image, *made)
 
 
 def _texts(cell: str) -> list[str]:
@@ -190,7 +203,8 @@ def _header(path: Path, wanted: Wanted) -> Header | None:
         images = [index for index in images if index not in texts]
         if images and texts:
             image = _there(path, images, following, delimiter)
-            return Header(delimiter, before + 1, image, tuple(texts), len(names))
+            relevance = columns.relevance_column(names, wanted.columns)
+            return Header(delimiter, before + 1, image, tuple(texts), len(names), relevance)
     for delimiter in [said] if said else rows.DELIMITERS:
         names = rows.fields_of(lines[before], delimiter) or ()
         if len(names) == 2 and not wanted.columns:

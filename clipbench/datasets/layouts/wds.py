@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from clipbench.datasets import tarstream
+from clipbench.datasets import judgements, tarstream
 from clipbench.datasets.layouts import files, samples, splits
 from clipbench.datasets.layouts.shards import Files, Shard, Shards
 from clipbench.datasets.limits import MAX_METADATA_BYTES
@@ -30,11 +30,13 @@ TEMPLATES = "zeroshot_classification_templates.txt"
 TYPE = "dataset_type.txt"
 SHARDS = "nshards.txt"
 
+JUDGED = "judged"  # images without captions; the judgements are in `qrels.txt`
 _SPLIT = re.compile(r"[\w-][\w.-]*")
 _TYPES = {
     "classification": (Task.CLASSIFICATION, False),
     "multilabel": (Task.CLASSIFICATION, True),
     "retrieval": (Task.RETRIEVAL, False),
+    JUDGED: (Task.RETRIEVAL, False),
 }
 
 
@@ -158,8 +160,10 @@ def _contents(
             raise DataError(f"{source}: {CLASSNAMES} is missing or empty: one class name a line")
         templates = parse_templates(texts[TEMPLATES], source)
     there = tuple(name for name, text in texts.items() if text is not None)
-    reader = Shards(files, shards, (*there, *more), task, multilabel, len(classnames))
-    return Contents(task, reader.read, split, classnames, templates, multilabel)
+    judged = name == JUDGED
+    reader = Shards(files, shards, (*there, *more), task, multilabel, len(classnames), judged)
+    contents = Contents(task, reader.read, split, classnames, templates, multilabel)
+    return judgements.by_qrels(contents, files, source) if judged else contents
 
 
 def _guessed_type(shards: Sequence[Path]) -> str:

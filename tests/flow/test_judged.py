@@ -1,0 +1,143 @@
+"""Own judgements from the folder to the comparison, through a Flow."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from clipbench import results
+from clipbench.client.benchmark import JobOptions, evaluate
+from clipbench.compare import compare_paths, observations_of
+from clipbench.datasets import Image, Text, open_dataset
+from clipbench.report import build, render
+from clipbench.report.explain import explain
+from tests.conftest import MODEL
+from tests.datasets import building, serving
+from tests.flow.runs import clipbench, essence, finished, only_result, until_answered
+
+OTHER = "ViT-mini-16-64::embedded"
+IMAGES = 240
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    """Pictures by name, texts by query, and the grades: emoji that share a word of their name."""
+    pictures, words = {}, {}
+    for document in open_dataset("emoji", sample=IMAGES).documents():
+        if isinstance(document, Image):
+            name = f"{len(pictures)}.png"
+            pictures[name] = document.data
+        elif isinstance(document, Text):
+            for word in document.text.lower().split():
+                words.setdefault(word, set()).add(name)
+    shared = {word: names for word, names in sorted(words.items()) if 2 <= len(names) <= 9}
+    rng = np.random.default_rng(0)
+    texts, grades = {}, {}
+    for number, (word, names) in enumerate(shared.items()):
+        texts[f"t{number}"] = word
+        grades[f"t{number}"] = {name: int(rng.integers(1, 4)) for name in sorted(names)}
+        negatives = rng.choice(sorted(set(pictures) - names), 3, replace=False)
+        grades[f"t{number}"] |= {str(name): 0 for name in negatives}
+        grades.setdefault(sorted(names)[0], {name: 1 for name in sorted(names)[1:]})
+    return pictures, texts, grades
+
+
+def qrels(grades):
+    lines = [f"{q} 0 {i} {g}\n" for q, judged in grades.items() for i, g in judged.items()]
+    return {"qrels.txt": "".join(lines)}
+
+
+@pytest.fixture(scope="module")
+def folder(corpus, tmp_path_factory):
+    pictures, texts, grades = corpus
+    files = {f"images/{name}": data for name, data in pictures.items()}
+    rows = "".join(f"{id_}\t{text}\n" for id_, text in texts.items())
+    made = tmp_path_factory.mktemp("judged") / "words"
+    return building.write(made, {**files, **qrels(grades), "queries.tsv": rows})
+
+
+@pytest.fixture(scope="module")
+def scored(flow, folder, tmp_path_factory):
+    """The folder of the results of two models on the data."""
+    out = tmp_path_factory.mktemp("results")
+    for model in (MODEL, OTHER):
+        evaluate(model, folder, server=flow.address, options=JobOptions(folder=out))
+    return out
+
+
+def result_of(out, model):
+    return next(r for r in results.load_all(out) if r.model.name == model)
+
+
+def test_every_measure_has_an_interval_and_comes_from_its_records(scored, corpus):
+    _, texts, grades = corpus
+    result = result_of(scored, MODEL)
+    assert result.dataset.judgements == sum(map(len, grades.values()))
+    assert result.dataset.texts == len(texts)
+    assert result.documents.refused == 0
+    records = results.sidecar_of(result, scored)
+    for direction in ("text_to_image", "image_to_image"):
+        for name in ("ndcg@10", "ap", "r@1", "r@5", "r@10", "rr"):
+            value = result.metrics[f"{direction}_{name}"]
+            low, high = result.intervals[f"{direction}_{name}"]
+            assert 0 <= low <= value <= high <= 1
+            again = observations_of(f"{direction}_{name}", records)
+            assert again.value() == pytest.approx(value, abs=1e-12)
+    assert 0.5 < result.metrics["text_to_image_negatives_beaten"] <= 1
+    assert "image_to_image_negatives_beaten" not in result.metrics
+    assert not any("recall@" in name for name in result.metrics)
+
+
+def test_two_models_are_compared_query_by_query(scored, tmp_path):
+    for model, name in ((MODEL, "before"), (OTHER, "after")):
+        result = result_of(scored, model)
+        (tmp_path / name).mkdir()
+        for file in (results.file_name(result), result.records):
+            (tmp_path / name / file).write_bytes((scored / file).read_bytes())
+    (comparison,) = compare_paths(tmp_path / "before", tmp_path / "after")
+    changes = {change.metric: change for change in comparison.changes}
+    assert "text_to_image_ndcg@10" in changes
+    assert "image_to_image_ap" in changes
+    assert all(change.paired and change.interval for change in changes.values())
+
+
+def test_the_report_and_the_explanation_name_the_measures(scored):
+    found = results.load_all(scored)
+    text = render(build(found), "markdown")
+    for title in ("Text to image nDCG@10", "Image to image mAP", "negatives beaten"):
+        assert title in text
+    words = explain(found[0])
+    assert "judgements" in words
+    assert "grade / log2(1 + rank)" in words
+    assert "bootstrap over queries" in words
+
+
+def test_shards_at_an_address_score_the_same(flow, scored, corpus, tmp_path):
+    pictures, texts, grades = corpus
+    there = tmp_path / "there"
+    building.wds(there, [building.tar(pictures.items())], kind="judged")
+    lines = "".join(f'{{"_id": "{id_}", "text": "{text}"}}\n' for id_, text in texts.items())
+    building.write(there, {**qrels(grades), "queries.jsonl": lines})
+    with serving.serving(there) as server:
+        data = open_dataset(server.url, root=tmp_path / "kept")
+        result = evaluate(MODEL, data, server=flow.address)
+    here = result_of(scored, MODEL)
+    for name, value in result.metrics.items():
+        assert value == pytest.approx(here.metrics[name], abs=0.01), name
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_goes_on_and_ends_the_same(flow, scored, folder, tmp_path):
+    command = ["run", "--models", MODEL, "--data", str(folder), "--out", str(tmp_path)]
+    command += ["--server", flow.address]
+    process = clipbench(*command)
+    until_answered(tmp_path, 64, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert list(tmp_path.glob("*.job.json"))
+    finished(clipbench(*command, "--resume"))
+    assert essence(only_result(tmp_path)) == essence(result_of(scored, MODEL))
+    assert list(tmp_path.glob("*.job.json")) == []
