@@ -76,7 +76,8 @@ def _reason(role: str, kind: str, message: str) -> ClipbenchError:
         return errors.Unsupported(f"{role} does not start: {message}")
     if known is errors.UnknownName:
         return errors.InvalidRequest(message)  # it is complete; the names stay there
-    return known(message)
+    made: ClipbenchError = known(message)
+    return made
 
 
 def end_with_supervisor() -> None:
