@@ -18,7 +18,6 @@ from clipbench.metrics.measures import (
     MeanPerClassRecall,
     MeanRank,
     MeanReciprocalRank,
-    Measure,
     MedianRank,
     Queries,
     RecallAt,
@@ -29,6 +28,7 @@ from clipbench.metrics.measures import (
     parse,
     principal,
 )
+from clipbench.metrics.measures.base import Measure
 from clipbench.metrics.multilabel import average_precisions, targets_of
 from clipbench.metrics.observations import Observations
 from clipbench.metrics.retrieval import (

@@ -150,7 +150,6 @@ __all__ = [
     "MeanPerClassRecall",
     "MeanRank",
     "MeanReciprocalRank",
-    "Measure",
     "MedianRank",
     "NdcgAt",
     "NegativesBeaten",
