@@ -11,8 +11,9 @@ class Fingerprint:
     """Counts of documents and of repeated ones, and a digest of the readable documents.
 
     The digest covers positions, image bytes, labels and texts in order, and which image a text
-    follows; not ids, so the same data in another layout have the same digest. To find what comes
-    twice it keeps 8 bytes of a digest per document.
+    follows; not ids, so the same data in another layout have the same digest. (Judgements name
+    images by their ids, and are in it as they are.) To find what comes twice it keeps 8 bytes of a
+    digest per document.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,8 @@ class Fingerprint:
 
     def add(self, document: Document) -> None:
         """Takes the next document of a data set."""
+        if isinstance(document, Image | Text) and document.judgements:
+            self._digest.update(f"judged {document.judgements} ".encode())
         match document:
             case Image():
                 content = hashlib.sha256(document.data)

@@ -155,7 +155,7 @@ def verify(
         duplicate_texts=fingerprint.duplicate_texts,
         sha256=fingerprint.sha256,
         inventory=inventory,
-        problem=_problem(dataset, fingerprint),
+        problem=_problem(dataset, fingerprint, checks.queries),
     )
 
 
@@ -167,11 +167,13 @@ def _expected(dataset: Dataset) -> DatasetCounts:
     return DatasetCounts(split.images, split.captions, info.classes)
 
 
-def _problem(dataset: Dataset, found: Fingerprint) -> str | None:
+def _problem(dataset: Dataset, found: Fingerprint, queries: int) -> str | None:
     """The reason why a run would give no score; empty where it would give one."""
     if not found.images:
         return "no image can be read: there is nothing to score"
-    if dataset.task is Task.RETRIEVAL and not found.texts:
+    if dataset.judged and not queries:
+        return "no query has a relevant image: there is nothing to score"
+    if dataset.task is Task.RETRIEVAL and not dataset.judged and not found.texts:
         return "no caption can be read: there is nothing to score"
     if dataset.task is Task.CLASSIFICATION and len(dataset.classnames) < 2:
         return f"{len(dataset.classnames)} class: a run needs at least 2"
@@ -187,12 +189,18 @@ class _Checks:
     limits: Limits
     faults: list[Fault] = field(default_factory=list)
     by_reason: Counter[Reason] = field(default_factory=Counter)
+    queries: int = 0  # with judgements, of which at least one is of a relevant image
     _refused_image: str = ""
+    _images: dict[str, bool] = field(default_factory=dict)  # of judged data: whether it is accepted
 
     def take(self, document: Document) -> bool:
         """Whether the document is refused."""
         fault = self._fault(document)
+        if isinstance(document, Image) and self.dataset.judged:
+            self._images[document.id] = fault is None
         if fault is None:
+            if isinstance(document, Image | Text):
+                self.queries += any(grade > 0 for _, grade in document.judgements)
             return False
         if isinstance(document, Image):
             self._refused_image = document.id
@@ -204,7 +212,11 @@ class _Checks:
     def _fault(self, document: Document) -> Fault | None:
         if isinstance(document, Unreadable):
             return Fault(document.source, document.reason, document.detail)
-        if isinstance(document, Text) and document.image_id == self._refused_image:
+        if isinstance(document, Text) and document.judgements:
+            fault = self._without_images(document)
+            if fault is not None:
+                return fault
+        elif isinstance(document, Text) and document.image_id == self._refused_image:
             detail = f"its image {document.image_id} is refused"
             return Fault(document.id, Reason.IMAGE_REFUSED, detail)
         try:
@@ -213,12 +225,28 @@ class _Checks:
             return Fault(document.id, refused.reason, refused.detail)
         return self._image_fault(document) if isinstance(document, Image) else None
 
+    def _without_images(self, query: Text) -> Fault | None:
+        """The fault of a query of whose relevant images none is there; as the evaluator decides."""
+        relevant = [id_ for id_, grade in query.judgements if grade > 0]
+        if not relevant or any(self._images.get(id_) for id_ in relevant):
+            return None
+        refused = any(id_ in self._images for id_ in relevant)
+        reason = Reason.IMAGE_REFUSED if refused else Reason.IMAGE_MISSING
+        return Fault(query.id, reason, f"none of its {len(relevant)} relevant images is there")
+
     def _read(self, document: Image | Text) -> None:
         """The checks of every server. Raises contract.Refused."""
         labelled = self.dataset.task is Task.CLASSIFICATION
         if isinstance(document, Image):
             kind, labels = Kind.IMAGE, document.labels if labelled else None
-            sent = contract.image_document(document.id, document.index, document.data, labels)
+            sent = contract.image_document(
+                document.id, document.index, document.data, labels, document.judgements
+            )
+        elif document.judgements:
+            kind = Kind.TEXT
+            sent = contract.query_document(
+                document.id, document.index, document.text, document.judgements
+            )
         else:
             kind = Kind.TEXT
             sent = contract.text_document(

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from clipbench.contract import Reason
-from clipbench.datasets import Image, Inventory, Text, Unreadable, convert, open_dataset
+from clipbench.datasets import Image, Inventory, Text, Unreadable, convert, open_dataset, verify
 from clipbench.errors import DataError, InvalidRequest
 from tests.datasets import building, serving
 from tests.datasets.building import png, write
@@ -133,6 +133,27 @@ def test_a_bad_grade_of_a_table_is_refused_with_its_row(tmp_path):
     refused = [d for d in documents if isinstance(d, Unreadable)]
     assert [d.reason for d in refused] == [Reason.JUDGEMENT_INVALID] * 2
     assert "'often'" in " ".join(d.detail for d in refused)
+
+
+def test_verify_counts_what_a_run_would_count(tmp_path):
+    qrels = "q1 0 0.png 1\nq1 0 gone.png 1\nq2 0 gone.png 1\nq3 0 broken.png 2\nq4 0 1.png 0\n"
+    queries = "q1\tone\nq2\ttwo\nq3\tthree\nq4\tfour\n"
+    files = {**IMAGES, "broken.png": b"no image", "qrels.txt": qrels, "queries.tsv": queries}
+    found = verify(open_dataset(write(tmp_path / "bad", files)))
+    assert (found.found.images, found.found.captions) == (4, 2)
+    assert found.faults_by_reason == {
+        Reason.NOT_AN_IMAGE: 1,
+        Reason.IMAGE_MISSING: 1,
+        Reason.IMAGE_REFUSED: 1,
+    }
+    assert found.problem is None
+    good = verify(open_dataset(WAYS["images"](tmp_path / "good")))
+    assert good.ok
+    assert good.sha256 == verify(open_dataset(tmp_path / "good")).sha256
+    changed = write(tmp_path / "good", {"qrels.txt": TREC.replace("1.png 3", "1.png 2")})
+    assert verify(open_dataset(changed)).sha256 != good.sha256
+    nothing = write(tmp_path / "good", {"qrels.txt": "q1 0 0.png 0\n"})
+    assert "no query" in verify(open_dataset(nothing)).problem
 
 
 def test_what_cannot_be_done_with_judgements_is_refused(tmp_path):

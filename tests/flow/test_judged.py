@@ -14,6 +14,8 @@ from clipbench.compare import compare_paths, observations_of
 from clipbench.datasets import Image, Text, open_dataset
 from clipbench.report import build, render
 from clipbench.report.explain import explain
+from clipbench.report.html import render_html
+from clipbench.report.mistakes import collect
 from tests.conftest import MODEL
 from tests.datasets import building, serving
 from tests.flow.runs import clipbench, essence, finished, only_result, until_answered
@@ -104,11 +106,19 @@ def test_two_models_are_compared_query_by_query(scored, tmp_path):
     assert all(change.paired and change.interval for change in changes.values())
 
 
-def test_the_report_and_the_explanation_name_the_measures(scored):
+def test_the_report_and_the_explanation_name_the_measures(scored, folder):
     found = results.load_all(scored)
     text = render(build(found), "markdown")
     for title in ("Text to image nDCG@10", "Image to image mAP", "negatives beaten"):
         assert title in text
+    page = render_html(build(found))
+    assert "Text to image nDCG@10" in page
+    assert "Image to image mAP" in page
+    (mistakes,) = collect(found, scored)
+    shown = open_dataset(folder)
+    names = {document.id for document in shown.documents() if isinstance(document, Image)}
+    assert all(mistake.kind == "text" for mistake in mistakes.documents)
+    assert {mistake.image_id for mistake in mistakes.documents} <= names
     words = explain(found[0])
     assert "judgements" in words
     assert "grade / log2(1 + rank)" in words
