@@ -241,7 +241,7 @@ def read_flow(path: Path) -> dict[str, Any]:
         declared = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"flow {path}: {error.strerror}; name one with --flow") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise DataError(f"flow {path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(declared, Mapping) or not isinstance(declared.get("executors"), list):
         raise DataError(f"flow {path} has no list of executors; compare it with {FLOW}")

@@ -17,6 +17,7 @@ from clipbench import registry
 from clipbench.encode_settings import EncodeSettings
 from clipbench.networks.architectures import config_of_architecture
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
+from clipbench.serving.options import stock_settings
 from clipbench.weights.checkpoints import read
 from clipbench.weights.sources import find_file
 from tests.networks.files import (
@@ -63,7 +64,7 @@ def assert_as_stock(stock, name, path, images, texts, tmp_path):
         images, texts = images[:1], texts[1:3]  # one accented, one cut
     theirs = stock.encode(name, path, images, texts)
     encoder = Encoder(EncoderSettings(cache=tmp_path, offline=True))
-    options = EncodeOptions.stock(info)
+    options = EncodeOptions(stock_settings(info))
     tolerance = TOLERANCES.get(info.architecture, 1e-4)
     assert_equal(encoder.encode_images(name, options, images).embeddings, theirs[0], tolerance)
     assert_equal(encoder.encode_texts(name, options, texts).embeddings, theirs[1], tolerance)
