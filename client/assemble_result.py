@@ -72,6 +72,9 @@ def assemble(
             for row in answer["per_class"]
         ),
         confused=tuple(results.Confused(**pair) for pair in answer["confused"]),
+        index=tuple(
+            decode(results.IndexCost, row, where="index") for row in answer.get("index", ())
+        ),
         timings={stage: round(value, 3) for stage, value in seconds.items()},
     )
 

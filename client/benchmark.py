@@ -37,6 +37,7 @@ class JobOptions:
     settings: EncodeSettings = field(default_factory=EncodeSettings)
     forced: bool = False
     cutoffs: tuple[int, ...] = (1, 5, 10)
+    index: bool = False  # of a retrieval, also what smaller vectors cost
     in_flight: int = IN_FLIGHT
     folder: Path | None = None  # where results and journals go; None: nothing is written
     resume: bool = False
@@ -143,6 +144,7 @@ def _open(model: str, dataset: Dataset, connection: Connection, options: JobOpti
         multilabel=dataset.multilabel,
         judged=dataset.judged,
         cutoffs=options.cutoffs,
+        index=options.index and dataset.task is Task.RETRIEVAL,
         expected_images=dataset.images,
     )
     run = Run(spec, journal)
@@ -238,6 +240,7 @@ def _declaration(model: str, dataset: Dataset, options: JobOptions) -> dict[str,
         "source": dataset.source,
         "sample": str(dataset.sample) if dataset.sample else None,
         "cutoffs": list(options.cutoffs),
+        "index": options.index,
         "templates": list(dataset.templates),
     }
 

@@ -34,7 +34,7 @@ from clipbench.datasets.inventory import sums
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import ClipbenchError, Unsupported
 from clipbench.files import writable_folder
-from clipbench.results import RESULT_SUFFIX, Result, file_name
+from clipbench.results import RESULT_SUFFIX, Result, Task, file_name
 
 INTERRUPTED = 130  # as a shell reports Ctrl-C
 
@@ -68,6 +68,9 @@ def run(
     template: Annotated[
         list[str] | None, typer.Option(help="Prompt template with {c}; repeat for several.")
     ] = None,
+    index: Annotated[
+        bool, typer.Option("--index", help="Of retrieval, also what smaller vectors cost.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the jobs that were interrupted.")
     ] = False,
@@ -78,7 +81,7 @@ def run(
 
     Example: clipbench run --models ViT-B-32::openai --data vtab/cifar100 --data flickr8k
     """
-    options = JobOptions(settings, force, folder=out, resume=resume)
+    options = JobOptions(settings, force, folder=out, resume=resume, index=index)
     writable_folder(out)
     datasets = [
         open_dataset(
@@ -101,6 +104,10 @@ def run(
         _print_inventories(finished)
         for paragraph in ranking(finished, out):
             console.print(paragraph)
+        for result in finished:
+            if index and result.dataset.task is Task.RETRIEVAL and not result.index:
+                server_name = result.run.server or "the server"
+                errors.print(f"{result.dataset.id}: {server_name} gave no index costs: it is older")
         for name in replaced(finished, before):
             console.paragraph(f"Replaced the result of the same run: {name}")
         console.print(f"Result files are in {out}", style="bold")

@@ -89,6 +89,7 @@ class JobSpec:
     multilabel: bool = False
     judged: bool = False
     cutoffs: tuple[int, ...] = (1, 5, 10)
+    index: bool = False  # also what a smaller index costs; retrieval only
     expected_images: int | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -112,6 +113,7 @@ class JobSpec:
             multilabel=parameters.get("multilabel") is True,
             judged=parameters.get("judged") is True,
             cutoffs=_cutoffs(parameters.get("cutoffs", (1, 5, 10))),
+            index=parameters.get("index") is True,
             expected_images=None
             if expected is None
             else count_parameter(parameters, "expected_images"),
@@ -141,6 +143,7 @@ class JobSpec:
             "multilabel": self.multilabel,
             "judged": self.judged,
             "cutoffs": list(self.cutoffs),
+            "index": self.index,
             "provenance": dict(self.provenance),
             **({} if self.expected_images is None else {"expected_images": self.expected_images}),
         }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from clipbench.figures import NONE, Figures
 from clipbench.reference import TableName
 from clipbench.report.best import ObservationsOf, no_observations
+from clipbench.report.index_costs import index_table
 from clipbench.report.precisions import precision_table
 from clipbench.report.published import published_table
 from clipbench.report.scores import score_table
@@ -67,4 +68,5 @@ def build(
         sources,
         latency_table(statistics, label),
         precision_table(results, statistics, label, apart),
+        index_table(results, label, apart),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from clipbench.report.curve import curve
 from clipbench.report.formats.plain import BESIDE_NOTE, ELSEWHERE_NOTE, TIED, beside, legend
-from clipbench.report.types import Cell, Heading, Row, Table
+from clipbench.report.types import Cell, Heading, OwnTable, Row, Table
 
 
 def section(table: Table, *, plain: bool = False) -> str:
@@ -20,6 +21,8 @@ def section(table: Table, *, plain: bool = False) -> str:
     if not table.rows:
         _text(SubElement(root, "p", {"class": "hint"}), "Nothing measured.")
         return tostring(root, encoding="unicode", method="html")
+    if table.name is OwnTable.INDEX:
+        root.append(curve(table))
     region = {
         "class": "scroll",
         "tabindex": "0",

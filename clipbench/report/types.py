@@ -18,6 +18,7 @@ class OwnTable(StrEnum):
 
     LATENCY = "latency"
     PRECISIONS = "precisions"
+    INDEX = "index"
 
 
 def signed(difference: float, digits: int) -> str:
@@ -101,6 +102,7 @@ class Report:
     sources: dict[str, Result | Statistics] = field(default_factory=dict)
     latency: Table | None = None
     precisions: Table | None = None
+    index: Table | None = None
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -116,5 +118,6 @@ class Report:
             self.retrieval,
             self.classification,
             self.precisions,
+            self.index,
         )
         return tuple(table for table in found if table)

@@ -112,6 +112,19 @@ class Confused:
     count: int
 
 
+@dataclass(frozen=True)
+class IndexCost:
+    """Retrieval from vectors that are stored in one type. bytes: of a vector in the index.
+
+    differences: mean recall minus that of float32, with both ends of its 95 % interval.
+    """
+
+    name: str
+    bytes: int
+    metrics: Mapping[str, float]
+    differences: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+
+
 def run_key(model: Model, settings: EncodeSettings, run: Run) -> RunKey:
     """The key of a row: of a result and of statistics alike."""
     return RunKey(
@@ -144,6 +157,7 @@ class Result:
     near_ties: int = 0
     per_class: tuple[PerClass, ...] = ()
     confused: tuple[Confused, ...] = ()
+    index: tuple[IndexCost, ...] = ()  # where it was asked for
     timings: Mapping[str, float] = field(default_factory=dict)  # seconds by stage
     server: Environment = field(default_factory=Environment)
     client: Environment = field(default_factory=Environment)

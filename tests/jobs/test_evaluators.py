@@ -62,6 +62,24 @@ def test_retrieval_counts_as_brute_force_does(retrieval):
     assert result["images_without_text"] == int((to_text == 0).sum())
 
 
+def test_a_retrieval_job_that_asks_for_it_says_what_smaller_vectors_cost(url):
+    results = []
+    for index in (False, True):
+        evaluator = made.retrieval(url)
+        spec = replace(made.spec(made.Task.RETRIEVAL, f"index-{index}"), index=index)
+        evaluator.open(spec, made.OWNER, made.MODEL, ())
+        for part in (*made.images(), *made.texts()):
+            evaluator.add(spec.job, made.OWNER, part)
+        results.append(evaluator.result(spec.job, made.OWNER))
+    without, asked = results
+    assert "index" not in without
+    whole, *others = asked["index"]
+    assert whole["bytes"] == 4 * made.DIM
+    assert whole["metrics"] == {n: v for n, v in asked["metrics"].items() if "recall" in n}
+    assert {row["name"]: row["bytes"] for row in others}["binary"] == made.DIM // 8
+    assert all(len(row["differences"]["mean_recall@5"]) == 3 for row in others)
+
+
 def test_texts_without_their_image_are_refused_in_the_result(retrieval):
     result = retrieval.result("job", made.OWNER)
     named = [item.image_id for part in made.texts() for item in part.items]
