@@ -144,7 +144,7 @@ def _open(model: str, dataset: Dataset, connection: Connection, options: JobOpti
         multilabel=dataset.multilabel,
         judged=dataset.judged,
         cutoffs=options.cutoffs,
-        index=options.index and dataset.task is Task.RETRIEVAL,
+        index=options.index and dataset.task is Task.RETRIEVAL and not dataset.judged,
         expected_images=dataset.images,
     )
     run = Run(spec, journal)

@@ -106,8 +106,10 @@ def run(
             console.print(paragraph)
         for result in finished:
             if index and result.dataset.task is Task.RETRIEVAL and not result.index:
-                server_name = result.run.server or "the server"
-                errors.print(f"{result.dataset.id}: {server_name} gave no index costs: it is older")
+                errors.print(
+                    f"{result.dataset.id}: no index costs came: they are of captions (not of "
+                    "judgements), and an older server has none"
+                )
         for name in replaced(finished, before):
             console.paragraph(f"Replaced the result of the same run: {name}")
         console.print(f"Result files are in {out}", style="bold")

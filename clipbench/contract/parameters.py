@@ -129,6 +129,8 @@ class JobSpec:
             )
         if spec.judged and task is not Task.RETRIEVAL:
             raise InvalidRequest("parameter 'judged' is of retrieval")
+        if spec.index and (spec.judged or task is not Task.RETRIEVAL):
+            raise InvalidRequest("parameter 'index' is of retrieval whose texts name their image")
         return spec
 
     def parameters(self) -> dict[str, Any]:

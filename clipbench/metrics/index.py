@@ -24,6 +24,7 @@ QUERY_RUN = 4096
 QUERY_BLOCK = 128
 CANDIDATES = 4096  # of a block
 RESAMPLES = 2000
+DIRECTIONS = (Direction.TEXT_TO_IMAGE, Direction.IMAGE_TO_TEXT, Direction.MEAN)
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,7 @@ def _evidence(found: RetrievalRanks, owner: IntArray) -> BothWays:
 def _cost(
     kind: IndexType, evidence: BothWays, whole: BothWays | None, cutoffs: Sequence[int]
 ) -> IndexCost:
-    figures = [Directed(d, RecallAt(k)) for k in cutoffs for d in Direction]
+    figures = [Directed(d, RecallAt(k)) for k in cutoffs for d in DIRECTIONS]
     metrics = {str(figure): figure.score(evidence).value for figure in figures}
     differences = {}
     for figure in figures if whole else ():
