@@ -10,7 +10,7 @@ import typer
 
 from clipbench import figures, results
 from clipbench.client.commands.common import console
-from clipbench.errors import DataError
+from clipbench.errors import DataError, InvalidRequest
 from clipbench.recommend import BITS, COSTS, Candidate, Constraints, Recommendation, Workload
 from clipbench.recommend import recommend as choose
 from clipbench.recommend.captions import cut_shares, read_captions
@@ -91,9 +91,12 @@ def recommend(
     workload = Workload.of(images=images, texts=texts, price_per_hour=price_per_hour)
     known = figures.load()
     timed = any(c.key not in ("params", "image_params", "dim") for c, _ in constraints.limits())
-    chosen = source or _source(folder, known, timed or bool(workload.vectors or scale))
+    timed = not languages and (timed or bool(workload.vectors or scale))
+    chosen = source or _source(folder, known, timed)
     if chosen not in SOURCES:
         raise typer.BadParameter(f"{chosen!r} is none of {', '.join(SOURCES)}")
+    if chosen == "results" and folder is None:
+        raise InvalidRequest("--source results needs the folder of them: --results DIR")
     if chosen == figures.OPEN_CLIP and not known:
         raise DataError("open_clip's figures are not here: `clipbench figures pull openclip`")
     answer = choose(

@@ -138,5 +138,10 @@ def test_the_command_answers_from_what_was_imported(tmp_path, monkeypatch, capsy
     said = " ".join(capsys.readouterr().out.split())
     assert f"Better, but excluded: {H_DFN} (0.740): dimension is 1,024" in said
     assert "Memory and disk of 1,000,000 vectors" in said
+    build()(["recommend", "--languages", "de,ar", "--texts", "1M"], standalone_mode=False)
+    assert capsys.readouterr().out.startswith(NLLB)
+    with pytest.raises(SystemExit):
+        build()(["recommend", "--source", "results"], standalone_mode=False)
+    assert "--results DIR" in capsys.readouterr().err
     # 2, 40, 70 and 76 words and two marks
     assert "Of 4 captions, cut: 75.0% at 32 tokens, 50.0% at 64 tokens, 25.0% at 77" in said
