@@ -28,7 +28,7 @@ HEALTHCHECK --interval=10s --timeout=20s --start-period=300s --retries=6 \
 CMD ["clipbench", "--help"]
 
 FROM base AS source
-COPY pyproject.toml README.md LICENSE flow.yml ./
+COPY pyproject.toml setup.py README.md LICENSE flow.yml ./
 COPY requirements requirements
 COPY deploy/container deploy/container
 COPY executors executors
@@ -43,8 +43,14 @@ RUN python3 -c 'import sys; assert "%d.%d" % sys.version_info[:2] == "'${PYTHON_
  && pip install --quiet --no-deps -r /locks/client.lock
 
 FROM slim-packages AS slim
+ARG PYTHON_VERSION
 COPY --from=source /app /app
+# the table of open_clip's models is read from its package, which is not kept
 RUN pip install --quiet --no-deps --no-build-isolation --editable . \
+ && sed -n '/^open-clip-torch==/,/[^\\]$/p' requirements/py${PYTHON_VERSION}/server.lock > /tmp/open_clip.lock \
+ && pip install --quiet --no-deps --target /tmp/open_clip -r /tmp/open_clip.lock \
+ && PYTHONPATH=/tmp/open_clip python -m clipbench.networks.open_clip_data clipbench/networks/open_clip.json \
+ && rm -r /tmp/open_clip /tmp/open_clip.lock \
  && python -m compileall -q .
 ARG CLIPBENCH_COMMIT=unknown
 ENV CLIPBENCH_COMMIT=$CLIPBENCH_COMMIT

@@ -51,7 +51,7 @@ class UnknownName(InvalidRequest):
         text = f"unknown {kind} {name!r}"
         if near:
             text += f"; did you mean {' or '.join(near)}?"
-        if known:
+        if known and (not near or len(known) <= _LISTED):  # more would hide the near ones
             text += f"{'' if near else ';'} Known: {', '.join(known[:_LISTED])}"
             text += f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
         super().__init__(f"{text} {hint}".rstrip())

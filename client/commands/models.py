@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,8 @@ from rich.text import Text
 from clipbench import config, registry
 from clipbench.client.commands.common import console
 from clipbench.client.progress import transfer_progress
+from clipbench.client.screen import errors
+from clipbench.errors import InvalidRequest, UnknownName
 from clipbench.registry.table import ModelInfo
 from clipbench.report.grid import Column, Grid, printable
 from clipbench.weights import sources
@@ -23,22 +26,69 @@ Weights = Annotated[Path | None, typer.Option(help="Folder of the weights.")]
 
 
 @app.command("list")
-def list_models() -> None:
-    """List every model of the registry.
+def list_models(
+    family: Annotated[
+        str | None, typer.Option("--family", help="Only of this kind, such as siglip2.")
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option("--licence", help="commercial, unknown, or part of a licence's name."),
+    ] = None,
+    max_params: Annotated[
+        str | None, typer.Option("--max-params", help="Of both towers together, such as 200M.")
+    ] = None,
+    dim: Annotated[int | None, typer.Option("--dim", help="Length of an embedding.")] = None,
+) -> None:
+    """List models with their size, licence and whether their weights are here.
 
-    Example: clipbench models list
+    Parameters are in millions.
+
+    Example: clipbench models list --licence commercial --max-params 200M
     """
+    found = registry.all_models()
+    if family is not None and family not in (families := {info.family for info in found}):
+        raise UnknownName("family", family, families)
+    most = parameter_count(max_params) if max_params else None
+    shown = [
+        info
+        for info in found
+        if family in (None, info.family)
+        and dim in (None, info.embed_dim)
+        and (licence is None or _licensed(info, licence))
+        and (most is None or (info.parameters is not None and info.parameters <= most))
+    ]
     columns = [
         Column("model"),
+        Column("family"),
         Column("image", number=True),
         Column("dim", number=True),
-        Column("MB", number=True),
+        Column("M image", number=True),
+        Column("M text", number=True),
+        Column("licence"),
         Column("here"),
         Column("activation", optional=True),
-        Column("architecture", optional=True),
         Column("tokenizer", optional=True),
     ]
-    console.print(Grid.of(columns, [_row(info) for info in registry.all_models()]))
+    if shown:
+        console.print(Grid.of(columns, [_row(info) for info in shown]))
+    unknown = sum(info.licence is None for info in found)
+    note = f"; the licence of {unknown} is unknown" if licence else ""
+    if len(shown) < len(found):
+        errors.print(f"{len(shown)} of {len(found)} models{note}")
+
+
+def parameter_count(text: str) -> int:
+    """`200M`, `1.5B` or a plain number. Raises InvalidRequest."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([MB]?)", text.strip().upper())
+    if match is None:
+        raise InvalidRequest(f"{text!r} is not a number of parameters, such as 200M or 1.5B")
+    return round(float(match[1]) * {"": 1, "M": 10**6, "B": 10**9}[match[2]])
+
+
+def _licensed(info: ModelInfo, wanted: str) -> bool:
+    if wanted == "commercial":
+        return info.commercial is True
+    return wanted.lower() in (info.licence or "unknown").lower()
 
 
 @app.command("info")
@@ -88,14 +138,20 @@ def _row(info: ModelInfo) -> list[str]:
     here = all(sources.find_file(info, file, (_cache(None),)) for file in info.files)
     return [
         info.name,
+        info.family,
         str(info.image_size),
         str(info.embed_dim),
-        str(info.published_mb or ""),
+        _millions(info.image_parameters),
+        _millions(info.text_parameters),
+        info.licence or "unknown",
         "yes" if here else "",
         info.activation,
-        info.architecture,
         info.tokenizer,
     ]
+
+
+def _millions(count: int | None) -> str:
+    return "" if count is None else f"{count / 1e6:.1f}"
 
 
 def _cache(weights: Path | None) -> Path:
@@ -106,17 +162,20 @@ def _facts(info: ModelInfo) -> list[tuple[str, str]]:
     facts = [
         ("name", info.name),
         ("other spellings", ", ".join(info.spellings[1:]) or "none"),
+        ("family", info.family),
         ("architecture", info.architecture),
         ("pretrained", info.pretrained),
         ("activation", info.activation),
         ("  as clip-server runs", info.stock_activation),
         ("  in the published rows", info.published_activation),
-        ("image size", f"{info.image_size} pixels, {info.interpolation}"),
+        ("image size", f"{info.image_size} pixels, {info.interpolation}, {info.resize_mode}"),
         ("mean, std", f"{info.mean}, {info.std}"),
         ("context length", str(info.context_length)),
         ("tokenizer", info.tokenizer),
         ("embedding", f"{info.embed_dim} dimensions"),
-        ("licence", info.licence or "unknown"),
+        ("image tower", _tower(info.image_parameters, info.image_gflops, "an image")),
+        ("text tower", _tower(info.text_parameters, info.text_gflops, "a text of full length")),
+        ("licence", _licence(info)),
         ("size in the tables", f"{info.published_mb} MB" if info.published_mb else "not there"),
     ]
     for file in info.files:
@@ -126,3 +185,17 @@ def _facts(info: ModelInfo) -> list[tuple[str, str]]:
             digest = source.sha256 or source.md5 or "no digest published"
             facts.append((f"{file.role} source", f"{source.address} {source.filename} ({digest})"))
     return facts
+
+
+def _tower(parameters: int | None, gflops: float | None, each: str) -> str:
+    if parameters is None:
+        return "size unknown"
+    return f"{_millions(parameters)} M parameters, {gflops} GFLOPs for {each}"
+
+
+def _licence(info: ModelInfo) -> str:
+    if info.licence is None:
+        return "unknown: read the model card before you use it"
+    uses = {True: "commercial use allowed", False: "not for commercial use"}
+    use = "read it for commercial use" if info.commercial is None else uses[info.commercial]
+    return f"{info.licence} ({use}; {info.licence_source or 'not verified'})"

@@ -5,16 +5,15 @@ Read as data, without importing open_clip or torch.
 
 from __future__ import annotations
 
-import json
-from importlib.util import find_spec
-from pathlib import Path
+import copy
 from typing import Any
 
-from clipbench.errors import InvalidRequest, UnknownName
+from clipbench.errors import UnknownName
+from clipbench.networks.open_clip_data import open_clip_data
 
 # The transformers configurations of the text towers. Sources: `config.json` of roberta-base,
-# xlm-roberta-base, xlm-roberta-large and sentence-transformers/LaBSE on the Hugging Face hub, and
-# cn_clip/clip/model_configs/*.json of OFA-Sys/Chinese-CLIP.
+# xlm-roberta-base, xlm-roberta-large, sentence-transformers/LaBSE and facebook/nllb-200-distilled-*
+# on the Hugging Face hub, and cn_clip/clip/model_configs/*.json of OFA-Sys/Chinese-CLIP.
 _XLM_ROBERTA: dict[str, Any] = {
     "model_type": "xlm-roberta",
     "vocab_size": 250002,
@@ -44,10 +43,26 @@ _BERT: dict[str, Any] = {
     "layer_norm_eps": 1e-12,
     "pad_token_id": 0,
 }
+_NLLB: dict[str, Any] = {  # of an encoder and a decoder, of which the encoder is the text tower
+    "model_type": "m2m_100",
+    "vocab_size": 256206,
+    "max_position_embeddings": 1024,
+    "d_model": 1024,
+    "encoder_attention_heads": 16,
+    "decoder_layers": 1,
+    "decoder_ffn_dim": 1,
+    "scale_embedding": True,
+    "activation_function": "relu",
+    "pad_token_id": 1,
+    "bos_token_id": 0,
+    "eos_token_id": 2,
+}
 TEXT_CONFIGS: dict[str, dict[str, Any]] = {
     "roberta-base": {**_XLM_ROBERTA, **_BASE, "model_type": "roberta", "vocab_size": 50265},
     "xlm-roberta-base": {**_XLM_ROBERTA, **_BASE},
     "xlm-roberta-large": {**_XLM_ROBERTA, **_LARGE},
+    "facebook/nllb-200-distilled-600M": {**_NLLB, "encoder_layers": 12, "encoder_ffn_dim": 4096},
+    "facebook/nllb-200-distilled-1.3B": {**_NLLB, "encoder_layers": 24, "encoder_ffn_dim": 8192},
     "labse": {**_BERT, **_BASE, "vocab_size": 501153},
     "chinese-base": {**_BERT, **_BASE, "vocab_size": 21128},
     "chinese-large": {**_BERT, **_LARGE, "vocab_size": 21128},
@@ -57,16 +72,7 @@ TEXT_CONFIGS: dict[str, dict[str, Any]] = {
 
 def config_of_architecture(name: str) -> dict[str, Any]:
     """open_clip's config of an architecture, such as `ViT-B-32`. Raises UnknownName."""
-    folder = _open_clip_folder()
-    path = folder / f"{name}.json"
-    if path.parent != folder or not path.is_file():
-        raise UnknownName("architecture", name, (file.stem for file in folder.glob("*.json")))
-    config: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return config
-
-
-def _open_clip_folder() -> Path:
-    spec = find_spec("open_clip")
-    if spec is None or not spec.submodule_search_locations:
-        raise InvalidRequest("open_clip is not installed: architectures are read from its configs")
-    return Path(spec.submodule_search_locations[0]) / "model_configs"
+    known = open_clip_data().architectures
+    if name not in known:
+        raise UnknownName("architecture", name, known)
+    return copy.deepcopy(known[name])

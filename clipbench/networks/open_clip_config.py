@@ -23,36 +23,28 @@ OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
 _MODEL = {
     *("embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "custom_text"),
-    *("init_logit_scale", "init_logit_bias", "nonscalar_logit_scale"),
+    *("init_logit_scale", "init_logit_bias", "nonscalar_logit_scale", "multimodal_cfg"),
 }
-_BOTH = {"layers", "width", "mlp_ratio", "ls_init_value", "act_kwargs", "norm_kwargs"}
+_BOTH = {
+    *("layers", "width", "mlp_ratio", "ls_init_value", "act_kwargs", "norm_kwargs", "pool_type"),
+    *("block_type", "qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner"),
+    *("scale_attn", "scale_fc", "output_tokens", "final_ln_after_pool"),
+}
 # What the towers follow, and what changes nothing in a forward pass of one embedding.
 _VISION = _BOTH | {
     *("head_width", "patch_size", "image_size", "no_ln_pre", "pos_embed_type"),
-    *("patch_dropout", "output_tokens", "final_ln_after_pool", "attn_pooler_queries"),
-    *("attn_pooler_heads", "timm_model_pretrained", "timm_pool", "timm_proj", "timm_proj_bias"),
+    *("patch_dropout", "attentional_pool", "attn_pooler_queries", "attn_pooler_heads"),
+    *("timm_model_pretrained", "timm_pool", "timm_proj", "timm_proj_bias"),
     *("timm_drop", "timm_drop_path", "timm_model_name"),
 }
 _TEXT = _BOTH | {
-    *("context_length", "vocab_size", "hf_tokenizer_name", "heads", "output_tokens"),
-    *("final_ln_after_pool", "pad_id", "eos_id", "hf_model_name", "hf_model_pretrained"),
-    *("hf_proj_type", "hf_pooler_type", "proj", "pooler_type", "tokenizer_kwargs"),
+    *("context_length", "vocab_size", "hf_tokenizer_name", "heads", "pad_id", "eos_id"),
+    *("hf_model_name", "hf_model_pretrained", "hf_proj_type", "hf_pooler_type", "proj"),
+    *("pooler_type", "tokenizer_kwargs", "embed_cls", "no_causal_mask", "proj_type", "proj_bias"),
+    *("use_pad_mask", "correct_cls_mask"),
 }
-# What the towers have in one way only: another value makes another model.
-_BLOCKS = {
-    "block_type": (None, "default"),
-    **dict.fromkeys(("qk_norm", "scaled_cosine_attn", "scale_heads"), (False,)),
-    **dict.fromkeys(("scale_attn_inner", "scale_attn", "scale_fc"), (False,)),
-}
-_FIXED: dict[str, dict[str, tuple[Any, ...]]] = {
-    "model_cfg": {"multimodal_cfg": (None,)},
-    "vision_cfg": _BLOCKS | {"attentional_pool": (False, None), "pool_type": ("tok",)},
-    "text_cfg": _BLOCKS
-    | {
-        **dict.fromkeys(("embed_cls", "no_causal_mask", "proj_bias"), (False,)),
-        **{"pool_type": ("argmax",), "proj_type": ("linear",)},
-    },
-}
+# What open_clip's CLIP, unlike its `custom_text` models, has in one way only.
+_PLAIN_TEXT = {"embed_cls": (False,), "output_tokens": (False,)}
 _PREPROCESS = {"size", "mode", "mean", "std", "interpolation", "resize_mode", "fill_color"}
 _INTERPOLATIONS = ("bicubic", "bilinear", "lanczos", "nearest")
 
@@ -103,19 +95,14 @@ def parse(content: object) -> OpenClipConfig:
     towers = _mapping(whole.get("model_cfg", whole), "model_cfg")
     if missing := sorted({"embed_dim", "vision_cfg", "text_cfg"} - set(towers)):
         raise InvalidRequest(f"{', '.join(missing)} is missing")
-    _check_keys(towers, _MODEL, _FIXED["model_cfg"], "")
-    of_own_modules = {  # these are run as open_clip's or timm's module, whatever its shape
-        "vision_cfg": bool(_mapping(towers["vision_cfg"], "vision_cfg").get("timm_model_name")),
-        "text_cfg": bool(towers.get("custom_text")),
-    }
-    for name, known in (("vision_cfg", _VISION), ("text_cfg", _TEXT)):
-        fixed = _FIXED[name]
-        if of_own_modules[name]:
-            known, fixed = known | set(fixed), {}
-        _check_keys(_mapping(towers[name], name), known, fixed, f"{name}.")
+    _check_keys(towers, _MODEL, {}, "")
+    _check_keys(_mapping(towers["vision_cfg"], "vision_cfg"), _VISION, {}, "vision_cfg.")
+    fixed = {} if towers.get("custom_text") else _PLAIN_TEXT
+    _check_keys(_mapping(towers["text_cfg"], "text_cfg"), _TEXT, fixed, "text_cfg.")
     config = OpenClipConfig(dict(towers))
     stated = _mapping(whole.get("preprocess_cfg") or {}, "preprocess_cfg")
-    preprocess = _preprocess({k: v for k, v in stated.items() if v is not None}, config.image_size)
+    given = {key: value for key, value in stated.items() if value is not None}
+    preprocess = parse_preprocess(given, config.image_size)
     return OpenClipConfig(config.towers, preprocess)
 
 
@@ -137,7 +124,7 @@ def _check_keys(
             )
 
 
-def _preprocess(stated: Mapping[str, Any], image_size: int) -> Preprocess:
+def parse_preprocess(stated: Mapping[str, Any], image_size: int) -> Preprocess:
     _check_keys(stated, _PREPROCESS, {"mode": ("RGB",)}, "preprocess_cfg.")
     size = _side(stated.get("size", image_size), "preprocess_cfg.size")
     if size != image_size:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from open_clip.timm_model import TimmModel
+from open_clip.model import CLIP
+from open_clip.modified_resnet import ModifiedResNet
+from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -23,7 +25,7 @@ class Towers(nn.Module):
     Without gradients and in evaluation mode. images: has a `dtype`, and `packable` blocks.
     """
 
-    def __init__(self, images: ImageTower | TimmImageTower, texts: nn.Module) -> None:
+    def __init__(self, images: ImageTower | WholeImageTower, texts: nn.Module) -> None:
         super().__init__()
         self.images = images
         self.texts = texts
@@ -66,8 +68,8 @@ class ImageTower(nn.Module):
         return out
 
 
-class TimmImageTower(nn.Module):
-    """open_clip's TimmModel, timm's network and a head, as it is."""
+class WholeImageTower(nn.Module):
+    """An image module of open_clip's or timm's as it is: timm's networks, CLIPA's, CoCa's."""
 
     packable: Any = ()  # no blocks for `onednn_linear.pack`
 
@@ -78,18 +80,31 @@ class TimmImageTower(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """Of the pixels and the products."""
-        dtype: torch.dtype = next(self.visual.parameters()).dtype
-        return dtype
+        weights = (p.dtype for p in self.visual.parameters() if p.ndim == 4)
+        return next(weights, torch.float32)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(n, 3, side, side) normalised pixels to (n, embed_dim)."""
-        out: Tensor = self.visual(pixels.to(self.dtype))
-        return out
+        return first(self.visual(pixels.to(self.dtype)))
 
 
-def image_tower(visual: nn.Module) -> ImageTower | TimmImageTower:
-    """The tower that runs one of open_clip's image modules."""
-    return TimmImageTower(visual) if isinstance(visual, TimmModel) else ImageTower(visual)
+def image_tower(visual: nn.Module) -> ImageTower | WholeImageTower:
+    """The tower that runs one of open_clip's image modules: the shorter way where it is equal."""
+    if isinstance(visual, ModifiedResNet):
+        return ImageTower(visual)
+    plain = (
+        isinstance(visual, VisionTransformer)
+        and visual.attn_pool is None
+        and visual.pool_type == "tok"
+        and all(type(block) is ResidualAttentionBlock for block in visual.transformer.resblocks)
+    )
+    return ImageTower(visual) if plain else WholeImageTower(visual)
+
+
+def first(out: Any) -> Tensor:
+    """The embedding, of a tower that may give its tokens beside it."""
+    embedding: Tensor = out[0] if isinstance(out, tuple) else out
+    return embedding
 
 
 class CausalTextTower(nn.Module):
@@ -112,6 +127,26 @@ class CausalTextTower(nn.Module):
         x = run_blocks(self.transformer.resblocks, x, ToEarlier(batch))
         out: Tensor = self.ln_final(x) @ self.text_projection
         return out
+
+
+class WholeTextTower(nn.Module):
+    """open_clip's TextTransformer, or its CLIP, on texts padded to the context length."""
+
+    def __init__(self, text: Any) -> None:
+        super().__init__()
+        if isinstance(text, CLIP):  # its image tower is the other one of `Towers`
+            del text.visual
+        if text.attn_mask is None:
+            # adds nothing, and keeps PyTorch from a fused kernel that no ONNX export has
+            del text.attn_mask
+            length = text.positional_embedding.shape[0]
+            text.register_buffer("attn_mask", torch.zeros(length, length), persistent=False)
+        self.text: Any = text
+
+    def forward(self, ids: Tensor, _mask: Tensor) -> Tensor:
+        """(n, context length) ids to (n, embed_dim)."""
+        encode = self.text.encode_text if isinstance(self.text, CLIP) else self.text
+        return first(encode(ids))
 
 
 def _patches(conv: nn.Conv2d, x: Tensor) -> Tensor:

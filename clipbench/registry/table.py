@@ -1,4 +1,4 @@
-"""The table of models: `registry.toml`, read by one function into values.
+"""What is known of models, by name.
 
     info = registry.find("ViT-B-32::laion2b-s34b-b79k")
     info.image_size, info.activation, info.files
@@ -8,22 +8,14 @@ Needs neither torch nor a network.
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from clipbench.embedded import WEIGHTS
 from clipbench.encode_settings import Activation, EncodeSettings, Interpolation
 from clipbench.errors import InvalidRequest, UnknownName
-from clipbench.networks.architectures import config_of_architecture
-from clipbench.networks.open_clip_config import OpenClipConfig
-from clipbench.networks.open_clip_config import parse as parse_config
-from clipbench.networks.open_clip_config import read as read_config
 from clipbench.pixels.geometry import ResizeMode
 
 Role = Literal["towers", "text"]
@@ -71,7 +63,14 @@ class ModelInfo:
     tokenizer: str  # 'clip', or a Hugging Face name
     embed_dim: int
     files: tuple[ModelFile, ...]
-    licence: str | None = None
+    family: str = "own"  # as people speak of it: siglip2, metaclip, …
+    licence: str | None = None  # None: unknown
+    licence_source: str | None = None  # where that can be read
+    commercial: bool | None = None  # whether the licence allows it; None: unknown
+    image_parameters: int | None = None
+    text_parameters: int | None = None
+    image_gflops: float | None = None  # of one image; a multiplication and an addition are two
+    text_gflops: float | None = None  # of one text of the context's length
     published_mb: int | None = None
     aliases: tuple[str, ...] = ()
     text_architecture: str | None = None  # M-CLIP and CN-CLIP
@@ -87,6 +86,13 @@ class ModelInfo:
         return EncodeSettings(activation=self.activation, interpolation=self.interpolation)
 
     @property
+    def parameters(self) -> int | None:
+        """Of both towers; None is unknown."""
+        if self.image_parameters is None or self.text_parameters is None:
+            return None
+        return self.image_parameters + self.text_parameters
+
+    @property
     def published(self) -> bool:
         """Whether the published tables have a row for it."""
         return self.published_mb is not None
@@ -100,10 +106,10 @@ class ModelInfo:
     def spellings(self) -> tuple[str, ...]:
         """Every name that finds it, its own first."""
         names = [self.name, *self.aliases]
-        if "::" in self.name:
-            tag = self.pretrained
-            names += [f"{self.architecture}::{tag.replace('_', '-')}"]
-            names += [f"{self.architecture}::{tag.replace('-', '_')}"]
+        for architecture, _, tag in (name.partition("::") for name in tuple(names)):
+            if tag:
+                names += [f"{architecture}::{tag.replace('_', '-')}"]
+                names += [f"{architecture}::{tag.replace('-', '_')}"]
         return tuple(dict.fromkeys(names))
 
 
@@ -152,18 +158,11 @@ class Registry:
         """
         if name in self._names:
             raise InvalidRequest(f"model {name!r} is in the registry already: choose another name")
-        if architecture.endswith(".json"):
-            config, shape = read_config(Path(architecture).expanduser()), Path(architecture).stem
-        else:
-            config, shape = parse_config(config_of_architecture(architecture)), architecture
-        info = _from_config(
-            name,
-            shape,
-            config,
-            (ModelFile("towers", (), path.expanduser().resolve()),),
-            activation,
+        from clipbench.registry import rows
+
+        return Registry(
+            [*self._models.values(), rows.own_model(name, path, architecture, activation)]
         )
-        return Registry([*self._models.values(), info])
 
 
 def find(name: str) -> ModelInfo:
@@ -178,106 +177,12 @@ def all_models() -> tuple[ModelInfo, ...]:
 
 @cache
 def packaged() -> Registry:
-    """The table that comes with the package."""
-    text = resources.files("clipbench.registry").joinpath("models.toml").read_text("utf-8")
-    table = tomllib.loads(text)
-    by_name: dict[str, ModelInfo] = {}
-    for row in table["model"]:
-        by_name[row["name"]] = _from_row(row, table, by_name)
-    return Registry(by_name.values())
+    """open_clip's models, and what `models.toml` adds to them and beside them."""
+    from clipbench.registry import rows
+
+    return Registry(rows.models())
 
 
 def folder_name(name: str) -> str:
     """A name that contains no slash or colon."""
     return name.replace("::", "--").replace("/", "--")
-
-
-def _from_row(
-    row: Mapping[str, Any], table: Mapping[str, Any], known: Mapping[str, ModelInfo]
-) -> ModelInfo:
-    name = row["name"]
-    image = known[row["image_model"]] if "image_model" in row else None
-    architecture = row.get("architecture") or (image.architecture if image else name.split("::")[0])
-    shape = table["architecture"][architecture]
-    activation = image.activation if image else Activation(row["activation"])
-    config = None
-    if "embedded" in row:
-        config = json.loads((WEIGHTS / f"{row['embedded']}.json").read_text("utf-8"))
-    return ModelInfo(
-        name=name,
-        architecture=architecture,
-        pretrained=name.split("::")[1] if "::" in name else name,
-        activation=activation,
-        stock_activation=Activation(
-            image.stock_activation if image else row.get("stock_activation", activation)
-        ),
-        published_activation=Activation(row.get("published_activation", activation)),
-        image_size=shape["image_size"],
-        mean=_three(row.get("mean", table["mean"])),
-        std=_three(row.get("std", table["std"])),
-        context_length=row.get("context_length", shape.get("context_length", 77)),
-        tokenizer=row.get("tokenizer", shape.get("tokenizer", "clip")),
-        embed_dim=shape["embed_dim"],
-        files=(*_files(row, table), *(image.files if image else ())),
-        licence=row.get("licence"),
-        published_mb=row.get("published_mb"),
-        aliases=tuple(row.get("aliases", ())),
-        text_architecture=row.get("text_architecture"),
-        image_model=row.get("image_model"),
-        config=config,
-        interpolation=Interpolation(row.get("interpolation", "bicubic")),
-        resize_mode=ResizeMode(row.get("resize_mode", "shortest")),
-    )
-
-
-def _files(row: Mapping[str, Any], table: Mapping[str, Any]) -> tuple[ModelFile, ...]:
-    if "embedded" in row:
-        return (ModelFile("towers", (), WEIGHTS / f"{row['embedded']}.safetensors"),)
-    sources = [
-        Source("hub", row["hub"], filename) for filename in row.get("hub_files", table["hub_files"])
-    ]
-    if "url" in row:
-        name = row["url"].rsplit("/", 1)[1]
-        sources.append(Source("url", row["url"], name, sha256=row.get("sha256")))
-    if "md5" in row:
-        address = f"{table['s3']}/{row['file']}"
-        sources.append(Source("url", address, row["file"], md5=row["md5"]))
-    role: Role = "text" if "image_model" in row else "towers"
-    return (ModelFile(role, tuple(sources)),)
-
-
-def _from_config(
-    name: str,
-    architecture: str,
-    config: OpenClipConfig,
-    files: tuple[ModelFile, ...],
-    activation: Activation | None,
-) -> ModelInfo:
-    towers, pixels = config.towers, config.preprocess
-    if activation is None:
-        activation = Activation.QUICKGELU if towers.get("quick_gelu") else Activation.GELU
-    text = towers["text_cfg"]
-    return ModelInfo(
-        name=name,
-        architecture=architecture,
-        pretrained=name.split("::")[-1],
-        activation=activation,
-        stock_activation=activation,
-        published_activation=activation,
-        image_size=config.image_size,
-        mean=pixels.mean,
-        std=pixels.std,
-        context_length=int(text.get("context_length", 77)),
-        tokenizer=text.get("hf_tokenizer_name") or "clip",
-        embed_dim=int(towers["embed_dim"]),
-        files=files,
-        config=towers,
-        interpolation=Interpolation(pixels.interpolation),
-        resize_mode=pixels.resize_mode,
-        fill_color=pixels.fill_color,
-    )
-
-
-def _three(values: list[float]) -> tuple[float, float, float]:
-    red, green, blue = values
-    return (red, green, blue)

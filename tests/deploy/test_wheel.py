@@ -22,7 +22,7 @@ from tests.flow.flow_server import FlowServer
 
 ROOT = Path(__file__).parents[2]
 TREE = ("clipbench", "client", "executors", "requirements")
-FILES = ("pyproject.toml", "README.md", "LICENSE", "flow.yml")
+FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "flow.yml")
 JOB = ("run", "--models", MODEL, "--data", "emoji", "--sample", "64")
 
 
@@ -102,6 +102,7 @@ def test_the_wheel_has_one_import_name_and_every_file_of_the_tree(tree: Path, wh
     }
     assert wanted - packed == set()
     assert {"clipbench/flow.yml", "clipbench/py.typed"} < packed
+    assert "clipbench/networks/open_clip.json" in packed
     locks = {f"clipbench/requirements/py3.{minor}/server.lock" for minor in (11, 12, 13)}
     assert locks < packed
 

@@ -6,6 +6,7 @@ import zlib
 from contextlib import contextmanager
 from unittest import mock
 
+import open_clip
 import torch
 from open_clip.model import CLIP, convert_weights_to_lp
 from torch import nn
@@ -82,6 +83,24 @@ def encoder_shapes(architecture, prefix, *, pooler=False):
     return shapes | {f"{prefix}embeddings.position_ids": (1, 514)}
 
 
+def cnclip_shapes(info):
+    shapes = visual_shapes(info.architecture) | encoder_shapes(info.text_architecture, "bert.")
+    del shapes["bert.embeddings.position_ids"]
+    width = TEXT_CONFIGS[info.text_architecture]["hidden_size"]
+    return shapes | {"text_projection": (width, info.embed_dim)}
+
+
+def mclip_shapes(info):
+    """Of the text tower's file."""
+    width = TEXT_CONFIGS[info.text_architecture]["hidden_size"]
+    shapes = encoder_shapes(info.text_architecture, "transformer.", pooler=True) | {
+        "LinearTransformation.weight": (info.embed_dim, width),
+        "LinearTransformation.bias": (info.embed_dim,),
+    }
+    del shapes["transformer.embeddings.position_ids"]
+    return shapes
+
+
 def openai_state(architecture):
     """OpenAI's mixture: float16 where open_clip converts, float32 elsewhere, three numbers."""
     config = config_of_architecture(architecture)
@@ -116,3 +135,41 @@ def save_torchscript(state, path):
         else:
             node.register_buffer(last, tensor)
     torch.jit.trace(root, torch.zeros(1)).save(str(path))
+
+
+@contextmanager
+def transformers_configs():
+    """open_clip finds the configurations of text encoders that it would ask the hub for."""
+    from transformers import AutoConfig
+
+    def from_pretrained(name, **_):
+        return AutoConfig.for_model(**TEXT_CONFIGS[name])
+
+    with mock.patch.object(AutoConfig, "from_pretrained", from_pretrained):
+        yield
+
+
+def open_clip_model(architecture, device="meta"):
+    """open_clip's own model of an architecture, without values."""
+    with torch.device(device), transformers_configs(), without_initialisation():
+        return open_clip.create_model(
+            architecture, load_weights=False, pretrained_text=False, device=device
+        )
+
+
+def meta_checkpoint(info):
+    """A model's files by role, with their names, shapes and types, and without values."""
+    if info.image_model is not None:
+        return {
+            "towers": _meta(visual_shapes(info.architecture)),
+            "text": _meta(mclip_shapes(info)),
+        }
+    if info.text_architecture is not None:
+        return {"towers": _meta(cnclip_shapes(info))}
+    if info.config is not None:
+        return {"towers": _meta(clip_shapes(dict(info.config)))}
+    return {"towers": open_clip_model(info.architecture).state_dict()}
+
+
+def _meta(shapes):
+    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}

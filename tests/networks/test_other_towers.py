@@ -22,7 +22,9 @@ from clipbench.networks.token_batches import pad
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 from clipbench.weights.checkpoints import read
 from tests.networks.files import (
+    cnclip_shapes,
     encoder_shapes,
+    mclip_shapes,
     openai_state,
     save_torchscript,
     state_of,
@@ -143,15 +145,8 @@ def test_m_clip_is_clip_server_s_pair(name, tmp_path):
     info = registry.find(name)
     text, images_from = info.text_architecture, registry.find(info.image_model)
     width = TEXT_CONFIGS[text]["hidden_size"]
-    shapes = encoder_shapes(text, "transformer.", pooler=True) | {
-        "LinearTransformation.weight": (info.embed_dim, width),
-        "LinearTransformation.bias": (info.embed_dim,),
-    }
     text_path, image_path = tmp_path / "pytorch_model.bin", tmp_path / "ViT.pt"
-    state = state_of(shapes)
-    state.pop("transformer.embeddings.position_ids")
-    save(state, text_path)
-    del state
+    save(state_of(mclip_shapes(info)), text_path)
     if images_from.pretrained == "openai":
         save_torchscript(openai_state(images_from.architecture), image_path)
     else:
@@ -184,10 +179,7 @@ def test_m_clip_is_clip_server_s_pair(name, tmp_path):
 
 
 def cnclip_state(info):
-    shapes = visual_shapes(info.architecture) | encoder_shapes(info.text_architecture, "bert.")
-    del shapes["bert.embeddings.position_ids"]
-    width = TEXT_CONFIGS[info.text_architecture]["hidden_size"]
-    return state_of(shapes | {"text_projection": (width, info.embed_dim)})
+    return state_of(cnclip_shapes(info))
 
 
 def as_chinese_clip(state):

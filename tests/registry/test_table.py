@@ -10,7 +10,6 @@ from clip_server.model.pretrained_models import (
     _OPENCLIP_MODELS,
     _VISUAL_MODEL_IMAGE_SIZE,
 )
-from open_clip.pretrained import get_pretrained_cfg
 
 from clipbench import registry
 from clipbench.errors import InvalidRequest, UnknownName
@@ -60,29 +59,15 @@ def test_an_unknown_name_says_what_is_near():
         registry.find("ViT-B-32::laion2b")
 
 
-@pytest.mark.parametrize("info", ALL, ids=lambda info: info.name)
-def test_shapes_are_those_of_the_architecture(info):
-    config = info.config or config_of_architecture(info.architecture)
-    assert info.image_size == config["vision_cfg"]["image_size"]
-    assert info.embed_dim == config["embed_dim"]
-    if info.architecture in _VISUAL_MODEL_IMAGE_SIZE:
-        assert info.image_size == _VISUAL_MODEL_IMAGE_SIZE[info.architecture]
-
-
-@pytest.mark.parametrize("info", [i for i in ALL if "SigLIP" in i.name], ids=lambda info: info.name)
-def test_siglip_s_pixels_and_texts_are_as_open_clip_has_them(info):
-    theirs = get_pretrained_cfg(info.architecture, info.pretrained)
-    assert (info.mean, info.std) == (theirs["mean"], theirs["std"])
-    assert info.interpolation == theirs["interpolation"]
-    assert info.resize_mode == theirs["resize_mode"]
-    assert info.files[0].sources[0].address == theirs["hf_hub"].rstrip("/")
-    text = config_of_architecture(info.architecture)["text_cfg"]
-    assert info.context_length == text["context_length"]
-    assert info.tokenizer == text["hf_tokenizer_name"]
+@pytest.mark.parametrize("architecture", sorted(_VISUAL_MODEL_IMAGE_SIZE))
+def test_image_sizes_are_those_that_clip_server_knows(architecture):
+    sizes = {info.image_size for info in ALL if info.architecture == architecture}
+    assert sizes <= {_VISUAL_MODEL_IMAGE_SIZE[architecture]}
 
 
 def test_the_activation_is_what_the_weights_were_trained_with():
-    quick = {info.name for info in ALL if info.activation == "quickgelu" and "::" in info.name}
+    named = [info for info in ALL if info.name in _OPENCLIP_MODELS]
+    quick = {info.name for info in named if info.activation == "quickgelu" and "::" in info.name}
     expected = {info.name for info in ALL if info.pretrained == "openai"}
     expected |= {f"ViT-B-32::laion400m_e{n}" for n in (31, 32)}
     expected |= {"RN50::yfcc15m", "RN50::cc12m", "RN101::yfcc15m"}

@@ -81,9 +81,7 @@ def test_what_cannot_be_followed_is_refused_by_its_key(tmp_path, stated, told):
     [
         ("vision_cfg", "rope_theta", 10, "vision_cfg.rope_theta is not known"),
         ("text_cfg", "moe", True, "text_cfg.moe is not known"),
-        ("vision_cfg", "pool_type", "avg", 'vision_cfg.pool_type = "avg" is not supported'),
-        ("vision_cfg", "qk_norm", True, "vision_cfg.qk_norm = true is not supported"),
-        ("text_cfg", "no_causal_mask", True, "text_cfg.no_causal_mask = true is not supported"),
+        ("text_cfg", "embed_cls", True, "text_cfg.embed_cls = true is not supported"),
         (None, "decoder_cfg", {}, "decoder_cfg is not known"),
     ],
 )

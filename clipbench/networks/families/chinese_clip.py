@@ -9,7 +9,7 @@ import torch
 from clipbench.networks.architectures import TEXT_CONFIGS
 from clipbench.networks.building import bare_visual
 from clipbench.networks.families.family import Weights, fill_beside, read_tokenizer
-from clipbench.networks.text_towers import FirstTokenText, transformers_encoder
+from clipbench.networks.text_towers import FirstTokenBert, transformers_encoder
 from clipbench.networks.token_batches import TokenLayout
 from clipbench.networks.tokenizers import Tokenizer
 from clipbench.networks.towers import Towers, image_tower
@@ -30,7 +30,7 @@ class ChineseCLIP:
         width = TEXT_CONFIGS[architecture]["hidden_size"]
         with torch.device("meta"):
             bert = transformers_encoder(architecture)
-            text = FirstTokenText(bert, width, weights.info.embed_dim)
+            text = FirstTokenBert(bert, width, weights.info.embed_dim)
         state = weights.states["towers"]
         of_text = {n: t for n, t in state.items() if not n.startswith("visual.")}
         fill_beside(weights, visual, text, of_text)

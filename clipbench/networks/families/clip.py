@@ -1,19 +1,30 @@
-"""Plain CLIP: OpenAI's, and open_clip's that have its shape (LAION, DataComp, DFN, MetaCLIP …)."""
+"""Plain CLIP: OpenAI's, and open_clip's that have its checkpoint's layout.
+
+LAION, DataComp, DFN and MetaCLIP have its shape too; CLIPA sees a text both ways and averages its
+image's tokens; MetaCLIP 2 is read at another vocabulary's end token.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from clipbench.networks.building import bare_clip, fill
-from clipbench.networks.families.family import Weights, config_of, convert, read_tokenizer
+from clipbench.networks.families.family import (
+    Weights,
+    config_of,
+    convert,
+    open_clip_layout,
+    open_clip_tokenizer,
+    open_clip_vocabulary,
+)
 from clipbench.networks.token_batches import TokenLayout
 from clipbench.networks.tokenizers import Tokenizer
-from clipbench.networks.towers import CausalTextTower, Towers, image_tower
+from clipbench.networks.towers import CausalTextTower, Towers, WholeTextTower, image_tower
 from clipbench.registry.table import ModelInfo
 
 
 class PlainCLIP:
-    """An image tower of open_clip's or timm's, and CLIP's causal text tower beside it."""
+    """An image tower of open_clip's or timm's, and open_clip's text tower beside it."""
 
     name = "clip"
 
@@ -24,14 +35,15 @@ class PlainCLIP:
         clip = bare_clip(weights.config, weights.dtype)
         fill(clip, weights.states["towers"], weights.info.name)
         convert(clip, weights.dtype)
-        return Towers(image_tower(clip.visual), CausalTextTower(clip))
+        images = image_tower(clip.visual)
+        causal = self.layout(weights.info) is TokenLayout.PREFIXES
+        return Towers(images, CausalTextTower(clip) if causal else WholeTextTower(clip))
 
     def layout(self, info: ModelInfo) -> TokenLayout:
-        return TokenLayout.PREFIXES
+        return open_clip_layout(info)
 
     def vocabulary(self, info: ModelInfo) -> int:
-        return int(config_of(info)["text_cfg"].get("vocab_size", 49408))
+        return open_clip_vocabulary(info)
 
     def tokenizer(self, info: ModelInfo, folder: Path | None) -> Tokenizer:
-        options = config_of(info)["text_cfg"].get("tokenizer_kwargs") or {}
-        return read_tokenizer(folder, **{"clean": "whitespace", **options})
+        return open_clip_tokenizer(info, folder)

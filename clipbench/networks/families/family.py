@@ -1,4 +1,4 @@
-"""The interface of a family of models, and the steps that families share."""
+"""What a family of models is, and the steps that families share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from open_clip.model import convert_weights_to_lp
 from open_clip.timm_model import TimmModel
-from open_clip.transformer import LayerNormFp32
+from open_clip.transformer import AttentionalPooler, LayerNormFp32
 from torch import nn
 
 from clipbench.encode_settings import Activation
@@ -21,10 +21,21 @@ from clipbench.networks.tokenizers import HuggingFaceTokenizer, Tokenizer, clip_
 from clipbench.networks.towers import Towers
 from clipbench.registry.table import ModelInfo
 
+# The settings of open_clip's text transformer that make it CLIP's own: causal, read at the token
+# of the highest id.
+_CLIP_TEXT: dict[str, Any] = {
+    "pool_type": "argmax",
+    "proj_type": "linear",
+    "block_type": "default",
+    **dict.fromkeys(("no_causal_mask", "embed_cls", "proj_bias", "qk_norm"), False),
+    **dict.fromkeys(("scaled_cosine_attn", "scale_heads", "scale_attn_inner"), False),
+    **dict.fromkeys(("scale_attn", "scale_fc", "use_pad_mask"), False),
+}
+
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights and settings that a model is built from.
+    """What a model is built from.
 
     states: by role of the model's files, `towers` and, for M-CLIP, `text`.
     dtype: float16 and bfloat16 convert the weights that open_clip converts.
@@ -45,7 +56,7 @@ class Weights:
 class Family(Protocol):
     """One kind of model, from its configuration to modules that run.
 
-    The preprocessing is data, in the registry's row or the checkpoint's configuration.
+    How its pixels are made is data, of the registry's row or the checkpoint's configuration.
     """
 
     name: str
@@ -59,11 +70,11 @@ class Family(Protocol):
         ...
 
     def layout(self, info: ModelInfo) -> TokenLayout:
-        """The arrays in which the text tower takes token ids."""
+        """How the text tower takes token ids."""
         ...
 
     def vocabulary(self, info: ModelInfo) -> int:
-        """The number of token ids."""
+        """How many token ids there are."""
         ...
 
     def tokenizer(self, info: ModelInfo, folder: Path | None) -> Tokenizer:
@@ -81,8 +92,26 @@ def read_tokenizer(folder: Path | None, **options: Any) -> Tokenizer:
     return clip_tokenizer() if folder is None else HuggingFaceTokenizer(folder, **options)
 
 
+def open_clip_tokenizer(info: ModelInfo, folder: Path | None) -> Tokenizer:
+    """The tokenizer as open_clip sets it up for the text tower's configuration."""
+    options = config_of(info)["text_cfg"].get("tokenizer_kwargs") or {}
+    return read_tokenizer(folder, **{"clean": "whitespace", **options})
+
+
+def open_clip_layout(info: ModelInfo) -> TokenLayout:
+    """Texts share their beginnings where CLIP's own text tower would compute the same."""
+    text = config_of(info)["text_cfg"]
+    same = all(text.get(name, value) in (value, None) for name, value in _CLIP_TEXT.items())
+    return TokenLayout.PREFIXES if same else TokenLayout.WHOLE
+
+
+def open_clip_vocabulary(info: ModelInfo) -> int:
+    """How many token ids open_clip's text transformer has."""
+    return int(config_of(info)["text_cfg"].get("vocab_size", 49408))
+
+
 def below(state: State, prefix: str) -> State:
-    """The tensors whose names start with `prefix`, without it in their names."""
+    """The tensors whose names begin so, without that beginning."""
     return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
 
 
@@ -96,10 +125,14 @@ def fill_beside(weights: Weights, visual: nn.Module, text: nn.Module, of_text: S
 
 
 def convert(module: nn.Module, dtype: torch.dtype) -> None:
-    """Converts as open_clip does: with timm all weights but some norms, else the products'."""
+    """Converts what open_clip converts: with timm all but some norms, otherwise the products.
+
+    CoCa's poolers hold numbers outside of products, so that all of it is converted too.
+    """
     if dtype is torch.float32:
         return
-    if not any(isinstance(child, TimmModel) for child in module.modules()):
+    whole = (TimmModel, AttentionalPooler)
+    if not any(isinstance(child, whole) for child in module.modules()):
         convert_weights_to_lp(module, dtype=dtype)
         return
     module.to(dtype)

@@ -1,4 +1,4 @@
-"""open_clip's models whose text tower is an encoder of transformers: RoBERTa and XLM-RoBERTa."""
+"""open_clip's models whose text tower is an encoder of transformers: RoBERTa, XLM-RoBERTa, NLLB."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from clipbench.networks.families.family import (
     below,
     config_of,
     fill_beside,
-    read_tokenizer,
+    open_clip_tokenizer,
 )
-from clipbench.networks.text_towers import MeanPooledText, transformers_encoder
+from clipbench.networks.text_towers import FirstTokenText, MeanPooledText, transformers_encoder
 from clipbench.networks.token_batches import TokenLayout
 from clipbench.networks.tokenizers import Tokenizer
 from clipbench.networks.towers import Towers, image_tower
@@ -27,7 +27,7 @@ from clipbench.registry.table import ModelInfo
 
 
 class TransformersText:
-    """The text tower pools the mean of the encoder's states, then applies two layers."""
+    """The mean of the encoder's states and two layers, or the first state and one."""
 
     name = "hf-text"
 
@@ -48,21 +48,32 @@ class TransformersText:
         return int(TEXT_CONFIGS[config_of(info)["text_cfg"]["hf_model_name"]]["vocab_size"])
 
     def tokenizer(self, info: ModelInfo, folder: Path | None) -> Tokenizer:
-        return read_tokenizer(folder, clean="whitespace")
+        return open_clip_tokenizer(info, folder)
 
 
 def _text_tower(text_cfg: Mapping[str, Any], embed_dim: int) -> nn.Module:
     name = text_cfg["hf_model_name"]
     pooler = text_cfg.get("hf_pooler_type", text_cfg.get("pooler_type", "mean_pooler"))
-    if pooler != "mean_pooler" or name not in TEXT_CONFIGS:
+    projection = text_cfg.get("hf_proj_type", text_cfg.get("proj", "mlp"))
+    kind = pooler, projection
+    if kind not in _KINDS or name not in TEXT_CONFIGS:
         known = ", ".join(TEXT_CONFIGS)
-        raise Unsupported(f"text tower {name!r} is not supported; with mean pooling are: {known}")
-    width = TEXT_CONFIGS[name]["hidden_size"]
-    hidden = (width + embed_dim) // 2
+        raise Unsupported(
+            f"text tower {name!r} with {pooler} and projection {projection!r} is not supported; "
+            f"with {' or '.join(' and '.join(known) for known in _KINDS)} are: {known}"
+        )
     with torch.device("meta"):
+        encoder = transformers_encoder(name)
+        width = encoder.config.hidden_size
+        hidden = (width + embed_dim) // 2
+        if projection == "linear":
+            return FirstTokenText(encoder, "proj", nn.Linear(width, embed_dim, bias=False))
         head = nn.Sequential(
             nn.Linear(width, hidden, bias=False),
             nn.GELU(),
             nn.Linear(hidden, embed_dim, bias=False),
         )
-        return MeanPooledText(transformers_encoder(name), "proj", head)
+        return MeanPooledText(encoder, "proj", head)
+
+
+_KINDS = (("mean_pooler", "mlp"), ("cls_pooler", "linear"))
