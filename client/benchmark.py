@@ -55,6 +55,7 @@ class Run:
     journal: Journal | None
     timer: StageTimer = field(default_factory=StageTimer)
     unreadable: list[Unreadable] = field(default_factory=list)
+    too_large: dict[str, Unreadable] = field(default_factory=dict)  # by id; the server has none
     inventory: Inventory = field(default_factory=Inventory)
     repeated: int = 0
 
@@ -62,6 +63,11 @@ class Run:
     def parameters(self) -> dict[str, Any]:
         """The parameters of every request with the job's documents."""
         return {"job": self.spec.job, **self.spec.options.parameters()}
+
+    @property
+    def refused_here(self) -> list[Unreadable]:
+        """The documents that never reached the server, which therefore does not list them."""
+        return [*self.unreadable, *self.too_large.values()]
 
 
 def evaluate(
@@ -102,7 +108,7 @@ def _evaluate(
         run.spec,
         dataset,
         contract.answer(answer),
-        unreadable=run.unreadable,
+        unreadable=run.refused_here,
         inventory=run.inventory,
         repeated=run.repeated,
         seconds=run.timer.seconds,
@@ -110,7 +116,7 @@ def _evaluate(
         batch_size=BATCH_DOCUMENTS,
     )
     if options.folder is not None:
-        records = read_records(connection, task, run.spec.job, run.unreadable)
+        records = read_records(connection, task, run.spec.job, run.refused_here)
         result = results.write_sidecar(result, records, options.folder)
         results.write(result, options.folder)
     if run.journal is not None:
@@ -118,7 +124,7 @@ def _evaluate(
     report("result", 1, 1)
     if not result.metrics:
         records = read_records(connection, task, run.spec.job)
-        raise nothing_scored(result, records, run.unreadable, options.folder)
+        raise nothing_scored(result, records, run.refused_here, options.folder)
     return result
 
 
@@ -159,6 +165,8 @@ def _open(model: str, dataset: Dataset, connection: Connection, options: JobOpti
     held = state["images"] + state["texts"] + sum(state["refused"].values())
     if journal is not None and (not resumed or held == 0):
         journal.begin()  # also where the server lost the job: all documents are sent again
+    if journal is not None:
+        run.too_large = {item.id: item for item in journal.too_large}
     return run
 
 
@@ -172,7 +180,7 @@ def _send_prompts(
         batches = prompt_batches(dataset)
         for outcome in stream(connection, batches, run.parameters, in_flight=options.in_flight):
             done += outcome.counted + outcome.repeated
-            refused += len(outcome.refused)
+            refused += len(outcome.refused) + len(outcome.too_large)
             report("prompts", done, total)
     return not refused
 
@@ -186,9 +194,12 @@ def _send_documents(
     with run.timer.stage("documents"):
         batches = _batches(run, dataset, ends)
         for outcome in stream(connection, batches, run.parameters, in_flight=options.in_flight):
-            done += outcome.counted + outcome.repeated + len(outcome.refused)
+            done += outcome.counted + outcome.repeated
+            done += len(outcome.refused) + len(outcome.too_large)
             run.repeated += outcome.repeated
+            run.too_large |= {item.id: item for item in outcome.too_large}
             if run.journal is not None:
+                run.journal.refuse(outcome.too_large)
                 run.journal.answer(ends.popleft())
             report("documents", done, total)
 

@@ -1,19 +1,22 @@
 """The journal of an unfinished job: its sent and answered shards, so that `--resume` goes on there.
 
 A file of JSON lines that only grows: the job with what it is about, then a line for each shard
-before it is sent, and a line for how far the server has answered. A line that a crash cut off is
+before it is sent, a line for how far the server has answered, and a line for each document that
+no request can hold, since the server does not know of it. A line that a crash cut off is
 left out when it is read. The shards' digests tell whether the data are still the same.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clipbench.client.batches import IDENTITY, Shard
+from clipbench.contract import Reason
+from clipbench.datasets import Unreadable, UnreadableKind
 from clipbench.errors import DataError
 from clipbench.files import read_text
 
@@ -26,6 +29,7 @@ class Journal:
 
     about: what the job was opened for. shards: the identity of each one that was sent, in order.
     answered: how many documents, from the beginning of the data, have an outcome.
+    too_large: the documents among them that no request can hold.
     """
 
     path: Path
@@ -33,6 +37,7 @@ class Journal:
     about: Mapping[str, Any]
     shards: list[dict[str, Any]] = field(default_factory=list)
     answered: int = 0
+    too_large: list[Unreadable] = field(default_factory=list)
     _read: int = 0  # of the shards, how many have come again
 
     @classmethod
@@ -49,6 +54,8 @@ class Journal:
             for line in rest:
                 if "answered" in line:
                     journal.answered = max(journal.answered, line["answered"])
+                elif "too_large" in line:
+                    journal.too_large.append(_unreadable(line["too_large"]))
                 else:
                     journal.shards.append({name: line[name] for name in IDENTITY})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -69,7 +76,7 @@ class Journal:
 
     def begin(self) -> None:
         """Write the head anew; what was sent before is forgotten."""
-        self.shards, self.answered, self._read = [], 0, 0
+        self.shards, self.answered, self.too_large, self._read = [], 0, [], 0
         self.path.parent.mkdir(parents=True, exist_ok=True)
         head = {"format": FORMAT, "job": self.job, "about": dict(self.about)}
         self.path.write_text(json.dumps(head) + "\n", encoding="utf-8")
@@ -98,6 +105,12 @@ class Journal:
             self.answered = through
             self._append({"answered": through})
 
+    def refuse(self, too_large: Iterable[Unreadable]) -> None:
+        """Note documents that no request can hold, before they count as answered."""
+        for item in too_large:
+            self.too_large.append(item)
+            self._append({"too_large": asdict(item)})
+
     def remove(self) -> None:
         """The job is finished."""
         self.path.unlink(missing_ok=True)
@@ -108,6 +121,11 @@ class Journal:
 
 
 NEXT = "Run without --resume to begin anew, or put the data back as they were."
+
+
+def _unreadable(line: Mapping[str, Any]) -> Unreadable:
+    kinds = {"reason": Reason(line["reason"]), "kind": UnreadableKind(line["kind"])}
+    return Unreadable(**{**line, **kinds})
 
 
 def _short(value: object) -> str:

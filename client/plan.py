@@ -18,7 +18,7 @@ from clipbench.contract import endpoints
 from clipbench.contract.documents import answer
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import Dataset, Image, Query, Text, prompts
-from clipbench.errors import ClipbenchError, TooLarge, Unauthorized, Unavailable
+from clipbench.errors import ClipbenchError, Unauthorized, Unavailable
 from clipbench.report.grid import Column, Grid
 
 _PROBE = 16  # documents of each modality
@@ -117,12 +117,9 @@ def _seconds_each(
     if not documents:
         return 0.0
     endpoint = endpoints.encode_endpoint(model)
-    try:
-        request_in_parts(connection, endpoint, documents[:2], parameters)  # warm-up
-        started = time.perf_counter()
-        request_in_parts(connection, endpoint, documents, parameters)
-    except TooLarge:  # a document that the job will refuse takes no time
-        return 0.0
+    request_in_parts(connection, endpoint, documents[:2], parameters)  # warm-up
+    started = time.perf_counter()
+    request_in_parts(connection, endpoint, documents, parameters)
     return (time.perf_counter() - started) / len(documents)
 
 

@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from docarray import Document, DocumentArray
 
 from clipbench.client.batches import Batch
 from clipbench.client.connection import Connection
+from clipbench.contract import Reason
 from clipbench.contract.batches import BatchOutcome
+from clipbench.contract.documents import index_or_none
+from clipbench.datasets import Unreadable, UnreadableKind
 from clipbench.errors import TooLarge
 
 IN_FLIGHT = 4  # enough to keep the encoder busy; memory is at most this many batches
+
+
+@dataclass(frozen=True)
+class SentBatch(BatchOutcome):
+    """The server's outcome of a batch, and the documents that are too large for any request.
+
+    The server never saw the latter: its answers do not list them.
+    """
+
+    too_large: tuple[Unreadable, ...] = ()
 
 
 def stream(
@@ -23,13 +37,13 @@ def stream(
     parameters: Mapping[str, Any],
     *,
     in_flight: int = IN_FLIGHT,
-) -> Iterator[BatchOutcome]:
+) -> Iterator[SentBatch]:
     """Send every batch; the next is read only when there is a place for it.
 
     When the caller stops early (Ctrl-C), what is in flight is waited for, so that its outcome
     is not lost.
     """
-    pending: deque[Future[BatchOutcome]] = deque()
+    pending: deque[Future[SentBatch]] = deque()
     with ThreadPoolExecutor(in_flight) as threads:
         try:
             for batch in batches:
@@ -48,16 +62,18 @@ def request_in_parts(
     endpoint: str,
     documents: Sequence[Document],
     parameters: Mapping[str, Any],
-) -> list[DocumentArray]:
+) -> list[DocumentArray | Unreadable]:
     """One request, or several: documents that are too large for one are sent in halves.
 
-    Raises TooLarge when a single document is.
+    A single document that is too large is refused in the place of its answer.
     """
     try:
         return [connection.request(endpoint, documents, parameters)]
-    except TooLarge:
-        if len(documents) <= 1:
+    except TooLarge as error:
+        if not documents:
             raise
+        if len(documents) == 1:
+            return [_refused(documents[0], str(error))]
         middle = len(documents) // 2
         halves = (documents[:middle], documents[middle:])
         return [
@@ -67,13 +83,22 @@ def request_in_parts(
         ]
 
 
-def _send(connection: Connection, batch: Batch, parameters: Mapping[str, Any]) -> BatchOutcome:
+def _send(connection: Connection, batch: Batch, parameters: Mapping[str, Any]) -> SentBatch:
     """The outcome of every document of a batch, which is let go."""
     answers = request_in_parts(connection, batch.endpoint, batch.documents, parameters)
     batch.documents.clear()
-    outcomes = [BatchOutcome.unpack(answer) for answer in answers]
-    return BatchOutcome(
+    outcomes = [BatchOutcome.unpack(a) for a in answers if not isinstance(a, Unreadable)]
+    return SentBatch(
         counted=sum(outcome.counted for outcome in outcomes),
         repeated=sum(outcome.repeated for outcome in outcomes),
         refused=tuple(refusal for outcome in outcomes for refusal in outcome.refused),
+        too_large=tuple(answer for answer in answers if isinstance(answer, Unreadable)),
     )
+
+
+def _refused(document: Document, why: str) -> Unreadable:
+    kind, reason = UnreadableKind.IMAGE, Reason.IMAGE_TOO_LARGE
+    if document.text:
+        kind, reason = UnreadableKind.TEXT, Reason.TEXT_TOO_LARGE
+    index = index_or_none(document)
+    return Unreadable(document.id, document.id, reason, why, kind, index)

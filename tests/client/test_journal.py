@@ -6,6 +6,8 @@ import pytest
 
 from clipbench.client.batches import Shard
 from clipbench.client.journal import Journal
+from clipbench.contract import Reason
+from clipbench.datasets import Unreadable
 from clipbench.errors import DataError
 
 
@@ -32,6 +34,14 @@ def test_what_was_sent_and_answered_is_found(path):
     found = Journal.find(path)
     assert (found.job, found.about, found.answered) == ("run-1", {"model": "m"}, 64)
     assert [one["through"] for one in found.shards] == [64, 128]
+
+
+def test_documents_that_no_request_can_hold_are_found(path):
+    item = Unreadable("big.jpg", "big.jpg", Reason.IMAGE_TOO_LARGE, "64 MiB", index=3)
+    journal = begun(path, 64)
+    journal.refuse([item])
+    journal.answer(64)
+    assert Journal.find(path).too_large == [item]
 
 
 def test_nothing_is_found_where_nothing_was_written(path):

@@ -11,7 +11,7 @@ from docarray import Document
 from clipbench.client.batches import Batch
 from clipbench.client.connection import Connection
 from clipbench.client.streaming import stream
-from clipbench.errors import InvalidRequest, TooLarge
+from clipbench.errors import InvalidRequest
 from tests.client.servers import counted, refusing, serving
 
 
@@ -82,13 +82,20 @@ def test_a_batch_that_is_too_large_goes_in_halves(most):
     assert outcome.counted == 13
 
 
-def test_one_document_that_is_too_large_is_an_error():
-    with (
-        serving(limited(0)) as (address, _),
-        Connection(address) as connection,
-        pytest.raises(TooLarge),
-    ):
-        list(stream(connection, batches(1, size=1), {}))
+def test_one_document_that_no_request_can_hold_is_refused_and_the_others_are_counted():
+    def small(request, context):
+        if any(len(document.text) > 9 for document in request.docs):
+            return refusing("TooLarge", "the limit is 9 bytes")
+        return counted(request)
+
+    documents = [Document(id=f"d{i}", text="x" * (10 * (i == 2) or 1)) for i in range(5)]
+    documents[2].tags = {"index": 2}
+    with serving(small) as (address, _), Connection(address) as connection:
+        (outcome,) = stream(connection, [Batch("/x", documents)], {})
+    assert outcome.counted == 4
+    (refused,) = outcome.too_large
+    assert (refused.id, refused.index, refused.kind) == ("d2", 2, "text")
+    assert (refused.reason, refused.detail) == ("text_too_large", "the limit is 9 bytes")
 
 
 def test_what_the_transport_refuses_goes_in_halves_too(flow):
@@ -102,8 +109,11 @@ def test_what_the_transport_refuses_goes_in_halves_too(flow):
         documents = [
             Document(id=str(i), blob=bytes(1_500_000), tags={"index": i}) for i in range(8)
         ]
+        documents.insert(3, Document(id="huge", blob=bytes(9_000_000), tags={"index": 8}))
         batch = Batch("/retrieval/images", documents)
         (outcome,) = stream(connection, [batch], {"job": job.job, "model": MODEL})
+    (huge,) = outcome.too_large
+    assert (huge.id, huge.index, huge.reason) == ("huge", 8, "image_too_large")
     assert outcome.counted == 0
     assert {str(refusal.reason) for refusal in outcome.refused} == {"not_an_image"}
     assert len(outcome.refused) == 8
