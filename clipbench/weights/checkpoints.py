@@ -28,6 +28,7 @@ from clipbench.weights.sources import absence, advice
 
 _MAX_BYTES = 64 << 30
 _STATE_KEYS = ("state_dict", "model_state_dict", "model", "module")
+_CHECKED = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _DEPTH = 3  # of such keys inside each other
 _WRAPPERS = ("module.", "_orig_mod.", "model.")  # DistributedDataParallel, compile, Lightning
 # Modules of what training scripts save beside the weights. It is not imported: see inert_pickle.
@@ -172,7 +173,20 @@ def _state_dict(content: object, path: Path) -> dict[str, Tensor]:
         state[name] = tensor.detach()
     while wrapper := next((w for w in _WRAPPERS if all(n.startswith(w) for n in state)), None):
         state = {name.removeprefix(wrapper): tensor for name, tensor in state.items()}
+    if broken := [name for name, tensor in state.items() if not _is_finite(name, tensor)]:
+        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+        raise CheckpointError(
+            f"{path} holds weights that are NaN or infinite: {broken[0]}{more}. A training that "
+            "diverged leaves such a file: use an earlier checkpoint"
+        )
     return state
+
+
+def _is_finite(name: str, tensor: Tensor) -> bool:
+    """Whether every weight is a number; masks of attention hold minus infinity on purpose."""
+    if tensor.dtype not in _CHECKED or name.endswith("mask"):
+        return True
+    return bool(torch.isfinite(tensor).all())
 
 
 def _more_than_tensors(names: Sequence[str], path: Path) -> str:

@@ -232,6 +232,22 @@ def test_what_trainers_wrap_around_a_state_dict_is_taken_off(path, key, prefix):
     same(read(path).state)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_weights_that_are_no_numbers_are_refused_with_their_name(path, value, dtype):
+    broken = torch.ones(4, dtype=dtype)
+    broken[2] = value
+    torch.save({"state_dict": {"good": torch.ones(2), "visual.proj": broken, "also": broken}}, path)
+    with pytest.raises(CheckpointError, match=r"NaN or infinite: visual\.proj and 1 more"):
+        read(path)
+
+
+def test_a_mask_of_minus_infinity_is_no_damage(path):
+    mask = torch.full((3, 3), float("-inf")).triu_(1)
+    torch.save({"weight": torch.ones(2), "attn_mask": mask}, path)
+    assert set(read(path).state) == {"weight", "attn_mask"}
+
+
 @pytest.mark.parametrize("content", [torch.nn.Linear(2, 2), {"model": torch.nn.Linear(2, 2)}])
 def test_a_whole_pickled_model_says_how_to_save_its_weights(path, content):
     torch.save(content, path)
