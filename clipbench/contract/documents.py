@@ -158,7 +158,7 @@ def _whole(value: Any, reason: Reason, tag: str) -> int:
         raise Refused(reason, f"tag {tag!r} must be a whole number, not {value!r:.200}")
     if not 0 <= value < 2**53 or value != int(value):
         if reason is Reason.LABEL_INVALID and value == value and value < 0:
-            raise Refused(Reason.LABEL_OUT_OF_RANGE, f"label {value} is negative")
+            raise Refused(Reason.LABEL_OUT_OF_RANGE, f"label {value:.16g} is negative")
         raise Refused(
             reason, f"tag {tag!r} must be a whole number from 0 to 2^53, not {value!r:.200}"
         )

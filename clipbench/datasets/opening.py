@@ -12,6 +12,7 @@ from clipbench import embedded
 from clipbench.datasets import judgements, layouts, registry, sources
 from clipbench.datasets.dataset import Dataset
 from clipbench.datasets.layouts import wds
+from clipbench.datasets.layouts.files import printable
 from clipbench.datasets.prompts import DEFAULT_TEMPLATES, check_templates
 from clipbench.datasets.registry import DatasetInfo
 from clipbench.datasets.sampling import sampled
@@ -71,7 +72,8 @@ def open_dataset(
         path = Path(spec).expanduser()
         if not path.exists():
             known = [info.id for info in registry.all_datasets()]
-            raise UnknownName("data set", name, known, hint="and there is no such folder or file")
+            hint = "No folder or file has this name either. `clipbench datasets list` shows all."
+            raise UnknownName("data set", printable(name), known, hint=hint)
         dataset = _local_dataset(_own_id(path), path, wanted, layout, templates)
     return dataset if sample is None else sampled(dataset, sample, seed)
 
@@ -144,7 +146,7 @@ def _candidates(info: DatasetInfo, root: Path) -> tuple[Path, ...]:
 
 def _own_id(path: Path) -> str:
     """The id of one's own data: its name, set apart from the registered ones."""
-    name = path.resolve().stem if path.is_file() else path.resolve().name
+    name = printable(path.resolve().stem if path.is_file() else path.resolve().name)
     return f"local/{name}" if registry.is_registered(name) else name
 
 
@@ -172,7 +174,7 @@ def _local_dataset(
         contents, folder = kind.open(path, wanted), path if path.is_dir() else path.parent
         if not contents.judged and any((folder / name).is_file() for name in judgements.QRELS):
             contents = judgements.by_qrels(contents, wds.Folder(folder), str(path))
-        return _assembled(id, contents, str(path), kind.name, templates)
+        return _assembled(id, contents, printable(str(path)), kind.name, templates)
     except OSError as error:  # a folder that may not be listed, or that went while it was read
         raise DataError(f"{error.filename or path} cannot be read: {error.strerror}") from error
 

@@ -113,6 +113,17 @@ def test_a_file_name_that_is_not_utf8_has_a_printable_id(tmp_path):
     assert ids == ["a/1.png", "a/\\xff.png", "b/2.png"]
 
 
+def test_a_folder_whose_name_is_not_utf8_has_a_printable_id_and_source(tmp_path):
+    for number, name in enumerate((b"a", b"b")):
+        folder = os.fsencode(tmp_path) + b"/caf\xe9/" + name
+        os.makedirs(folder)
+        with open(folder + b"/1.png", "wb") as file:
+            file.write(png(number))
+    dataset = open_dataset(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    assert (dataset.id, dataset.source) == ("caf\\xe9", f"{tmp_path}/caf\\xe9")
+    assert len(list(dataset.documents())) == 2
+
+
 # images with a text beside each
 
 
