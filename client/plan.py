@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import Dataset, Image, Query, Text, prompts
 from clipbench.errors import ClipbenchError, Unauthorized, Unavailable
 from clipbench.report.grid import Column, Grid
+from clipbench.results import DataKey, data_labels
 
 _PROBE = 16  # documents of each modality
 GIB = 1024**3
@@ -132,7 +134,8 @@ def plan_table(extents: Sequence[Extent], plans: Sequence[ModelPlan]) -> Grid:
     """The plan as a table, a line on each data set above it."""
     columns = [Column("model"), Column("time"), Column("memory")]
     columns += [Column("fetched first", prose=True)]
-    title = "\n".join(_in_words(item) for item in extents)
+    labels = labels_of([item.dataset for item in extents])
+    title = "\n".join(_in_words(item, labels[item.dataset.source]) for item in extents)
     return Grid.of(columns, [_row(plan) for plan in plans], title=title)
 
 
@@ -147,10 +150,20 @@ def _row(plan: ModelPlan) -> list[str]:
     ]
 
 
-def _in_words(item: Extent) -> str:
+def labels_of(datasets: Sequence[Dataset]) -> dict[str, str]:
+    """The name of each data set by its source; those of one name have a folder of their path."""
+    keys = [DataKey(d.task, d.id, d.split, None, os.path.abspath(d.source), None) for d in datasets]
+    apart = data_labels((key, key.data_sha256) for key in keys)
+    return {
+        d.source: f"{d.id} ({apart[key]})" if key in apart else d.id
+        for d, key in zip(datasets, keys, strict=True)
+    }
+
+
+def _in_words(item: Extent, label: str) -> str:
     texts = f"{item.texts:,} prompts" if item.dataset.classnames else f"about {item.texts:,} texts"
     return (
-        f"{item.dataset.id}: {item.images:,} images, {texts}; "
+        f"{label}: {item.images:,} images, {texts}; "
         f"a 95 % interval is ±{half_width(item.images):.3f} at most"
     )
 

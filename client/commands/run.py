@@ -26,7 +26,7 @@ from clipbench.client.commands.datasets import ColumnChoice, columns_of
 from clipbench.client.commands.settings import takes_settings
 from clipbench.client.connection import Connection
 from clipbench.client.model_groups import expand
-from clipbench.client.plan import extent, plan_model, plan_table
+from clipbench.client.plan import extent, labels_of, plan_model, plan_table
 from clipbench.client.progress import job_progress
 from clipbench.client.ranking import ranking
 from clipbench.datasets import Dataset, open_dataset
@@ -34,7 +34,7 @@ from clipbench.datasets.inventory import sums
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import ClipbenchError, Unsupported
 from clipbench.files import writable_folder
-from clipbench.results import RESULT_SUFFIX, Result, Task, file_name
+from clipbench.results import RESULT_SUFFIX, Result, Task, data_labels, file_name
 
 INTERRUPTED = 130  # as a shell reports Ctrl-C
 
@@ -139,10 +139,11 @@ def _plan(
 
 def _print_inventories(finished: Sequence[Result]) -> None:
     """Print the inventory of each data set: the role of every file, member and row."""
-    shown = {(r.dataset.id, r.dataset.source, r.dataset.split): r.dataset for r in finished}
-    for dataset in shown.values():
+    apart = data_labels((r.key.data, r.dataset.source) for r in finished)
+    for key, dataset in {r.key.data: r.dataset for r in finished}.items():
+        label = f"{dataset.id} ({apart[key]})" if key in apart else dataset.id
         for line in sums(dataset.inventory):
-            console.paragraph(f"{dataset.id}: {line}")
+            console.paragraph(f"{label}: {line}")
 
 
 def replaced(finished: Sequence[Result], before: Collection[str]) -> list[str]:
@@ -160,17 +161,18 @@ def run_all(
     """
     finished: list[Result] = []
     failed = 0
+    labels = labels_of(datasets)
     for model in models:
         for dataset in datasets:
             try:
-                with job_progress(console, model, dataset.id) as progress:
+                with job_progress(console, model, labels[dataset.source]) as progress:
                     result = evaluate(
                         model, dataset, server=connection, options=options, progress=progress
                     )
                 finished.append(result)
             except ClipbenchError as error:
                 failed += 1
-                fail(f"{model} on {dataset.id}", str(error))
+                fail(f"{model} on {labels[dataset.source]}", str(error))
             except KeyboardInterrupt:
                 errors.print("Interrupted. The same command with --resume goes on from here.")
                 sys.exit(INTERRUPTED)

@@ -184,6 +184,15 @@ def test_the_plan(width, capsys):
     whole(lines, [OTHER, LONGEST, SETS[0], "0.93 GB"])
 
 
+def test_the_plan_tells_folders_of_one_name_apart(width, tmp_path, capsys):
+    made = datasets.open_dataset("emoji")
+    sets = [replace(made, id="images", source=str(tmp_path / at / "images")) for at in "ab"]
+    sets.append(replace(made, id="photos", source=str(tmp_path / "photos")))
+    console.print(plan_table([Extent(one, 1644, 3288, (), ()) for one in sets], []))
+    lines = plain(capsys.readouterr().out)
+    whole(lines, ["images (a): 1,644", "images (b): 1,644", "photos: 1,644"])
+
+
 def test_the_settings_and_a_check(width):
     whole(screen("config"), ["CLIPBENCH_GRPC_PORT=51000"])
     whole(screen("datasets", "verify", "emoji"), ["1,644"])
