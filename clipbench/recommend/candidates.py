@@ -55,6 +55,7 @@ class Candidate:
     estimated: bool = False  # QPS scaled from another machine, or from GFLOPs
     facts: Mapping[str, float] = field(default_factory=dict)
     licence: str | None = None
+    commercial: bool | None = None  # whether the licence allows it; None: unknown
 
     def amount(self, key: str) -> float | None:
         """A cost or a fact; None where it is unknown."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from clipbench.figures import Figures
 from clipbench.recommend.candidates import Candidate, Field
 from clipbench.registry import ModelInfo, packaged
 
-COMMERCIAL = ("MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause")
 FACTS = ("params", "image_params", "dim")
 
 
@@ -28,21 +28,37 @@ def _stated(candidate: Candidate, figures: Figures) -> Candidate:
     known = {
         "params": profile.params,
         "image_params": profile.image_params,
-        "dim": info.embed_dim if info else profile.embed_dim,
+        "dim": profile.embed_dim,
     }
-    facts = {key: float(value) for key, value in known.items() if value is not None}
-    return replace(candidate, facts=facts, licence=info.licence if info else None)
+    if info is None:
+        return replace(candidate, facts=_numbers(known))
+    image, text = info.image_parameters, info.text_parameters
+    stated = {
+        "params": image + text if image and text else None,
+        "image_params": image,
+        "dim": info.embed_dim,
+    }
+    facts = _numbers(known) | _numbers(stated)
+    return replace(candidate, facts=facts, licence=info.licence, commercial=info.commercial)
+
+
+def _numbers(known: Mapping[str, float | None]) -> dict[str, float]:
+    return {key: float(value) for key, value in known.items() if value is not None}
 
 
 def licence_problem(candidate: Candidate, wanted: str) -> str:
-    """Why the licence is not the wanted one; empty where it is. An unknown one is not."""
+    """Why the licence is not the wanted one; empty where it is. An unknown one is not.
+
+    `commercial`: what the registry states to allow it; where that needs a lawyer, it is said.
+    """
     if candidate.licence is None:
         return "its licence is unknown"
-    if wanted.lower() == "commercial":
-        allowed = candidate.licence in COMMERCIAL
-    else:
-        allowed = candidate.licence.lower() == wanted.lower()
-    return "" if allowed else f"its licence is {candidate.licence}"
+    if wanted.lower() != "commercial":
+        same = candidate.licence.lower() == wanted.lower()
+        return "" if same else f"its licence is {candidate.licence}"
+    if candidate.commercial is None:
+        return f"its licence is {candidate.licence}: read it for commercial use"
+    return "" if candidate.commercial else f"its licence is {candidate.licence}"
 
 
 def _registered(model: str) -> ModelInfo | None:

@@ -73,7 +73,7 @@ def test_what_excluded_the_better_ones_is_said(known):
     limits = Constraints.of(licence="commercial", max_dim=512)
     found = recommend("retrieval", limits, figures=known)
     assert [(c.model, why) for c, why in found.better] == [
-        (H_DFN, "dimension is 1,024; its licence is apple-ascl"),
+        (H_DFN, "dimension is 1,024; its licence is apple-ascl: read it for commercial use"),
         (H14, "dimension is 1,024"),
     ]
     assert "dimension ≤ 512, licence commercial" in found.reason
