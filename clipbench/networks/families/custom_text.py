@@ -67,7 +67,7 @@ def reparameterise(visual: nn.Module) -> None:
     The same function but for rounding, as their authors measure and publish it.
     """
     if isinstance(visual, TimmModel):
-        from timm.utils import reparameterize_model
+        from timm.utils.model import reparameterize_model
 
         visual.eval()  # a merged branch holds its running mean and deviation
         reparameterize_model(visual.trunk, inplace=True)
