@@ -10,9 +10,9 @@ export JINA_HIDE_SURVEY := 1
 export JINA_MP_START_METHOD := spawn
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo bench bench-gpu test test-quick test-containers check docs wheel lock clean
+.PHONY: help setup setup-dev demo bench bench-gpu bundle test test-quick test-containers check docs wheel lock clean
 
-ifneq (,$(filter-out help lock clean,$(MAKECMDGOALS)))
+ifneq (,$(filter-out help lock clean bundle,$(MAKECMDGOALS)))
 INTERPRETER := $(shell PYTHON='$(PYTHON)' .ci/python $(VENV))
 ifeq (,$(INTERPRETER))
 $(error no Python to set up $(VENV) with)
@@ -48,6 +48,13 @@ bench: setup-dev ## speed and memory against peers, each with its bar
 
 bench-gpu: setup ## one card in five minutes, offline
 	$(BIN)/python -m benchmarks.gpu
+
+PYTHON_VERSION := 3.12
+bundle: ## for a machine with Python and PyTorch alone: PYTHON_VERSION=3.12 HAVE=FILE PARTS=12M
+	rm -rf build
+	"$$(.ci/python $(PYTHON_VERSION))" -m venv --clear build/bundle
+	build/bundle/bin/python deploy/bundle.py $(if $(HAVE),--have '$(HAVE)') $(if $(PARTS),--parts $(PARTS))
+	rm -rf build
 
 CORE := tests/metrics tests/contract tests/results tests/flow
 test: setup-dev ## the whole suite but for what needs a container engine

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -192,7 +193,13 @@ def _check(
 
 
 def _onnx(request: _Request, cache: Path, reserve: Callable[[int], None]) -> tuple[Runtime, float]:
-    # onnxruntime is only needed by those who ask for it
+    # only needed by those who ask for it
+    for package in ("onnxruntime", "onnx"):
+        if find_spec(package) is None:
+            raise Unsupported(
+                f"the onnx runtime needs the package {package}, which this server does not have: "
+                "use torch, or install the packages of requirements/py3.*/server.lock"
+            )
     from clipbench.networks import onnx_runtime
 
     info = request.info

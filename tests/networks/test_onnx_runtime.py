@@ -1,6 +1,7 @@
 """The second runtime gives the first one's embeddings, from graphs that it keeps."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -85,6 +86,16 @@ def test_a_precision_slower_than_float32_is_refused_unless_forced(encoder, monke
     forced = both(encoder, precision="bfloat16", forced=True)
     for ours, torch_s in zip(forced, both(encoder), strict=True):
         assert cosines(ours, torch_s).min() > 0.999
+
+
+@pytest.mark.parametrize("package", ["onnxruntime", "onnx"])
+def test_a_package_that_is_not_installed_is_named_when_it_is_asked_for(
+    encoder, monkeypatch, package
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    chosen = EncodeOptions(EncodeSettings(runtime="onnx", activation="quickgelu"))
+    with pytest.raises(Unsupported, match=f"needs the package {package}, which"):
+        encoder.load("nano", chosen)
 
 
 def test_float16_is_the_conversion_that_clip_server_makes(encoder):

@@ -1,0 +1,182 @@
+"""One archive of the project and its wheels, for a machine that has only Python and PyTorch.
+
+    python deploy/bundle.py [--have FILE] [--parts 12M] [--out FOLDER]
+
+Run by the Python of the target's version; `make bundle PYTHON_VERSION=3.12` does that. The wheels
+are the lock's, with its hashes, without PyTorch, CUDA and ONNX Runtime, and without what the target
+has in the same version: FILE is the output of its `pip freeze`. The project's tree is in it for
+`python -m benchmarks.gpu`, with open_clip 2.8.2 for stock clip-server beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LEFT_OUT = re.compile(
+    r"torch|torchvision|triton|nvidia-[a-z0-9-]+-cu\d+|cuda-[a-z-]+|onnx|onnxruntime-gpu|flatbuffers"
+)
+STOCK = ("open-clip-torch", "vendor/open_clip-2.8.2")
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+INSTALL = """#!/usr/bin/env bash
+# Makes .venv here from the wheels, beside the packages that this machine's Python has. No network.
+set -euo pipefail
+cd "$(dirname "$0")"
+"${PYTHON:-python3}" -m venv --clear --system-site-packages .venv
+.venv/bin/python -m pip install --quiet --no-index --no-deps wheels/*.whl
+echo "now: cd project && ../.venv/bin/python -m benchmarks.gpu, or .venv/bin/clipbench serve"
+"""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A package of a lock. lines: its entry, hashes included."""
+
+    name: str
+    version: str
+    lines: str
+
+
+def pins(lock: str) -> Iterator[Pin]:
+    """The packages of a lock, as uv and pip-compile write it."""
+    entries = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)
+    for entry in entries:
+        found = re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)", entry)
+        if found:
+            yield Pin(normalised(found[1]), found[2], entry)
+
+
+def frozen(text: str) -> dict[str, str]:
+    """Version by name, of `pip freeze`; of `name @ place` the version is not known and empty."""
+    found = {}
+    for line in text.splitlines():
+        match = re.match(r"\s*([A-Za-z0-9._-]+)\s*(?:==\s*(\S+)|@)", line)
+        if match:
+            found[normalised(match[1])] = match[2] or ""
+    return found
+
+
+def wanted(lock: str, have: Mapping[str, str]) -> list[Pin]:
+    """What the target needs: neither left out nor there in the same version."""
+    return [
+        pin
+        for pin in pins(lock)
+        if not LEFT_OUT.fullmatch(pin.name) and have.get(pin.name) != pin.version
+    ]
+
+
+def normalised(name: str) -> str:
+    """A package's name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def wheels(chosen: list[Pin], folder: Path) -> None:
+    """The packages' wheels in the folder; those that are published as source are built."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not chosen:
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
+        requirements.write("".join(pin.lines for pin in chosen))
+        requirements.flush()
+        _pip("wheel", "--require-hashes", "--requirement", requirements.name, "--wheel-dir", folder)
+
+
+def unpacked(pin: Pin, folder: Path) -> None:
+    """A wheel's files in the folder, as something to put on a path."""
+    with tempfile.TemporaryDirectory() as scratch:
+        wheels([pin], Path(scratch))
+        (wheel,) = Path(scratch).glob("*.whl")
+        with zipfile.ZipFile(wheel) as opened:
+            opened.extractall(folder)
+
+
+def tree(folder: Path) -> None:
+    """The files of the commit."""
+    archived = subprocess.run(
+        ["git", "archive", "HEAD"], cwd=ROOT, check=True, stdout=subprocess.PIPE
+    )
+    folder.mkdir(parents=True)
+    subprocess.run(["tar", "-x", "-C", folder], input=archived.stdout, check=True)
+
+
+def archive(folder: Path, target: Path) -> Path:
+    """The folder as a .tar.gz."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(target, "w:gz", compresslevel=1) as packed:
+        packed.add(folder, arcname=target.name.removesuffix(".tar.gz"))
+    return target
+
+
+def parts(path: Path, size: int) -> list[Path]:
+    """The file cut into parts of at most `size` bytes beside it; the whole one goes."""
+    found = []
+    with path.open("rb") as whole:
+        while piece := whole.read(size):
+            found.append(path.with_name(f"{path.name}.part{len(found):03}"))
+            found[-1].write_bytes(piece)
+    path.unlink()
+    return found
+
+
+def size(text: str) -> int:
+    """Bytes of `12M`. Raises ArgumentTypeError for anything else."""
+    match = re.fullmatch(r"(\d+)([KMG]?)", text.strip().upper())
+    if not match or not int(match[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 12M")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--have", type=Path, help="the target's `pip freeze`")
+    parser.add_argument("--parts", type=size, help="largest part, such as 12M")
+    parser.add_argument("--out", type=Path, default=ROOT / "dist")
+    chosen = parser.parse_args(arguments)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    lock = (ROOT / "requirements" / f"py{version}" / "server.lock").read_text()
+    have = frozen(chosen.have.read_text()) if chosen.have else {}
+    needed = wanted(lock, have)
+    print(f"{len(needed)} of the lock's {len(list(pins(lock)))} packages for Python {version}")
+    for pin in needed:
+        if pin.name in have:
+            print(f"  {pin.name}: the target has {have[pin.name] or 'another'}, here {pin.version}")
+    stock = (ROOT / "benchmarks/peers/stock.lock").read_text()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        tree(folder / "project")
+        for pin in pins(stock):
+            if pin.name == STOCK[0]:
+                unpacked(pin, folder / "project" / STOCK[1])
+        wheels(needed, folder / "wheels")
+        _pip("wheel", ROOT, "--wheel-dir", folder / "wheels")
+        script = folder / "install"
+        script.write_text(INSTALL)
+        script.chmod(0o755)
+        whole = archive(folder, chosen.out / f"clipbench-bundle-py{version}.tar.gz")
+    digest = hashlib.sha256(whole.read_bytes()).hexdigest()
+    print(f"{whole}: {whole.stat().st_size / 2**20:.0f} MiB, SHA-256 {digest}")
+    if chosen.parts:
+        print(f"in parts: {', '.join(part.name for part in parts(whole, chosen.parts))}")
+        print(f"on the target: cat {whole.name}.part* > {whole.name}")
+    return 0
+
+
+def _pip(command: str, *arguments: str | Path) -> None:
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", command]
+    subprocess.run([*pip, "--no-deps", *map(str, arguments)], check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

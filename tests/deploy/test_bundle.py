@@ -1,0 +1,111 @@
+"""`make bundle`: the wheels that a machine with Python and PyTorch lacks, in one archive."""
+
+import argparse
+import base64
+import hashlib
+import subprocess
+import tarfile
+import zipfile
+
+import pytest
+
+from deploy import bundle
+
+ROOT = bundle.ROOT
+LOCKS = sorted((ROOT / "requirements").glob("py3.*/server.lock"))
+
+
+def wheel(folder, name, version, content="value = 1\n"):
+    """A wheel of one module, and its entry in a lock."""
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": content,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    rows = []
+    for file, text in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
+        rows.append(f"{file},sha256={digest.decode()},{len(text)}\n")
+    with zipfile.ZipFile(path, "w") as packed:
+        for file, text in files.items():
+            packed.writestr(file, text)
+        packed.writestr(f"{info}/RECORD", "".join(rows) + f"{info}/RECORD,,\n")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{name}=={version} \\\n    --hash=sha256:{digest}\n    # via jina\n"
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.parent.name)
+def test_pytorch_cuda_and_onnx_runtime_stay_out_and_the_rest_comes(lock):
+    text = lock.read_text()
+    every = {pin.name for pin in bundle.pins(text)}
+    named = {line.split("==")[0] for line in text.splitlines() if line[:1].isalnum()}
+    assert len(every) == len(named)
+    left_out = every - {pin.name for pin in bundle.wanted(text, {})}
+    assert {"torch", "torchvision", "triton", "onnxruntime-gpu", "cuda-bindings"} <= left_out
+    assert any(name.startswith("nvidia-cudnn") for name in left_out)
+    assert not left_out & {"nvidia-ml-py", "jina", "grpcio", "open-clip-torch", "simplejpeg"}
+
+
+def test_what_the_target_has_stays_out_and_another_version_comes():
+    lock = "a-b==1.0 \\\n    --hash=sha256:00\nc==2.0\nd[extra]==3.0 ; python_version > '3'\ne==4\n"
+    have = bundle.frozen("A_b==1.0\nc==1.9\ne @ file:///somewhere\n# a comment\n-e .\n")
+    assert have == {"a-b": "1.0", "c": "1.9", "e": ""}
+    assert [pin.name for pin in bundle.wanted(lock, have)] == ["c", "d", "e"]
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A folder of wheels that stands for the index, and a lock of them."""
+    folder = tmp_path / "house"
+    folder.mkdir()
+    lock = wheel(folder, "small", "1.0") + wheel(folder, "other", "2.0")
+    for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(folder))):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    return lock
+
+
+def test_wheels_are_the_lock_s_and_another_content_is_refused(house, tmp_path):
+    bundle.wheels(bundle.wanted(house, {"other": "2.0"}), tmp_path / "wheels")
+    assert [path.name for path in (tmp_path / "wheels").iterdir()] == ["small-1.0-py3-none-any.whl"]
+    changed = house.replace("sha256:", "sha256:0" * 2)
+    with pytest.raises(subprocess.CalledProcessError):
+        bundle.wheels(list(bundle.pins(changed)), tmp_path / "refused")
+
+
+def test_a_wheel_is_unpacked_as_a_folder_for_a_path(house, tmp_path):
+    bundle.unpacked(next(bundle.pins(house)), tmp_path / "vendor")
+    assert (tmp_path / "vendor" / "small.py").read_text() == "value = 1\n"
+
+
+def test_the_archive_in_parts_is_the_archive(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "file").write_bytes(bytes(range(256)) * 40)
+    whole = bundle.archive(tmp_path / "in", tmp_path / "out" / "name.tar.gz")
+    content = whole.read_bytes()
+    found = bundle.parts(whole, 100)
+    assert not whole.exists()
+    assert all(len(part.read_bytes()) <= 100 for part in found)
+    whole.write_bytes(b"".join(part.read_bytes() for part in sorted(found)))
+    assert whole.read_bytes() == content
+    with tarfile.open(whole) as opened:
+        assert "name/file" in opened.getnames()
+
+
+def test_the_tree_is_the_commit_s_with_its_links(tmp_path):
+    bundle.tree(tmp_path / "project")
+    assert (tmp_path / "project" / "clipbench" / "client").is_symlink()
+    assert (tmp_path / "project" / "benchmarks" / "gpu" / "__main__.py").exists()
+
+
+@pytest.mark.parametrize(("text", "expected"), [("12M", 12 << 20), ("5k", 5120), ("7", 7)])
+def test_sizes_of_parts(text, expected):
+    assert bundle.size(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "M", "0", "1.5M", "-1", "12 MB"])
+def test_other_sizes_are_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="no size such as 12M"):
+        bundle.size(text)
