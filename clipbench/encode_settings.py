@@ -65,11 +65,13 @@ class Decoding(StrEnum):
 
     full: all of it, as clip-server does. scaled: half, a quarter or an eighth of its width and
     height, as libjpeg makes them from each block's lowest frequencies, where that leaves the resize
-    3 times the pixels that it needs on a side. docs/models.md states the tolerance.
+    3 times the pixels that it needs on a side. gpu: all of it, plain files by the GPU's own decoder
+    (nvJPEG), which rounds otherwise. docs/models.md states the tolerances.
     """
 
     FULL = "full"
     SCALED = "scaled"
+    GPU = "gpu"
 
 
 class Convert(StrEnum):
@@ -111,8 +113,8 @@ class EncodeSettings:
     decoding: Decoding | None = field(
         default=Decoding.FULL,
         metadata={
-            "about": "scaled: large JPEG files at a fraction of their size, which is quicker and "
-            "compares with no published figure.",
+            "about": "scaled: large JPEG files at a fraction of their size. gpu: JPEG files by the "
+            "GPU's decoder. Both are quicker and compare with no published figure.",
             "label": "{} decoding",
         },
     )

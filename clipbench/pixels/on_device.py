@@ -3,6 +3,7 @@
 The pixels are those of `PillowPixels` with the same settings, to the bit. Pillow reads every
 header, so what it refuses is refused; libjpeg-turbo then decodes a plain JPEG file without the
 interpreter's lock. A file that it warns of, and every other format and colour mode, Pillow decodes.
+With `Decoding.GPU` the device decodes plain JPEG files, whose pixels then differ (docs/models.md).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import functools
 import io
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from clipbench.encode_settings import Convert, Decoding
+from clipbench.errors import Unsupported
 from clipbench.pixels import exact_resize
 from clipbench.pixels.exact_resize import Resize
 from clipbench.pixels.geometry import Placement, place
@@ -32,6 +34,7 @@ from clipbench.pixels.preprocessing import Batch, ImageData, Map, RefusedImage
 _LARGEST = 4 << 20  # pixels; a larger image takes Pillow longer than the interpreter's lock costs
 _AT_ONCE = 64  # images whose full-size pixels are held
 _GROUP_BYTES = 256 << 20  # of a group's padded images in float64
+_END = b"\xff\xd9"  # of a JPEG file
 _WASTE = 1.5  # of a group's padded pixels through its images'
 
 _log = logging.getLogger(__name__)
@@ -39,7 +42,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Decoded:
-    """pixels: (h, w, 3) uint8 on the CPU. placed: how they become the square; None: they are it."""
+    """pixels: (h, w, 3) uint8, or a JPEG file's bytes (n,) that the device will decode.
+
+    placed: how the pixels become the square; None: they are it.
+    """
 
     pixels: Tensor
     placed: Placement | None
@@ -58,7 +64,8 @@ class DevicePixels(PillowPixels):
         squares = []
         read = partial(self._read, pinned=device.type == "cuda")
         for start in range(0, len(images), _AT_ONCE):
-            found = list(each(read, images[start : start + _AT_ONCE]))
+            part = images[start : start + _AT_ONCE]
+            found = self._decoded_on(device, part, list(each(read, part)))
             refused += [one if isinstance(one, RefusedImage) else None for one in found]
             decoded = [one for one in found if not isinstance(one, RefusedImage)]
             if decoded:
@@ -74,7 +81,32 @@ class DevicePixels(PillowPixels):
         if late or width * height > _LARGEST:
             return _Decoded(_copied(self._fit(image), pinned), None)
         placed = place(width, height, self.side, self.resize_mode)
+        if self.decoding is Decoding.GPU and isinstance(data, bytes) and _whole(image, data):
+            return _Decoded(torch.frombuffer(bytearray(data), dtype=torch.uint8), placed)
         return _Decoded(_full_size(image, data, pinned), placed)
+
+    def _decoded_on(
+        self,
+        device: torch.device,
+        images: Sequence[ImageData],
+        found: list[_Decoded | RefusedImage],
+    ) -> list[_Decoded | RefusedImage]:
+        """The same with the device's pixels of JPEG files; a file that it fails on is the CPU's."""
+        waiting = {
+            i: one
+            for i, one in enumerate(found)
+            if isinstance(one, _Decoded) and one.pixels.ndim == 1
+        }
+        decoded = _decode_jpegs([one.pixels for one in waiting.values()], device)
+        for (i, one), pixels in zip(waiting.items(), decoded, strict=True):
+            if pixels is not None and self._place(pixels) == one.placed:
+                found[i] = replace(one, pixels=pixels)
+            else:
+                found[i] = replace(self, decoding=Decoding.FULL)._read(images[i], pinned=False)
+        return found
+
+    def _place(self, pixels: Tensor) -> Placement:
+        return place(pixels.shape[1], pixels.shape[0], self.side, self.resize_mode)
 
     def _squares(self, decoded: Sequence[_Decoded], device: torch.device) -> Tensor:
         """(n, side, side, 3) uint8 on the device."""
@@ -144,8 +176,7 @@ def _fit_together(plans: Sequence[Resize]) -> bool:
 
 def _full_size(image: Pillow.Image, data: ImageData, pinned: bool) -> Tensor:
     """(h, w, 3) uint8 of an opened image, which Pillow decodes unless libjpeg-turbo does."""
-    plain = isinstance(data, bytes) and image.format in ("JPEG", "MPO") and image.mode == "RGB"
-    if plain and _decoders_agree():
+    if isinstance(data, bytes) and _plain(image) and _decoders_agree():
         width, height = image.size
         pixels = torch.empty((height, width, 3), dtype=torch.uint8, pin_memory=pinned)
         try:
@@ -158,13 +189,54 @@ def _full_size(image: Pillow.Image, data: ImageData, pinned: bool) -> Tensor:
     return _copied(image.convert("RGB"), pinned)
 
 
+def _plain(image: Pillow.Image) -> bool:
+    """Whether it is a JPEG file in colour."""
+    return image.format in ("JPEG", "MPO") and image.mode == "RGB"
+
+
+def _whole(image: Pillow.Image, data: bytes) -> bool:
+    """Whether it is a plain JPEG file that was not cut off, and not progressive."""
+    return _plain(image) and "progressive" not in image.info and data.endswith(_END)
+
+
+def _decode_jpegs(files: Sequence[Tensor], device: torch.device) -> list[Tensor | None]:
+    """(h, w, 3) uint8 on the device of each file, None where its decoder fails."""
+    from torchvision.io import ImageReadMode, decode_jpeg  # only for those who ask for it
+
+    if not files:
+        return []
+    try:
+        decoded = decode_jpeg(list(files), mode=ImageReadMode.RGB, device=device)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError:
+        if len(files) == 1:
+            return [None]
+        return [one for file in files for one in _decode_jpegs([file], device)]
+    return [planes.permute(1, 2, 0) for planes in decoded]
+
+
 def _copied(image: Pillow.Image, pinned: bool) -> Tensor:
     pixels = torch.from_numpy(np.array(image))
     return pixels.pin_memory() if pinned else pixels
 
 
 def on_device(pixels: PillowPixels, device: torch.device) -> PillowPixels:
-    """The same settings carried out by the device where its pixels are Pillow's, else as given."""
+    """The same settings carried out by the device where its pixels are Pillow's, else as given.
+
+    Raises Unsupported for `Decoding.GPU` where the device cannot.
+    """
+    if pixels.decoding is Decoding.GPU:
+        if device.type != "cuda":
+            raise Unsupported(
+                f"decoding gpu needs a GPU of NVIDIA, and this encoder runs on {device}: use full "
+                "or scaled"
+            )
+        if not exact_resize.supports(pixels.interpolation):
+            raise Unsupported(
+                f"decoding gpu resizes by bicubic or bilinear, not by {pixels.interpolation}"
+            )
+        return _device_pixels(pixels)
     if pixels.decoding is not Decoding.FULL or not exact_resize.supports(pixels.interpolation):
         return pixels
     if not exact_resize.matches_pillow(pixels.interpolation, device):
@@ -173,6 +245,10 @@ def on_device(pixels: PillowPixels, device: torch.device) -> PillowPixels:
             "does: Pillow resizes on the CPU"
         )
         return pixels
+    return _device_pixels(pixels)
+
+
+def _device_pixels(pixels: PillowPixels) -> DevicePixels:
     return DevicePixels(**{each.name: getattr(pixels, each.name) for each in fields(pixels)})
 
 

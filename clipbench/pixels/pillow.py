@@ -148,7 +148,7 @@ class PillowPixels(Preprocessing):
         (grey, CMYK): only `convert` changes them. Formats other than JPEG have nothing to draft,
         and "nearest" would take single pixels where the fraction has means.
         """
-        if self.decoding is Decoding.FULL or self.interpolation is Interpolation.NEAREST:
+        if self.decoding is not Decoding.SCALED or self.interpolation is Interpolation.NEAREST:
             return None
         drafted = image.draft(None, (_SPARE * size[0], _SPARE * size[1]))
         return drafted and drafted[1]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clipbench.encode_settings import Activation, Convert, Decoding, Normalisation
+from clipbench.encode_settings import Activation, Convert, Normalisation
 from clipbench.metrics import CHANCE, MAJORITY, headlines, principal
 from clipbench.reference import DEVICE, SCORES_PRECISION, TableName, published, spelling
-from clipbench.report.notes import SCALED
+from clipbench.report.notes import INEXACT_DECODING
 from clipbench.report.sources import own_columns
 from clipbench.results import MeasuredData, Result, Statistics, Task
 
@@ -151,8 +151,8 @@ def _model(result: Result) -> str:
         said.append(
             f"{resized} ({settings.interpolation})." if settings.interpolation else f"{resized}."
         )
-    if settings.decoding is Decoding.SCALED:
-        said.append(SCALED)
+    if inexact := INEXACT_DECODING.get(settings.decoding):
+        said.append(inexact)
     if settings.activation:
         said.append(f"Its activation is {settings.activation}.")
     if settings.normalisation is Normalisation.OPENAI:
@@ -243,7 +243,7 @@ def _published(result: Result) -> str:
         printed = table.printed.get((spelling(result.model.name), column.key))
         if printed is not None:
             said.append(f"{column.metric} {printed}")
-    decoding = ", decoded in full" if result.settings.decoding is Decoding.SCALED else ""
+    decoding = ", decoded in full" if result.settings.decoding in INEXACT_DECODING else ""
     where = f"this model, data set and split{decoding}"
     return f"Published for {where}: {', '.join(said)}." if said else ""
 
@@ -262,7 +262,7 @@ def _levers(result: Result) -> Iterator[str]:
     if settings.activation:
         (other,) = set(Activation) - {settings.activation}
         yield f"the activation ({other} fits only weights that were trained with it)"
-    if settings.decoding is Decoding.SCALED:
+    if settings.decoding in INEXACT_DECODING:
         yield "decoding JPEG files in full (as for the published figures)"
     yield "the interpolation when resizing"
     if result.dataset.task is Task.CLASSIFICATION:

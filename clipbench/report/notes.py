@@ -7,10 +7,17 @@ from clipbench.reference import Footnote, TableName, footnotes
 from clipbench.results import Result, Statistics
 
 EMBEDDED = ("emoji", "fashion_mnist")
-SCALED = (
-    "Large JPEG files were decoded at a fraction of their size: not comparable with published "
-    "figures."
-)
+INEXACT_DECODING: dict[Decoding | None, str] = {
+    Decoding.SCALED: (
+        "Large JPEG files were decoded at a fraction of their size: not comparable with published "
+        "figures."
+    ),
+    Decoding.GPU: (
+        "JPEG files were decoded by the GPU, which rounds otherwise: not comparable with published "
+        "figures."
+    ),
+}
+"""What is said of results whose pixels are not those of full decoding."""
 
 
 class Notes:
@@ -57,8 +64,8 @@ def of_result(result: Result) -> list[str]:
         reasons = ", ".join(f"{n} {reason}" for reason, n in documents.refused_by_reason.items())
         total = documents.counted + documents.refused
         said.append(f"Partly refused: {documents.refused:,} of {total:,} documents ({reasons}).")
-    if result.settings.decoding is Decoding.SCALED:
-        said.append(SCALED)
+    if inexact := INEXACT_DECODING.get(result.settings.decoding):
+        said.append(inexact)
     if documents.truncated_texts:
         said.append("Some texts were longer than the model's context and were cut off.")
     if result.dataset.id in EMBEDDED and result.model.name.endswith("::embedded"):

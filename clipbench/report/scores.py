@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from clipbench.encode_settings import Decoding
 from clipbench.figures import NONE, Figures
 from clipbench.metrics import parse
 from clipbench.reference import SCORES_PRECISION, Column, TableName, published, spelling
@@ -86,7 +85,7 @@ def _cell(name: TableName, draft: _Draft, column: Column, said: Notes, figures: 
     if result is None or column.metric not in result.metrics:
         return Cell(published=printed, elsewhere=_elsewhere(figures, model, column))
     value = result.metrics[column.metric]
-    compared = bool(printed) and result.settings.decoding is not Decoding.SCALED
+    compared = bool(printed) and result.settings.decoding not in notes.INEXACT_DECODING
     texts = notes.of_result(result)
     if printed:
         texts += notes.of_cell(name, model, column_name(column))

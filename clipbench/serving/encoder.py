@@ -18,7 +18,7 @@ from typing import TypeVar
 import torch
 
 from clipbench.contract import Reason
-from clipbench.encode_settings import EncodeSettings
+from clipbench.encode_settings import Decoding, EncodeSettings
 from clipbench.environment import processor_name
 from clipbench.networks.runtimes import Floats
 from clipbench.networks.shape_buckets import Buckets
@@ -252,7 +252,8 @@ class Encoder:
             max_bytes=limits.max_image_bytes,
             max_pixels=limits.max_image_pixels,
         )
-        return on_device(pixels, self._device) if self._as_gpu else pixels
+        on_gpu = self._as_gpu or pixels.decoding is Decoding.GPU  # which raises without one
+        return on_device(pixels, self._device) if on_gpu else pixels
 
     def _run(
         self,

@@ -39,5 +39,5 @@ def test_a_result_says_how_images_were_decoded_and_has_a_file_of_its_own(
 
 def test_another_decoding_is_refused_with_those_there_are(connection):
     parameters = {"model": MODEL, "decoding": "half"}
-    with pytest.raises(InvalidRequest, match="decoding 'half' is not one of full, scaled"):
+    with pytest.raises(InvalidRequest, match="decoding 'half' is not one of full, scaled, gpu"):
         connection.request(endpoints.DESCRIBE, (), parameters)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.inputs import camera_photo
 from clipbench.encode_settings import Convert, Decoding, EncodeSettings, Interpolation
+from clipbench.errors import Unsupported
 from clipbench.pixels import exact_resize, on_device
 from clipbench.pixels.geometry import ResizeMode
 from clipbench.pixels.on_device import DevicePixels
@@ -137,6 +138,56 @@ def test_plain_jpeg_files_are_decoded_without_pillow(monkeypatch):
 def test_what_the_device_cannot_do_is_pillow_s(changes):
     chosen = replace(PLAIN, **changes)
     assert on_device.on_device(chosen, CPU) is chosen
+
+
+def test_decoding_by_the_device_keeps_refusals_and_the_pixels_of_other_files(monkeypatch):
+    decoded = []
+    real = on_device._decode_jpegs
+
+    def recorded(files, device):
+        decoded.extend(bytes(file.numpy()) for file in files)
+        return real(files, device)  # on a CPU torchvision's decoder is libjpeg-turbo too
+
+    monkeypatch.setattr(on_device, "_decode_jpegs", recorded)
+    images = [*USUAL, *HOSTILE]
+    expected = PLAIN.prepare(images, CPU, map)
+    found = on_device._device_pixels(replace(PLAIN, decoding=Decoding.GPU)).prepare(
+        images, CPU, map
+    )
+    assert found.refused == expected.refused
+    assert torch.equal(found.pixels, expected.pixels)
+    assert USUAL[0] in decoded
+    assert not {UNUSUAL["progressive"](), UNUSUAL["grey"](), UNUSUAL["CMYK"]()} & set(decoded)
+
+
+def test_a_file_that_the_device_s_decoder_fails_on_is_decoded_by_the_cpu(monkeypatch):
+    import torchvision.io
+
+    def fails(files, **_):
+        if len(files) > 1 or bytes(files[0].numpy()) == JPEG:
+            raise RuntimeError("nvjpegDecodeBatched failed")
+        return [torch.zeros(3, 2, 2, dtype=torch.uint8)]  # of another size than the header's
+
+    monkeypatch.setattr(torchvision.io, "decode_jpeg", fails)
+    images = [JPEG, USUAL[0], PNG]
+    found = on_device._device_pixels(replace(PLAIN, decoding=Decoding.GPU)).prepare(
+        images, CPU, map
+    )
+    assert torch.equal(found.pixels, PLAIN.prepare(images, CPU, map).pixels)
+
+
+def test_decoding_by_a_gpu_is_refused_without_one_and_for_another_resize():
+    with pytest.raises(Unsupported, match="this encoder runs on cpu: use full or scaled"):
+        on_device.on_device(replace(PLAIN, decoding=Decoding.GPU), CPU)
+    lanczos = replace(PLAIN, decoding=Decoding.GPU, interpolation=Interpolation.LANCZOS)
+    with pytest.raises(Unsupported, match="not by lanczos"):
+        on_device.on_device(lanczos, torch.device("cuda"))
+    encoder = Encoder(EncoderSettings(offline=True, device="cpu"))
+    options = EncodeOptions(EncodeSettings(decoding="gpu"))
+    for ask in (encoder.describe, lambda *asked: encoder.encode_images(*asked, [JPEG])):
+        with pytest.raises(Unsupported, match="decoding gpu needs a GPU"):
+            ask("ViT-nano-16-64::embedded", options)
+    encoder.close()
 
 
 def test_where_one_shape_differs_pillow_resizes_and_the_log_says_so(monkeypatch, caplog):
