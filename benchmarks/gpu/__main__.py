@@ -17,8 +17,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from benchmarks.sides import worker
 from benchmarks.sides.processes import clipbench_server
 from clipbench.client.connection import Connection
 from clipbench.contract.parameters import ModelOptions
-from clipbench.encode_settings import EncodeSettings, Precision
+from clipbench.encode_settings import Decoding, EncodeSettings, Precision
 from clipbench.environment import commit, package_versions
 from clipbench.serving.encoder import EncoderSettings, UserCheckpoint
 
@@ -45,6 +46,7 @@ CLIENT = {"image": 2048, "text": 8192}
 STOCK = {"image": 256, "text": 4096}
 BARS = {
     "jobs, bench, image": {"bar": 6000.0},
+    "jobs with nvJPEG, bench, image": {"bar": 9000.0},
     "jobs, bench, text": {"bar": 10_000.0},
     "jobs, large, image": {"per_bare": 0.9},
     "clip_client, bench, image": {"per_stock": 20.0},
@@ -141,16 +143,23 @@ def flow(
         base = ModelOptions(BASE, HALF)
         with Connection(address) as connection:
             report.run("statistics", lambda: through_flow.published(connection, base, 1.0))
-            for name, kind in JOB:
-                asked = ModelOptions(name, HALF)
-                sizes = {"count": JOB[name, kind], "rounds": 3}
-                rates = report.run(
-                    f"jobs, {name}, {kind}",
-                    lambda a=asked, k=kind, s=sizes: through_flow.jobs(
-                        connection, server.pid, a, k, given, **s
-                    ),
+            nvjpeg = replace(HALF, decoding=Decoding.GPU)
+            for what, chosen, name, kind in (
+                *(("jobs", HALF, name, kind) for name, kind in JOB),
+                ("jobs with nvJPEG", nvjpeg, BASE, "image"),
+            ):
+                work = partial(
+                    through_flow.jobs,
+                    connection,
+                    server.pid,
+                    ModelOptions(name, chosen),
+                    kind,
+                    given,
+                    count=JOB[name, kind],
+                    rounds=3,
                 )
-                report.add(f"jobs, {name}, {kind}", rates)
+                rates = report.run(f"{what}, {name}, {kind}", work)
+                report.add(f"{what}, {name}, {kind}", rates)
         parameters = {"precision": "float16"}
         with through_flow.driven(server, address, BASE, parameters, given) as side:
             ours = _by_client(report, "clip_client", side, CLIENT)
