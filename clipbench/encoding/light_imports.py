@@ -12,11 +12,15 @@ from types import ModuleType
 def light_imports() -> Iterator[None]:
     """Import model libraries without what they import and no CLIP model runs.
 
-    open_clip imports transformers when it is there: 1 s of processor time. Our towers that need it
-    import it themselves, on first use. torchvision imports PyTorch's compiler for one operator of
-    object detection: 1.1 s and 116 MB.
+    open_clip imports transformers and timm when they are there: a second of processor time each.
+    Our towers that need them import them themselves, on first use. torchvision imports PyTorch's
+    compiler for one operator of object detection: 1.1 s and 116 MB.
     """
-    with _instead("transformers", None), _instead("torch._dynamo.utils", _compiler()):
+    with (
+        _instead("transformers", None),
+        _instead("timm", None),
+        _instead("torch._dynamo.utils", _compiler()),
+    ):
         yield
 
 

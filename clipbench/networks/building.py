@@ -6,10 +6,12 @@ loading needs the weights once.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from open_clip import timm_model
 from open_clip.model import CLIP
 from torch import Tensor, nn
 from torch.nn import init
@@ -29,8 +31,19 @@ _INITIAL = (
 def bare_clip(config: Mapping[str, Any], dtype: torch.dtype) -> Any:
     """open_clip's CLIP without values; config in its form."""
     config = {name: value for name, value in config.items() if name != "custom_text"}
+    import_timm(config)
     with without_values():
         return CLIP(**config, cast_dtype=dtype)
+
+
+def import_timm(config: Mapping[str, Any]) -> None:
+    """Lets open_clip's adapter find timm where the configuration names one of its networks.
+
+    The encoder's start imports open_clip without timm, which takes a second. The adapter looks for
+    it once, when its module is executed; executed again, the class that others hold finds it.
+    """
+    if "timm_model_name" in config.get("vision_cfg", {}) and timm_model.timm is None:
+        importlib.reload(timm_model)
 
 
 def bare_visual(config: Mapping[str, Any], dtype: torch.dtype) -> Any:

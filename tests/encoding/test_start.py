@@ -18,8 +18,17 @@ Image.new("RGB", (20, 30)).save(picture, "png")
 model = "ViT-nano-16-64::embedded"
 assert encoder.encode_images(model, EncodeOptions(), [picture.getvalue()]).embeddings.shape[0] == 1
 assert encoder.encode_texts(model, EncodeOptions(), ["a red apple"]).embeddings.shape[0] == 1
-print(*(name for name in ("torch._dynamo", "triton", "sympy", "transformers", "onnxruntime")
+print(*(name for name in ("torch._dynamo", "triton", "sympy", "transformers", "timm", "onnxruntime")
         if name in sys.modules))
+"""
+TIMM = """
+import clipbench.executors.encoder.executor
+import torch
+from clipbench.networks.building import bare_visual
+from clipbench.networks.families.custom_text import TimmModel
+vision = {"image_size": 160, "timm_model_name": "test_vit", "timm_pool": "avg"}
+tower = bare_visual({"embed_dim": 8, "vision_cfg": vision}, torch.float32)
+print(isinstance(tower, TimmModel), tuple(tower(torch.zeros(1, 3, 160, 160)).shape))
 """
 AFTERWARDS = """
 import clipbench.executors.encoder.executor
@@ -45,3 +54,8 @@ def test_a_model_runs_without_compilers_and_other_libraries():
 @pytest.mark.slow
 def test_what_was_left_out_can_be_imported_afterwards():
     assert output(AFTERWARDS) == "(1, 1, 2, 2) transformers\n"
+
+
+@pytest.mark.slow
+def test_an_image_tower_of_timm_is_built_though_open_clip_was_imported_without_timm():
+    assert output(TIMM) == "True (1, 8)\n"

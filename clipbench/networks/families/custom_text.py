@@ -14,7 +14,7 @@ from open_clip.model import CustomTextCLIP
 from open_clip.timm_model import TimmModel
 from torch import nn
 
-from clipbench.networks.building import State, fill, without_values
+from clipbench.networks.building import State, fill, import_timm, without_values
 from clipbench.networks.families.family import (
     Weights,
     config_of,
@@ -39,6 +39,7 @@ class CustomText:
 
     def build(self, weights: Weights) -> Towers:
         config = {n: v for n, v in weights.config.items() if n not in _NOT_OF_THE_TOWERS}
+        import_timm(config)
         with without_values():
             clip: Any = CustomTextCLIP(**config, cast_dtype=weights.dtype)
         fill(clip, _without_decoder(weights.states["towers"]), weights.info.name)
