@@ -205,9 +205,9 @@ def _from_config(
 
 
 def _sized(info: ModelInfo, sizes: Row) -> ModelInfo:
-    """Parameters and operations of both towers, as `clipbench.networks.sizes` counted them."""
-    image, text = sizes["image"], sizes["text"]
-    found = image.get(info.architecture), text.get(info.name, text.get(info.architecture))
+    """Parameters and operations of both towers, as `sizes.toml` has them; None is not counted."""
+    whose = info.name if info.text_architecture else info.architecture
+    found = sizes["image"].get(info.architecture), sizes["text"].get(whose)
     (image_parameters, image_gflops), (text_parameters, text_gflops) = (
         size or (None, None) for size in found
     )

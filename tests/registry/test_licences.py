@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 from clipbench import registry
 from clipbench.client.commands.models import app, parameter_count
 from clipbench.errors import InvalidRequest
+from clipbench.registry.rows import _sized
 
 ALL = registry.all_models()
 
@@ -55,6 +56,15 @@ def test_towers_have_the_sizes_that_open_clip_publishes():
 
 def test_the_size_of_every_model_of_the_locked_open_clip_is_known():
     assert {info.name for info in ALL if info.parameters is None} == set()
+
+
+def test_a_text_tower_of_its_own_does_not_get_the_size_of_its_architecture_s():
+    sizes = {"image": {"ViT-B-16": [1, 0.1]}, "text": {"ViT-B-16": [2, 0.2]}}
+    plain, own = registry.find("ViT-B-16::openai"), registry.find("CN-CLIP/ViT-B-16")
+    assert _sized(plain, sizes).parameters == 3
+    assert _sized(own, sizes).image_parameters == 1
+    assert _sized(own, sizes).text_parameters is None
+    assert own.text_parameters != plain.text_parameters
 
 
 def test_the_list_can_be_narrowed():
