@@ -20,6 +20,11 @@ SECTIONS = {part.split("\n", 1)[0]: part for part in PAGE.split("\n## ")[1:]}
 IGNORED = shutil.ignore_patterns("__pycache__", "data", "*.safetensors")
 FILES = {
     "A model": {"clipbench/registry/models.toml"},
+    "A family of models": {
+        "clipbench/registry/models.toml",
+        "clipbench/networks/families/__init__.py",
+        "clipbench/networks/families/bag_of_words.py",
+    },
     "A data set": {"clipbench/datasets/registry.toml"},
     "A data set layout": {
         "clipbench/datasets/layouts/__init__.py",
@@ -141,9 +146,11 @@ def test_the_unchanged_tree_knows_none_of_them():
     from clipbench.datasets import all_datasets
     from clipbench.datasets.layouts import LAYOUTS
     from clipbench.metrics import measures
+    from clipbench.networks.families import FAMILIES
     from clipbench.registry import all_models
 
     assert "stl10" not in {info.id for info in all_datasets()}
     assert "ViT-B-16::marqo_fashionclip" not in {info.name for info in all_models()}
     assert not hasattr(measures, "GainAt")
     assert "numbered" not in {layout.name for layout in LAYOUTS}
+    assert "bag-of-words" not in {family.name for family in FAMILIES}
