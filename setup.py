@@ -5,27 +5,34 @@ from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
+from setuptools.errors import SetupError
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).resolve().parent
+NO_OPEN_CLIP = (
+    "a wheel holds the table of open_clip's models, and open_clip is not beside this build: "
+    "use `make wheel`, or `pip wheel --no-deps --no-build-isolation .` where it is installed"
+)
 
 
 class BuildWithModels(build_py):
-    """Writes `clipbench/networks/open_clip.json` where open_clip is beside the building tools."""
+    """Writes `clipbench/networks/open_clip.json`, from open_clip or the tree's own."""
 
     def run(self) -> None:
-        super().run()
+        """Raises SetupError where there is neither."""
         if self.editable_mode:  # reads the installed open_clip
+            super().run()
             return
         sys.path.insert(0, str(ROOT))
         sys.dont_write_bytecode = True  # what is imported here is the tree that is packed
         from clipbench.errors import InvalidRequest
         from clipbench.networks.open_clip_data import TABLE, open_clip_data
 
-        target = Path(self.build_lib) / TABLE.relative_to(ROOT)
         try:
-            target.write_text(open_clip_data().as_text(), "utf-8")
+            table = open_clip_data().as_text()
         except InvalidRequest:
-            self.warn("the wheel lists no models of open_clip: build it where open_clip is")
+            raise SetupError(NO_OPEN_CLIP) from None
+        super().run()
+        (Path(self.build_lib) / TABLE.relative_to(ROOT)).write_text(table, "utf-8")
 
 
 setup(cmdclass={"build_py": BuildWithModels})

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = re.compile(
     r"torch|torchvision|triton|nvidia-[a-z0-9-]+-cu\d+|cuda-[a-z-]+|onnx|onnxruntime-gpu|flatbuffers"
 )
+TABLE = "clipbench/networks/open_clip.json"
 STOCK = ("open-clip-torch", "vendor/open_clip-2.8.2")
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 INSTALL = """#!/usr/bin/env bash
@@ -109,6 +111,20 @@ def tree(folder: Path) -> None:
     subprocess.run(["tar", "-x", "-C", folder], input=archived.stdout, check=True)
 
 
+def own_wheel(lock: str, folder: Path) -> None:
+    """The commit's wheel, with the table of the models of the lock's open_clip."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source, library = Path(scratch, "source"), Path(scratch, "open_clip")
+        tree(source)
+        for pin in pins(lock):
+            if pin.name == STOCK[0]:
+                unpacked(pin, library)
+        write = [sys.executable, "-m", "clipbench.networks.open_clip_data", TABLE]
+        given = {**os.environ, "PYTHONPATH": str(library)}
+        subprocess.run(write, cwd=source, env=given, check=True)
+        _pip("wheel", source, "--wheel-dir", folder)
+
+
 def archive(folder: Path, target: Path) -> Path:
     """The folder as a .tar.gz."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +176,7 @@ def main(arguments: list[str]) -> int:
             if pin.name == STOCK[0]:
                 unpacked(pin, folder / "project" / STOCK[1])
         wheels(needed, folder / "wheels")
-        _pip("wheel", ROOT, "--wheel-dir", folder / "wheels")
+        own_wheel(lock, folder / "wheels")
         script = folder / "install"
         script.write_text(INSTALL)
         script.chmod(0o755)

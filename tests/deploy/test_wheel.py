@@ -125,6 +125,33 @@ def test_building_leaves_nothing_that_git_would_take_for_ours(tree: Path, wheel:
         subprocess.run(["git", "check-ignore", "--quiet", f"{name}/"], cwd=ROOT, check=True)
 
 
+def test_a_build_without_open_clip_needs_its_table_in_the_tree_and_says_what_to_do(
+    tree: Path, tmp_path: Path
+) -> None:
+    build = (
+        "import runpy, sys; sys.modules['open_clip'] = None\n"
+        "sys.argv[:] = ['setup.py', '--quiet', 'build_py', '--build-lib', sys.argv[1]]\n"
+        "runpy.run_path('setup.py', run_name='__main__')"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", build, tmp_path]
+    alone = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    refused = subprocess.run(command, cwd=tree, env=alone, capture_output=True, text=True)
+    assert refused.returncode == 1
+    [said] = refused.stderr.splitlines()
+    assert "`make wheel`" in said
+    assert "--no-build-isolation" in said
+    assert not any(tmp_path.iterdir())
+
+    table = tree / "clipbench/networks/open_clip.json"
+    table.write_text('{"version": "3", "architectures": {}, "pretrained": {}}')
+    try:
+        subprocess.run(command, cwd=tree, env=alone, check=True)
+    finally:
+        table.unlink()
+    packed = tmp_path / "clipbench/networks/open_clip.json"
+    assert json.loads(packed.read_text())["version"] == "3"
+
+
 def test_a_strangers_module_named_client_is_not_ours(
     beside: Path, flow: FlowServer, tmp_path: Path
 ) -> None:
