@@ -15,6 +15,8 @@ from clipbench.errors import InvalidRequest
 
 log = logging.getLogger("clipbench.serve")
 
+_LAST = 65535
+
 
 class Ports:
     """TCP ports held until `close`."""
@@ -25,8 +27,11 @@ class Ports:
     def claim(self, host: str, port: int, purpose: str, advice: str, *, any_port: bool) -> int:
         """Bind a port and return it; 0, and a taken one with `any_port`, is any free one.
 
-        Raises InvalidRequest when the port is taken or the host is no address of this machine.
+        Raises InvalidRequest when there is no such port, when it is taken, and when the host is no
+        address of this machine.
         """
+        if not 0 <= port <= _LAST:
+            raise InvalidRequest(f"port {port} for {purpose} does not exist: the last is {_LAST}")
         try:
             return self._bind(host, port)
         except OSError as error:

@@ -99,3 +99,9 @@ def test_an_address_of_no_machine_is_told_by_name(ports):
         claim(ports, host="192.0.2.7")
     with pytest.raises(InvalidRequest, match="cannot listen on no-such-host"):
         claim(ports, host="no-such-host.invalid")
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_a_number_that_is_no_port_is_refused_though_any_port_would_do(ports, port):
+    with pytest.raises(InvalidRequest, match=f"port {port} for gRPC does not exist"):
+        claim(ports, port, any_port=True)
