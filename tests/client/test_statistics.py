@@ -100,8 +100,8 @@ def test_without_a_gpu_vram_is_unknown_and_not_none_at_all(measured):
 
 @pytest.mark.slow
 def test_the_command_measures_a_precision_with_a_server_of_its_own(tmp_path, monkeypatch):
-    for port in PORTS:
-        monkeypatch.setenv(port, "0")
+    for name, value in PORTS.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("CLIPBENCH_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("CLIPBENCH_OFFLINE", "true")
     monkeypatch.setenv("COLUMNS", "200")
