@@ -73,6 +73,9 @@ class Connection:
             self._channel = grpc.secure_channel(target, credentials, options)
         else:
             self._channel = grpc.insecure_channel(target, options)
+        # gRPC 1.68 goes on connecting only while a thread waits for the channel: between two tries
+        # of a request none would, and the connection to a server that is back would time out
+        self._channel.subscribe(_ignore)
         # bytes in and out: Jina's own stub fails on an error that comes with a response
         self._call = self._channel.unary_unary(_METHOD)
 
@@ -123,6 +126,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the channel."""
+        self._channel.unsubscribe(_ignore)
         self._channel.close()
 
     def __enter__(self) -> Connection:
@@ -130,6 +134,10 @@ class Connection:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _ignore(_state: grpc.ChannelConnectivity) -> None:
+    """Takes the states of a channel that is watched for the sake of watching."""
 
 
 def _message(
