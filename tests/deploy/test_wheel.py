@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from clipbench.environment import processor_name
 from tests.conftest import MODEL
 from tests.flow.flow_server import FlowServer
 
@@ -191,6 +192,12 @@ def test_pip_alone_installs_a_client_that_works_elsewhere(
     assert "ViT-" in advice
     run(clipbench, *JOB, "--server", flow.address, "--out", "results", cwd=folder)
     scored = result(folder / "results")
+    assert scored["metrics"]
+    # the machine and packages that made the embeddings, not the client's, which has no torch
+    assert "torch" in scored["server"]["packages"]
+    assert "torch" not in scored["client"]["packages"]
+    assert scored["run"]["device_name"] == processor_name()
+    assert scored["server"]["commit"]
     run(clipbench, "report", "--results", "results", "--out", "page.html", cwd=folder)
     assert MODEL in (folder / "page.html").read_text()
 
@@ -206,4 +213,3 @@ def test_pip_alone_installs_a_client_that_works_elsewhere(
     refused = subprocess.run([clipbench, *JOB], cwd=folder, capture_output=True, text=True)
     assert refused.returncode == 1
     assert "server.lock" in refused.stderr + refused.stdout
-    assert scored["metrics"]
