@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from clipbench.contract import documents as contract
 from clipbench.contract.endpoints import Task, job_endpoint
 from clipbench.contract.parameters import JobSpec, ModelOptions
 from clipbench.datasets import Dataset, Inventory, Unreadable, open_dataset
+from clipbench.datasets.types import UnreadableKind
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import DataError, JobConflict
 
@@ -104,10 +105,12 @@ def _evaluate(
     parameters = {"job": run.spec.job}
     with run.timer.stage("result"):
         answer = connection.request(job_endpoint(task, "result"), (), parameters, deadline=7200)
+    told = contract.answer(answer)
+    run.inventory.refuse_images(_refused_images(told, run.too_large.values()))
     result = assemble(
         run.spec,
         dataset,
-        contract.answer(answer),
+        told,
         unreadable=run.refused_here,
         inventory=run.inventory,
         repeated=run.repeated,
@@ -126,6 +129,13 @@ def _evaluate(
         records = read_records(connection, task, run.spec.job)
         raise nothing_scored(result, records, run.refused_here, options.folder)
     return result
+
+
+def _refused_images(answer: Mapping[str, Any], too_large: Iterable[Unreadable]) -> Counter[str]:
+    """Images that were read and then refused, by reason: by the server, or too large to send."""
+    refused: Counter[str] = Counter(answer["documents"]["refused_images"])
+    refused.update(str(item.reason) for item in too_large if item.kind is UnreadableKind.IMAGE)
+    return refused
 
 
 def _open(model: str, dataset: Dataset, connection: Connection, options: JobOptions) -> Run:

@@ -38,6 +38,19 @@ class Inventory:
                 if len(names) < _EXAMPLES:
                     names.append(piece.name)
 
+    def refuse_images(self, reasons: Mapping[str, int]) -> None:
+        """Move images that were read, and then refused for these reasons, to the refused.
+
+        An image is a file, a member or a row, or a row and the file that it names.
+        """
+        images = {unit: self.of(unit, Role.IMAGE) for unit in Unit}
+        for unit in (unit for unit, count in images.items() if count == max(images.values())):
+            counts = self.counts[unit]
+            for reason, count in sorted(reasons.items()):
+                moved = min(count, counts[Role.IMAGE, ""])
+                counts[Role.IMAGE, ""] -= moved
+                counts[Role.REFUSED, str(reason)] += moved
+
     def total(self, unit: Unit) -> int:
         """The number of pieces of this unit."""
         return self.counts[unit].total()
@@ -53,7 +66,7 @@ class Inventory:
                 f"{role}: {why}" if why else str(role): count
                 for role in Role
                 for (found, why), count in sorted(self.counts[unit].items())
-                if found is role
+                if found is role and count
             }
             for unit in Unit
             if self.counts[unit]
@@ -75,6 +88,8 @@ class Inventory:
                         yield f"  {role}: {count:,} × {why or 'file'}{self._named(unit, role, why)}"
 
     def _named(self, unit: Unit, role: Role, why: str) -> str:
-        names = self.examples[unit, role, why]
+        names = self.examples.get((unit, role, why), [])
+        if not names:  # images that the server or its checks refused: faults name them
+            return ""
         more = ", …" if self.counts[unit][role, why] > len(names) else ""
         return f" ({', '.join(names)}{more})"

@@ -89,7 +89,7 @@ class Unit(StrEnum):
 class Role(StrEnum):
     """The use of a file, member or row in a run: each has exactly one."""
 
-    IMAGE = "image"  # sent to the encoder, which may still refuse it
+    IMAGE = "image"  # counted; while the data are read, sent
     CAPTIONS = "captions"  # sent with its image
     LABEL = "label"
     METADATA = "metadata"  # the layout's own: a table, a shard, class names

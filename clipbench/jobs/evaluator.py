@@ -148,10 +148,7 @@ class Evaluator:
     def account(
         self, job: Job, late: Sequence[tuple[Kind, int, Refusal]] = ()
     ) -> tuple[Json, dict[str, Any]]:
-        """The documents of the result, and digests and duplicates of the data.
-
-        late: documents that turn out to be refused when the result is asked for.
-        """
+        """The documents, and digests and duplicates of the data. late: those refused just now."""
         absent = {(kind, refusal.id) for kind, _, refusal in late}
         data = hashlib.sha256()
         counted: Counter[str] = Counter()
@@ -167,12 +164,15 @@ class Evaluator:
                 truncated += row.truncated
                 line = [kind, row.id, row.position, row.digest, row.labels, row.image_id]
                 data.update(json.dumps(line).encode() + b"\n")
-        reasons = Counter(row.reason for row in self.store.refusals(job))
-        reasons.update(refusal.reason for _, _, refusal in late)
+        refusals = [(row.kind, row.reason) for row in self.store.refusals(job)]
+        refusals += [(kind, refusal.reason) for kind, _, refusal in late]
+        reasons = Counter(reason for _, reason in refusals)
+        images = Counter(reason for kind, reason in refusals if kind == Kind.IMAGE)
         documents = {
             "counted": counted.total(),
             "refused": reasons.total(),
             "refused_by_reason": dict(sorted(reasons.items())),
+            "refused_images": dict(sorted(images.items())),
             "truncated_texts": truncated,
         }
         return documents, {

@@ -96,6 +96,7 @@ def test_the_sums_hold_and_verify_counts_what_a_run_would_count(folder, part):
         assert inventory.total(Unit.ROW) == made.rows, seed
         images, texts, reasons = would_count(dataset)
         assert found.found.images == images, seed
+        assert max(inventory.of(unit, Role.IMAGE) for unit in Unit) == images, seed
         assert (found.found.captions or 0) == texts, seed
         assert found.faults_by_reason == reasons, seed
         assert not (found.ok and (reasons or not images)), seed
@@ -146,4 +147,5 @@ def test_a_flow_counts_and_refuses_what_verify_says(folder, flow):
         assert result.dataset.images == found.found.images, seed
         assert result.dataset.texts == (found.found.captions or 0), seed
         assert result.documents.refused_by_reason == found.faults_by_reason, seed
+        assert result.dataset.inventory == found.inventory.as_mapping(), seed
     raise AssertionError("too few data sets could be scored")
