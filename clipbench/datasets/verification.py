@@ -190,7 +190,7 @@ class _Checks:
     limits: Limits
     faults: list[Fault] = field(default_factory=list)
     by_reason: Counter[Reason] = field(default_factory=Counter)
-    refused_images: Counter[Reason] = field(default_factory=Counter)
+    refused_images: Counter[str] = field(default_factory=Counter)
     queries: int = 0  # with judgements, of which at least one is of a relevant image
     _refused_image: str = ""
     _images: dict[str, bool] = field(default_factory=dict)  # of judged data: whether it is accepted
@@ -206,7 +206,7 @@ class _Checks:
             return False
         if isinstance(document, Image):
             self._refused_image = document.id
-            self.refused_images[fault.reason] += 1
+            self.refused_images[str(fault.reason)] += 1
         self.by_reason[fault.reason] += 1
         if len(self.faults) < MAX_FAULTS:
             self.faults.append(fault)
