@@ -136,7 +136,7 @@ class Transfer:
             raise DataError(
                 f"{self._shown}: more than {self._patience.redirects} redirects"
             ) from error
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeEncodeError) as error:
             raise DataError(f"{self._shown}: {error}") from error
         except httpx.TransportError as error:
             raise _Again(_described(error)) from error
@@ -242,7 +242,7 @@ def _refuse_downgrade(response: httpx.Response) -> None:
     if response.has_redirect_location and response.url.scheme == "https":
         try:
             target = response.url.join(response.headers["Location"])
-        except httpx.InvalidURL:
+        except (httpx.InvalidURL, UnicodeEncodeError):
             return  # the client refuses it itself
         if target.scheme == "http":
             raise DataError(f"{shown(str(response.url))}: it redirects from https to http")

@@ -63,7 +63,7 @@ def read(path: Path) -> Read:
             raise DataError(f"{path} has over {MAX_COLUMNS:,} columns")
         rows = [(lines.line_num, row) for row in islice(lines, MAX_ROWS + 1)]
     except csv.Error as error:
-        raise DataError(f"{path} line {lines.line_num}: not CSV: {error}") from error
+        raise DataError(f"{path} line {lines.line_num}: not CSV ({error})") from error
     if len(rows) > MAX_ROWS:
         raise DataError(f"{path} has over {MAX_ROWS:,} rows")
     kind = next((kind for kind in KINDS if kind.needs <= set(heading)), None)

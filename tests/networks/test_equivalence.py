@@ -30,14 +30,13 @@ from tests.networks.files import (
 from tests.networks.stock import cosines
 
 # each kind of tower at full size; the others differ in widths and depths alone, which
-# test_open_clip_loading compares for all of them
+# test_open_clip_loading compares for all of them. ViT-H and ViT-g do not fit beside a second worker
 SLOW_OPENAI = ["RN50x4", "ViT-B-16", "ViT-L-14-336"]
-LARGE = {"ViT-L-14", "ViT-H-14", "ViT-g-14"}
+LARGE = {"ViT-L-14"}
 SLOW_OPEN_CLIP = [
     "RN50::yfcc15m",
     "ViT-B-16-plus-240::laion400m_e32",
     "ViT-L-14::laion400m_e31",
-    "ViT-g-14::laion2b-s12b-b42k",
 ]
 
 
@@ -46,14 +45,10 @@ def slow(names):
     return [pytest.param(name, marks=marks) for name in names]
 
 
-# float32's rounding in a very deep network of random weights: 2e-4 with AVX-512
-TOLERANCES = {"RN50x64": 5e-4}
-
-
-def assert_equal(ours, theirs, tolerance=1e-4):
+def assert_equal(ours, theirs):
     assert ours.shape == theirs.shape
     assert cosines(ours, theirs).min() >= 0.99999
-    assert np.abs(ours - theirs).max() <= tolerance * np.abs(theirs).max()
+    assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max()
 
 
 def assert_as_stock(stock, name, path, images, texts, tmp_path):
@@ -63,9 +58,8 @@ def assert_as_stock(stock, name, path, images, texts, tmp_path):
     theirs = stock.encode(name, path, images, texts)
     encoder = Encoder(EncoderSettings(cache=tmp_path, offline=True))
     options = EncodeOptions(stock_settings(info))
-    tolerance = TOLERANCES.get(info.architecture, 1e-4)
-    assert_equal(encoder.encode_images(name, options, images).embeddings, theirs[0], tolerance)
-    assert_equal(encoder.encode_texts(name, options, texts).embeddings, theirs[1], tolerance)
+    assert_equal(encoder.encode_images(name, options, images).embeddings, theirs[0])
+    assert_equal(encoder.encode_texts(name, options, texts).embeddings, theirs[1])
     encoder.close()
     del encoder
     gc.collect()
@@ -85,8 +79,7 @@ def test_openai_s_torchscript_archives(architecture, stock, images, texts, tmp_p
 def test_open_clip_s_checkpoints(name, stock, images, texts, tmp_path):
     info = registry.find(name)
     config = config_of_architecture(info.architecture)
-    half = info.architecture == "ViT-g-14"  # on the disk only
-    state = state_of(clip_shapes(config), torch.float16 if half else torch.float32)
+    state = state_of(clip_shapes(config), torch.float32)
     path = tmp_path / info.folder / "open_clip_pytorch_model.bin"
     path.parent.mkdir()
     if "laion400m" in name or "15m" in name:  # as training runs leave them
