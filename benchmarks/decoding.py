@@ -116,7 +116,7 @@ def smallest_cosine(photos: Sequence[bytes], model: str) -> float:
         encoder.encode_images(
             model, EncodeOptions(EncodeSettings(decoding=decoding)), photos
         ).embeddings
-        for decoding in Decoding
+        for decoding in (Decoding.FULL, Decoding.SCALED)
     )
     encoder.close()
     lengths = np.linalg.norm(full, axis=1) * np.linalg.norm(scaled, axis=1)
