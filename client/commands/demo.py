@@ -36,7 +36,7 @@ def demo(
     writable_folder(out)
     with tempfile.TemporaryDirectory() as state:
         settings = replace(config.load(), state=state)
-        console.print("Starting the Flow: gateway, encoder, two evaluators, profiler …")
+        console.print("Starting the Flow: gateway, encoder, two evaluators, profiler")
         with Server(settings, any_port=True) as server, Connection(server.address) as connection:
             console.print(f"Ready on {server.address}, metrics on {server.metrics_address}")
             statistics = []

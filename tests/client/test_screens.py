@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from dataclasses import replace
 
 import pytest
 from docarray import Document
-from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from clipbench import datasets, registry, results
@@ -20,7 +18,9 @@ from clipbench.client.screen import console
 from clipbench.recommend import recommend
 from clipbench.reference import TableName, published
 from clipbench.results import Task
+from tests.client.screens import fits, plain, terminal, whole
 from tests.client.servers import holding, serving
+from tests.conftest import MODEL
 from tests.report.samples import classification, retrieval, statistics
 
 LONGEST = "xlm-roberta-large-ViT-H-14::frozen_laion5b_s13b_b90k"
@@ -33,10 +33,7 @@ WIDTHS = [80, 120, None]
 @pytest.fixture(params=WIDTHS, ids=["80", "120", "piped"])
 def width(request, monkeypatch):
     """The terminal's width, None for a pipe."""
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("TTY_COMPATIBLE", "1" if request.param else "0")
-    monkeypatch.setenv("COLUMNS", str(request.param or 80))
+    terminal(monkeypatch, request.param)
     return request.param
 
 
@@ -57,24 +54,6 @@ def screen(*words, status=0):
     answer = CliRunner().invoke(command, [str(word) for word in words])
     assert answer.exit_code == status, answer.output
     return plain(answer.output)
-
-
-def plain(text):
-    return re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
-
-
-def fits(lines, width, names=()):
-    """Nothing is cut, and nothing is wider than the terminal but a single name."""
-    assert not [line for line in lines if "…" in line]
-    if width is not None:
-        wide = [line for line in lines if cell_len(line) > width]
-        assert not [line for line in wide if line.strip() not in names], wide
-
-
-def whole(lines, words):
-    """Every word stands in one line."""
-    missing = [word for word in words if not any(word in line for line in lines)]
-    assert not missing
 
 
 def test_models(width):
@@ -115,6 +94,13 @@ def test_a_run_over_twelve_sets(width, folder, capsys):
         assert f"{result.metrics.get('acc1', 0.5):.3f}" in text
     if width is None:
         assert sum(LONGEST in line for line in lines) == 3  # one row in each table
+
+
+def test_a_run_with_the_cost_of_an_index(width, flow, tmp_path):
+    where = ("--server", flow.address, "--out", tmp_path)
+    lines = screen("run", "--models", MODEL, "--data", "emoji", "--sample", 64, "--index", *where)
+    fits([line for line in lines if str(tmp_path) not in line], width, [MODEL])
+    whole(lines, [MODEL, "What smaller vectors cost", "binary, best 100", "256", "[0.000, 0.000]"])
 
 
 def test_report(width, folder):

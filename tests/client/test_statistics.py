@@ -16,6 +16,7 @@ from clipbench.client.statistics import describe_fresh, encoder_process, measure
 from clipbench.contract.parameters import ModelOptions
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import DataError
+from tests.client.screens import fits, plain, terminal, whole
 from tests.client.servers import holding, serving
 from tests.conftest import MODEL
 from tests.flow.flow_server import PORTS
@@ -63,7 +64,8 @@ def test_the_model_that_is_measured_is_the_one_that_is_described(
     assert measured.settings.activation == "quickgelu"
     described = f"{MODEL} float32 torch quickgelu"
     loaded = set(encoder_process(connection)["models"])
-    assert described in loaded and loaded - loaded_before <= {described}
+    assert described in loaded
+    assert loaded - loaded_before <= {described}
 
 
 def profiled(answers):
@@ -106,14 +108,15 @@ def test_the_command_measures_a_precision_with_a_server_of_its_own(tmp_path, mon
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CLIPBENCH_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("CLIPBENCH_OFFLINE", "true")
-    monkeypatch.setenv("COLUMNS", "200")
+    terminal(monkeypatch, 80)
     command = main.app if main.app.registered_commands else main.build()
     arguments = ["stats", "--models", MODEL, "--out", str(tmp_path), "--seconds", "0.2"]
     fewer_bits = ["--precision", "int8", "--runtime", "onnx", "--force"]
     answer = CliRunner().invoke(command, [*arguments, *fewer_bits])
     assert answer.exit_code == 0, answer.output
-    assert "int8" in answer.output
-    assert "n/a" in answer.output  # VRAM
+    lines = plain(answer.output)
+    fits(lines, 80)
+    whole(lines, [MODEL, "int8", "n/a"])  # VRAM
     (found,) = results.load_all_statistics(tmp_path)
     assert (found.settings.precision, found.settings.runtime) == ("int8", "onnx")
     assert found.peak_ram_bytes > 0
