@@ -1,4 +1,5 @@
-"""The build puts what open_clip publishes into the wheel, for clients without open_clip."""
+"""The build puts what open_clip publishes into the wheel, for clients without open_clip, and the
+commit that it is built from."""
 
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ NO_OPEN_CLIP = (
 
 
 class BuildWithModels(build_py):
-    """Writes `clipbench/networks/open_clip.json`, from open_clip or the tree's own."""
+    """Writes `clipbench/networks/open_clip.json`, from open_clip or the tree's, and the commit."""
 
     def run(self) -> None:
         """Raises SetupError where there is neither."""
@@ -24,6 +25,7 @@ class BuildWithModels(build_py):
             return
         sys.path.insert(0, str(ROOT))
         sys.dont_write_bytecode = True  # what is imported here is the tree that is packed
+        from clipbench.environment import WHEEL_COMMIT, commit
         from clipbench.errors import InvalidRequest
         from clipbench.networks.open_clip_data import TABLE, open_clip_data
 
@@ -32,7 +34,10 @@ class BuildWithModels(build_py):
         except InvalidRequest:
             raise SetupError(NO_OPEN_CLIP) from None
         super().run()
-        (Path(self.build_lib) / TABLE.relative_to(ROOT)).write_text(table, "utf-8")
+        files = {TABLE: table, WHEEL_COMMIT: commit() or ""}
+        for path, text in files.items():
+            if text:
+                (Path(self.build_lib) / path.relative_to(ROOT)).write_text(text, "utf-8")
 
 
 setup(cmdclass={"build_py": BuildWithModels})

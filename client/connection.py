@@ -71,6 +71,10 @@ class Connection:
             root = _certificate(certificate) if certificate else None
             credentials = grpc.ssl_channel_credentials(root)
             self._channel = grpc.secure_channel(target, credentials, options)
+        elif certificate:
+            raise InvalidRequest(
+                f"a certificate is for TLS, and {server} is without: write grpcs://{target}"
+            )
         else:
             self._channel = grpc.insecure_channel(target, options)
         # gRPC 1.68 goes on connecting only while a thread waits for the channel: between two tries

@@ -19,6 +19,7 @@ import clipbench
 SERVER_LOCK = Path(clipbench.__file__).with_name("requirements") / (
     f"py{sys.version_info[0]}.{sys.version_info[1]}/server.lock"
 )
+WHEEL_COMMIT = Path(clipbench.__file__).with_name("commit.txt")  # written by the wheel's build
 PACKAGES = (
     "clipbench",
     "jina",
@@ -62,9 +63,12 @@ def environment() -> Environment:
 
 def commit() -> str | None:
     """The commit of this code: as CLIPBENCH_COMMIT names it (the images have no checkout), of the
-    checkout that it lies in, or of the repository that pip installed it from."""
+    checkout that it lies in, of the one that its wheel was built in, or of the repository that pip
+    installed it from."""
     named = os.environ.get("CLIPBENCH_COMMIT", "unknown")
-    return _of_checkout() or _of_installation() if named in ("", "unknown") else named
+    if named not in ("", "unknown"):
+        return named
+    return _of_checkout() or _of_wheel() or _of_installation()
 
 
 def _of_checkout() -> str | None:
@@ -83,6 +87,10 @@ def _of_checkout() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None
+
+
+def _of_wheel() -> str | None:
+    return WHEEL_COMMIT.read_text("utf-8").strip() if WHEEL_COMMIT.is_file() else None
 
 
 def _of_installation() -> str | None:

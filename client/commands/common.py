@@ -21,7 +21,7 @@ from clipbench.client.connection import DEFAULT_SERVER, Connection
 from clipbench.client.own_settings import refuse_other_settings
 from clipbench.client.screen import console as console
 from clipbench.client.screen import errors as errors
-from clipbench.errors import ClipbenchError
+from clipbench.errors import ClipbenchError, InvalidRequest
 from clipbench.files import read_text, reason
 from clipbench.report import observations_in
 from clipbench.report.grid import printable
@@ -75,6 +75,8 @@ def at_server(
     folder: where the state of our own is kept. Prints which it is. Raises InvalidRequest when this
     shell's settings are another's to decide and differ.
     """
+    if server is None and certificate is not None:
+        raise InvalidRequest("--certificate needs --server grpcs://HOST:PORT beside it")
     if server is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", GRPC_PORT)) == 0:

@@ -195,3 +195,8 @@ def test_without_a_token_none_is_shown():
     with serving(counted) as (address, seen), Connection(address) as connection:
         connection.request("/x")
         assert "authorization" not in seen.metadata[0]
+
+
+def test_a_certificate_is_not_passed_over_where_there_is_no_tls(tmp_path):
+    with pytest.raises(InvalidRequest, match=r"write grpcs://127\.0\.0\.1:5"):
+        Connection("grpc://127.0.0.1:5", certificate=tmp_path / "ca.pem")

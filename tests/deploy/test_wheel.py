@@ -147,12 +147,14 @@ def test_a_build_without_open_clip_needs_its_table_in_the_tree_and_says_what_to_
 
     table = tree / "clipbench/networks/open_clip.json"
     table.write_text('{"version": "3", "architectures": {}, "pretrained": {}}')
+    stated = alone | {"CLIPBENCH_COMMIT": "ab" * 20}
     try:
-        subprocess.run(command, cwd=tree, env=alone, check=True)
+        subprocess.run(command, cwd=tree, env=stated, check=True)
     finally:
         table.unlink()
     packed = tmp_path / "clipbench/networks/open_clip.json"
     assert json.loads(packed.read_text())["version"] == "3"
+    assert (tmp_path / "clipbench/commit.txt").read_text() == "ab" * 20
 
 
 def test_a_strangers_module_named_client_is_not_ours(
