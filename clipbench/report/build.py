@@ -11,9 +11,10 @@ from clipbench.report.index_costs import index_table
 from clipbench.report.precisions import precision_table
 from clipbench.report.published import published_table
 from clipbench.report.scores import score_table
-from clipbench.report.sources import variants
+from clipbench.report.sections import SECTIONS, Section
+from clipbench.report.sources import shown_in, variants
 from clipbench.report.speeds import latency_table, statistics_table
-from clipbench.report.types import Report, Table
+from clipbench.report.types import OwnTable, Report, Table
 from clipbench.results import (
     Result,
     Statistics,
@@ -50,13 +51,21 @@ def build(
     label = run_labels([*(r.key.run for r in results), *(s.key for s in statistics)])
     apart = variants(results)
     scored = [r for r in results if r.metrics]  # the others say only why nothing was counted
-    split = {task: [r for r in scored if r.dataset.task is task] for task in Task}
     sources: dict[str, Result | Statistics] = {file_name(r): r for r in results}
     sources |= {statistics_file_name(s): s for s in statistics}
 
+    def of(table: TableName | OwnTable) -> list[Result]:
+        return [result for result in scored if shown_in(result, table)]
+
     def scores(task: Task) -> Table:
         name = TableName(task)
-        return score_table(name, split[task], label, apart, unmeasured, observations, figures)
+        return score_table(name, of(name), label, apart, unmeasured, observations, figures)
+
+    def own_scores(section: Section) -> Table:
+        said = {"title": section.title, "note": section.note}
+        return score_table(
+            section.name, of(section.name), label, apart, False, observations, **said
+        )
 
     timed = bool(results or statistics)
     return Report(
@@ -69,4 +78,5 @@ def build(
         latency_table(statistics, label),
         precision_table(results, statistics, label, apart),
         index_table(results, label, apart),
+        tuple(own_scores(section) for section in SECTIONS if of(section.name)),
     )

@@ -8,7 +8,8 @@ from clipbench.encode_settings import Activation, Convert, Normalisation
 from clipbench.metrics import CHANCE, MAJORITY, headlines, principal
 from clipbench.reference import DEVICE, SCORES_PRECISION, TableName, published, spelling
 from clipbench.report.notes import INEXACT_DECODING
-from clipbench.report.sources import own_columns
+from clipbench.report.sections import SECTIONS
+from clipbench.report.sources import own_columns, shown_in
 from clipbench.results import MeasuredData, Result, Statistics, Task
 
 
@@ -170,16 +171,9 @@ def _model(result: Result) -> str:
 
 
 def _measure(result: Result) -> str:
-    if result.dataset.judgements:
-        return (
-            "Embeddings were normalised and every query compared with every image; an image that "
-            "is a query was compared with all others. nDCG@K adds up grade / log2(1 + rank) of the "
-            "K best images and divides by the best possible sum; mAP is the mean precision at the "
-            "relevant images, R@K the share of them among the K best, MRR that of 1 / the first "
-            "one's rank. Images without a judgement count as not relevant. Where images were "
-            "judged not relevant, negatives_beaten is the share of pairs in which a relevant one "
-            "stands before such a one (half by chance). Intervals draw queries." + _headline(result)
-        )
+    own = [section.words for section in SECTIONS if shown_in(result, section.name)]
+    if own and not shown_in(result, TableName(result.dataset.task)):
+        return " ".join(own) + _headline(result)
     if result.dataset.task is Task.RETRIEVAL:
         return (
             "Embeddings were normalised and every text compared with every image. Recall@K from "
@@ -239,7 +233,7 @@ def _sure(result: Result) -> str:
 def _published(result: Result) -> str:
     table = published(TableName(result.dataset.task))
     said = []
-    for column in own_columns(result, {}):
+    for column in own_columns(result, {}, table.name):
         printed = table.printed.get((spelling(result.model.name), column.key))
         if printed is not None:
             said.append(f"{column.metric} {printed}")

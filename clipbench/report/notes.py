@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clipbench.encode_settings import Decoding
 from clipbench.reference import Footnote, TableName, footnotes
+from clipbench.report.types import OwnTable
 from clipbench.results import Result, Statistics
 
 EMBEDDED = ("emoji", "fashion_mnist")
@@ -37,22 +38,22 @@ class Notes:
         return tuple(self._numbers)
 
 
-def of_title(table: TableName) -> list[str]:
+def of_title(table: TableName | OwnTable) -> list[str]:
     """The notes on the whole published table."""
     return [_sentence(note) for note in _of(table) if not note.columns and not note.models]
 
 
-def of_column(table: TableName, column: str) -> list[str]:
+def of_column(table: TableName | OwnTable, column: str) -> list[str]:
     """The notes on a published column; `column` is a data set or a statistic's key."""
     return [_sentence(n) for n in _of(table) if column in n.columns and not n.models]
 
 
-def of_row(table: TableName, model: str) -> list[str]:
+def of_row(table: TableName | OwnTable, model: str) -> list[str]:
     """The notes on a published row."""
     return [_sentence(n) for n in _of(table) if model in n.models and not n.columns]
 
 
-def of_cell(table: TableName, model: str, column: str) -> list[str]:
+def of_cell(table: TableName | OwnTable, model: str, column: str) -> list[str]:
     """The notes on one published value."""
     return [_sentence(n) for n in _of(table) if model in n.models and column in n.columns]
 
@@ -98,7 +99,7 @@ def _saturated(statistics: Statistics) -> str:
     return f"; {', '.join(parts)}" if parts else ""
 
 
-def _of(table: TableName) -> list[Footnote]:
+def _of(table: TableName | OwnTable) -> list[Footnote]:
     return [note for note in footnotes() if note.table == table]
 
 

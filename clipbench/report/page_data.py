@@ -59,7 +59,7 @@ def page_data(
     report: Report, mistakes: Iterable[MistakeSet], explanations: Mapping[str, str]
 ) -> dict[str, Any]:
     """The document embedded in the page; `measured` says whether anything was."""
-    scores = (report.retrieval, report.classification)
+    scores = (report.retrieval, report.classification, *report.sections)
     measured = report.sources != {}
     models = [_model(name, "published", published_rows(name)) for name in _published_models()]
     if measured:
@@ -92,7 +92,7 @@ def _published_models() -> tuple[str, ...]:
 
 def _measured(report: Report) -> list[dict[str, Any]]:
     """A point for each way in which a model ran, with the scores and the costs of that way."""
-    scores = _by_run(report.retrieval, report.classification)
+    scores = _by_run(report.retrieval, report.classification, *report.sections)
     costs = _by_run(report.statistics, report.latency)
     pairs = paired(scores, costs)
     alone = Counter(scored for scored, _ in pairs)

@@ -9,7 +9,7 @@ from clipbench.reference import Column, TableName, chance, published
 from clipbench.report import notes
 from clipbench.report.best import Entry, leaders
 from clipbench.report.notes import Notes
-from clipbench.report.types import Cell, Heading, Row, Table
+from clipbench.report.types import Cell, Heading, OwnTable, Row, Table
 
 
 @cache
@@ -39,7 +39,7 @@ def published_table(name: TableName) -> Table:
     return Table(name, source.title, headings, tuple(rows), said.texts, title_marks)
 
 
-def heading(name: TableName, column: Column, said: Notes) -> Heading:
+def heading(name: TableName | OwnTable, column: Column, said: Notes) -> Heading:
     """A published (or own) column's heading with its footnotes."""
     return Heading(
         key=column.key,

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from clipbench.figures import NONE, Figures
 from clipbench.metrics import parse
-from clipbench.reference import SCORES_PRECISION, Column, TableName, published, spelling
+from clipbench.reference import SCORES_PRECISION, Column, TableName, spelling
 from clipbench.report import notes
 from clipbench.report.best import Entry, ObservationsOf, leaders
 from clipbench.report.notes import Notes
 from clipbench.report.published import column_name, heading
-from clipbench.report.sources import Variants, by_row, columns, ordered, own_columns
-from clipbench.report.types import Cell, Row, Table, signed
+from clipbench.report.sources import Variants, by_row, columns, ordered, own_columns, reference
+from clipbench.report.types import Cell, OwnTable, Row, Table, signed
 from clipbench.results import Result, RunKey, file_name
 
 MIXED = "The values of this column come from different {what}, so that none is marked as the best."
@@ -29,25 +29,28 @@ class _Draft:
 
 
 def score_table(
-    name: TableName,
+    name: TableName | OwnTable,
     results: Sequence[Result],
     label: Mapping[RunKey, str],
     apart: Variants,
     unmeasured: bool,
     observations: ObservationsOf,
     figures: Figures = NONE,
+    title: str = "",
+    note: str = "",
 ) -> Table:
     """`results` (all of one task) in the published columns and order, their own columns after.
 
     figures: of another source, shown beside; its own columns and models where `unmeasured` is set.
+    title, note: of a table of our own, and what its values mean.
     """
     said = Notes()
     cols = columns(results, name, apart)
     if unmeasured:
         keys = {column.key for column in cols}
         cols += [c for c in figures.columns_of(name) if c.key not in keys]
-    beside = unmeasured or any(spelling(r.model.name) in published(name).models for r in results)
-    title_marks = said.mark(*notes.of_title(name)) if beside else ()
+    beside = unmeasured or any(spelling(r.model.name) in reference(name).models for r in results)
+    title_marks = said.mark(*notes.of_title(name)) if beside else said.mark(note) if note else ()
     headings = [heading(name, column, said) for column in cols]
     drafts = _drafts(name, results, label, apart)
     cells = [[_cell(name, draft, column, said, figures) for column in cols] for draft in drafts]
@@ -63,25 +66,33 @@ def score_table(
     if unmeasured:
         rows = _with_unmeasured(name, rows, cols, said, figures)
     return Table(
-        name, published(name).title, tuple(headings), tuple(rows), said.texts, title_marks, True
+        *(name, title or reference(name).title, tuple(headings), tuple(rows)),
+        *(said.texts, title_marks, True),
     )
 
 
 def _drafts(
-    name: TableName, results: Sequence[Result], label: Mapping[RunKey, str], apart: Variants
+    name: TableName | OwnTable,
+    results: Sequence[Result],
+    label: Mapping[RunKey, str],
+    apart: Variants,
 ) -> list[_Draft]:
     rows = by_row(results)
     drafts = []
     for model in ordered((key.model for key in rows), name):
         for key in (o for o in rows if o.model == model):
-            found = {c.key: result for result in rows[key] for c in own_columns(result, apart)}
+            found = {
+                c.key: result for result in rows[key] for c in own_columns(result, apart, name)
+            }
             drafts.append(_Draft(key, label[key], found))
     return drafts
 
 
-def _cell(name: TableName, draft: _Draft, column: Column, said: Notes, figures: Figures) -> Cell:
+def _cell(
+    name: TableName | OwnTable, draft: _Draft, column: Column, said: Notes, figures: Figures
+) -> Cell:
     model, result = draft.key.model, draft.results.get(column.key)
-    printed = published(name).printed.get((model, column.published_key), "")
+    printed = reference(name).printed.get((model, column.published_key), "")
     if result is None or column.metric not in result.metrics:
         return Cell(published=printed, elsewhere=_elsewhere(figures, model, column))
     value = result.metrics[column.metric]
@@ -150,23 +161,23 @@ def _mark_best(
         cells[row][place] = replace(cells[row][place], bold=bold, tied=tied)
 
 
-def _row(name: TableName, draft: _Draft, cells: tuple[Cell, ...], said: Notes) -> Row:
+def _row(name: TableName | OwnTable, draft: _Draft, cells: tuple[Cell, ...], said: Notes) -> Row:
     marks = _row_marks(name, draft.key.model, said)
     return Row(draft.key.model, draft.label, cells, marks, True, draft.key)
 
 
-def _row_marks(name: TableName, model: str, said: Notes) -> tuple[int, ...]:
+def _row_marks(name: TableName | OwnTable, model: str, said: Notes) -> tuple[int, ...]:
     return said.mark(*notes.of_row(name, model))
 
 
 def _with_unmeasured(
-    name: TableName,
+    name: TableName | OwnTable,
     rows: Iterable[Row],
     cols: Sequence[Column],
     said: Notes,
     figures: Figures,
 ) -> list[Row]:
-    rows, source = list(rows), published(name)
+    rows, source = list(rows), reference(name)
     by_model: dict[str, list[Row]] = {}
     for row in rows:
         by_model.setdefault(row.model, []).append(row)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from clipbench.metrics import MAJORITY, headlines, measure_of
-from clipbench.reference import Column, TableName, published, score_key
+from clipbench.metrics.measures import Figure
+from clipbench.reference import Column, PublishedTable, TableName, published, score_key
+from clipbench.report.types import OwnTable
 from clipbench.results import DataKey, Result, RunKey, Statistics, Task, data_labels
 
 Variants = Mapping[DataKey, str]
@@ -41,32 +44,41 @@ def _name_of(result: Result) -> tuple[object, ...]:
     return data.task, data.id, data.split, data.sample
 
 
-def ordered(models: Iterable[str], table: TableName) -> list[str]:
+@cache
+def reference(table: TableName | OwnTable) -> PublishedTable:
+    """The published table of that name; one without columns and models for a table of our own."""
+    if isinstance(table, TableName):
+        return published(table)
+    return PublishedTable(TableName.RETRIEVAL, "", (), (), {})
+
+
+def ordered(models: Iterable[str], table: TableName | OwnTable) -> list[str]:
     """Published models in print order, then the others as they come."""
-    known = published(table).models
+    known = reference(table).models
     place = {model: i for i, model in enumerate(known)}
     return sorted(dict.fromkeys(models), key=lambda model: place.get(model, len(known)))
 
 
-def columns(results: Sequence[Result], table: TableName, apart: Variants) -> list[Column]:
+def columns(
+    results: Sequence[Result], table: TableName | OwnTable, apart: Variants
+) -> list[Column]:
     """The published columns, then those of other data sets, splits, samples and measures."""
-    found = {column.key: column for column in published(table).columns}
+    found = {column.key: column for column in reference(table).columns}
     for result in results:
-        for column in own_columns(result, apart):
+        for column in own_columns(result, apart, table):
             found.setdefault(column.key, column)
     return list(found.values())
 
 
-def own_columns(result: Result, apart: Variants) -> list[Column]:
-    """The columns to which a result's headline measures belong.
+def own_columns(result: Result, apart: Variants, table: TableName | OwnTable) -> list[Column]:
+    """The columns of a table to which a result's headline measures belong.
 
     Published columns where data and split agree, own ones for measures that were not published.
     """
     data, variant = result.dataset, apart.get(result.key.data)
-    table = TableName(data.task)
     known = [
         column
-        for column in published(table).columns
+        for column in reference(table).columns
         if (column.dataset, column.split) == (data.id, data.split) and data.sample is None
     ]
     measured = [column for column in known if column.metric in result.metrics]
@@ -90,9 +102,17 @@ def own_columns(result: Result, apart: Variants) -> list[Column]:
             majority=result.metrics.get(MAJORITY),
             lower_is_better=figure.measure.lower_is_better,
         )
-        for figure in headlines(result.metrics, data.task)
+        for figure in shown_in(result, table)
         if type(figure.measure) not in told
     ]
+
+
+def shown_in(result: Result, table: TableName | OwnTable) -> list[Figure]:
+    """The headline measures of a result that stand in a table: its task's, or one of our own."""
+    task, section = result.dataset.task, "" if isinstance(table, TableName) else str(table)
+    if isinstance(table, TableName) and table != str(task):
+        return []
+    return [f for f in headlines(result.metrics, task) if f.measure.section == section]
 
 
 def _variant(column: Column, label: str, retrieval: bool) -> Column:

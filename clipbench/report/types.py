@@ -19,6 +19,7 @@ class OwnTable(StrEnum):
     LATENCY = "latency"
     PRECISIONS = "precisions"
     INDEX = "index"
+    JUDGEMENTS = "judgements"
 
 
 def signed(difference: float, digits: int) -> str:
@@ -103,6 +104,7 @@ class Report:
     latency: Table | None = None
     precisions: Table | None = None
     index: Table | None = None
+    sections: tuple[Table, ...] = ()  # one for each question beside the published ones
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -117,6 +119,7 @@ class Report:
             self.latency,
             self.retrieval,
             self.classification,
+            *self.sections,
             self.precisions,
             self.index,
         )

@@ -111,9 +111,14 @@ def test_the_report_and_the_explanation_name_the_measures(scored, folder):
     text = render(build(found), "markdown")
     for title in ("Text to image nDCG@10", "Image to image mAP", "negatives beaten"):
         assert title in text
-    page = render_html(build(found))
-    assert "Text to image nDCG@10" in page
-    assert "Image to image mAP" in page
+    report = build(found)
+    assert report.retrieval.rows == ()
+    (section,) = report.sections
+    assert [row.model for row in section.rows] == sorted({r.model.name for r in found})[::-1]
+    page = render_html(report)
+    table = page.partition('<section id="judgements"')[2].partition("</section>")[0]
+    for title in ("Own judgements", "Text to image nDCG@10", "Image to image mAP", "data-source"):
+        assert title in table
     (mistakes,) = collect(found, scored)
     shown = open_dataset(folder)
     names = {document.id for document in shown.documents() if isinstance(document, Image)}

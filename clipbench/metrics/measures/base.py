@@ -63,6 +63,7 @@ class Measure:
     headline: it has a column in every table; the first one of a task is what models are ranked by.
     compared: `clipbench compare` tests it unless told which measures to take.
     both: retrieval also states the mean of both directions.
+    section: the table of its own in which it stands; empty where that is the table of its task.
     clip_benchmark: its name in files of `clip_benchmark`, empty where that has no such measure.
     """
 
@@ -74,6 +75,7 @@ class Measure:
     headline: ClassVar[bool] = False
     compared: ClassVar[bool] = True
     both: ClassVar[bool] = False
+    section: ClassVar[str] = ""
     clip_benchmark: ClassVar[str] = ""
 
     def __str__(self) -> str:

@@ -75,6 +75,7 @@ class JudgedMeasure(Measure):
 
     task = Task.RETRIEVAL
     reads = JudgedQueries
+    section = "judgements"
     compared = True
 
     def each(self, judged: JudgedQueries) -> Float64Array:

@@ -34,7 +34,7 @@ function sortedRows(rows, column, direction) {
 function setUpTables() {
   const tables = [...document.querySelectorAll("table.results")];
   tables.forEach(makeSortable);
-  for (const name of ["latency", "precisions", "index"]) document.querySelector(`[data-for="${name}"]`).hidden = !byId(name);
+  for (const link of document.querySelectorAll("nav [data-for]")) link.hidden = !byId(link.dataset.for);
   const controls = document.querySelector(".tables-controls");
   controls.hidden = false;
   for (const label of controls.querySelectorAll("[data-measured]")) label.hidden = !PAGE.measured;

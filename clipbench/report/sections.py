@@ -1,0 +1,42 @@
+"""The tables of our own questions beside the published ones: titles, and what their values mean.
+
+A measure says which section it stands in; results with such a measure have a row there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clipbench.contract.endpoints import Task
+from clipbench.report.types import OwnTable
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table. note: what its values mean; words: how a result's numbers came about."""
+
+    name: OwnTable
+    title: str
+    task: Task
+    note: str
+    words: str
+
+
+SECTIONS: Sequence[Section] = (
+    Section(
+        OwnTable.JUDGEMENTS,
+        "Own judgements",
+        Task.RETRIEVAL,
+        "Means over the queries that have a relevant image. Every image is a candidate; one that "
+        "nobody judged counts as not relevant. Of negatives beaten, half is chance.",
+        "Embeddings were normalised and every query compared with every image; an image that "
+        "is a query was compared with all others. nDCG@K adds up grade / log2(1 + rank) of the "
+        "K best images and divides by the best possible sum; mAP is the mean precision at the "
+        "relevant images, R@K the share of them among the K best, MRR that of 1 / the first "
+        "one's rank. Images without a judgement count as not relevant. Where images were "
+        "judged not relevant, negatives_beaten is the share of pairs in which a relevant one "
+        "stands before such a one (half by chance). Intervals draw queries.",
+    ),
+)
+"""In print order."""
