@@ -27,6 +27,7 @@ COMPARISONS = (
     "against_infinity",
     "embedded_rate",
     "account",
+    "pipeline",
     "startup",
     "scale",
 )

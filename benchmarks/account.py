@@ -5,7 +5,7 @@
 Every stage is the service's own function, called in one process on one thread. The figure is the
 processor time of that thread, so that another program on the machine does not count; the fastest
 of the repeats is taken. What a machine with two processors can do at most follows from the sum.
-Between processes lie three hops of gRPC, which `python -m benchmarks.hops` measures.
+What lies between processes is in `python -m benchmarks.pipeline`.
 """
 
 from __future__ import annotations
@@ -44,19 +44,23 @@ OWNER = "benchmark"
 
 @dataclass
 class Account:
-    """Processor seconds by stage, the fastest repeat of each."""
+    """Processor seconds by stage, the fastest repeat of each.
+
+    clock: of this thread; a stage with threads of its own needs that of the process.
+    """
 
     documents: int
     seconds: dict[str, float] = field(default_factory=dict)
+    clock: Callable[[], float] = time.thread_time
 
     def add(self, stage: str, repeats: int, run: Callable[[], Any]) -> Any:
         """Run the stage and keep its time; what the last repeat gave is returned."""
         times = []
         result = None
         for _ in range(repeats):
-            started = time.thread_time()
+            started = self.clock()
             result = run()
-            times.append(time.thread_time() - started)
+            times.append(self.clock() - started)
         self.seconds[stage] = min(times)
         return result
 

@@ -116,7 +116,7 @@ class Encoder:
         UnknownName, CheckpointError and Unsupported.
         """
         loaded = self.load(model, options)
-        source = self._pixels(loaded, options.settings)
+        source = self.pixels(loaded, options.settings)
         keys = [image_key(loaded, source, options, image) for image in images]
         rows = Rows(keys, self._known if options.cached else None)
 
@@ -185,7 +185,7 @@ class Encoder:
     def describe(self, model: str, options: EncodeOptions) -> ModelDescription:
         """The model and everything that determines its embeddings; loads the model."""
         loaded = self.load(model, options)
-        info, preprocessing = loaded.info, self._pixels(loaded, options.settings)
+        info, preprocessing = loaded.info, self.pixels(loaded, options.settings)
         return ModelDescription(
             name=info.name,
             architecture=info.architecture,
@@ -245,7 +245,8 @@ class Encoder:
         folders = tuple(folder.expanduser() for folder in settings.folders)
         return Sources(self._cache, folders, settings.offline).pull(info)
 
-    def _pixels(self, loaded: Loaded, settings: EncodeSettings) -> PillowPixels:
+    def pixels(self, loaded: Loaded, settings: EncodeSettings) -> PillowPixels:
+        """What makes a model's pixels. Raises Unsupported for `Decoding.GPU` without one."""
         limits = self.settings
         pixels = replace(
             PillowPixels.of(loaded.info, settings),
