@@ -20,6 +20,7 @@ import psutil
 from clipbench import errors
 from clipbench.errors import ClipbenchError
 from clipbench.memory_trim import trim_memory_periodically
+from clipbench.refusal_log import log_reasons
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ def starting(role: str) -> Iterator[None]:
     """
     end_with_supervisor()
     trim_memory_periodically()
+    log_reasons()
     try:
         yield
     except Exception as error:

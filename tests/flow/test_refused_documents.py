@@ -64,6 +64,19 @@ def test_every_refused_document_is_named(client):
     assert "document 2 (id 'two'): image_damaged" in told
 
 
+def test_the_servers_log_says_it_too_on_a_line_without_what_a_client_could_forge(client, flow):
+    before = len(flow.log.read_text())
+    with pytest.raises(BadServer):
+        client.encode([Document(id="one\nERROR \x1b[2J", blob=b"no")])
+    logged = flow.log.read_text()[before:]
+    assert "\x1b[2J" not in logged
+    assert "\nERROR" not in logged
+    told = " ".join(logged.split())
+    assert "INFO encoder/rep-0" in told
+    assert "1 of the 1 documents of the request refused" in told
+    assert "not_an_image" in told
+
+
 @pytest.mark.parametrize("sent", [[" "], ["", " "], ["  "] * 9])
 def test_a_request_of_refused_documents_only_is_the_same_error(client, sent):
     with pytest.raises(BadServer, match=r"documents of the request refused.*empty"):
