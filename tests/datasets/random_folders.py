@@ -20,7 +20,7 @@ from tests.datasets.random_pieces import (
     picture,
     write,
 )
-from tests.datasets.random_tables import coco, flickr, parquet, table
+from tests.datasets.random_tables import coco, flickr, json_lines, parquet, table
 
 
 def classes(draw: random.Random, root: Path) -> Made:
@@ -127,7 +127,7 @@ def cut(draw: random.Random, data: bytes, members: int) -> tuple[bytes, int]:
     return data[: member.offset_data + 1], sum(offset <= member.offset for offset in names)
 
 
-BUILDERS = (classes, captions, table, flickr, coco, parquet, shards)
+BUILDERS = (classes, captions, table, json_lines, flickr, coco, parquet, shards)
 
 
 def build(seed: int, root: Path) -> Made:

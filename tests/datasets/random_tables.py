@@ -40,6 +40,26 @@ def table(draw: random.Random, root: Path) -> Made:
     return Made(root, "csv", rows=rows)
 
 
+def json_lines(draw: random.Random, root: Path) -> Made:
+    """A `metadata.jsonl`, in the folder of a split or beside the images."""
+    folder = root / draw.choice(("", "", "test"))
+    lines = []
+    for number in range(draw.randrange(1, 7)):
+        name = f"{number % 4}.png"
+        if draw.random() < 0.85:
+            write(folder / name, picture(draw))
+        text = draw.choice((*WORDS, ["one", "two"], [], {"raw": "a"}, None, 7, "b\nc"))
+        row: object = {"file_name": name, "text": text}
+        if lines and draw.random() < 0.2:
+            row = draw.choice(({"text": "a"}, {"file_name": name}, [name, "a"], name, None))
+        line = json.dumps(row, ensure_ascii=draw.random() < 0.5)
+        lines.append(line if not lines or draw.random() < 0.9 else draw.choice(("", line[:-1])))
+    data = "\n".join([*lines, ""]).encode(draw.choice(("utf-8", "utf-8", "utf-16")))
+    write(folder / "metadata.jsonl", data)
+    clutter(draw, root)
+    return Made(root, "csv", rows=len(lines))
+
+
 def flickr(draw: random.Random, root: Path) -> Made:
     lines = ["image,caption"]
     for number in range(draw.randrange(1, 6)):

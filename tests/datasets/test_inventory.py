@@ -25,7 +25,7 @@ from tests.datasets import random_folders
 from tests.datasets.serving import serving
 
 EXAMPLES = 2000 if os.environ.get("CI") else 200
-PARTS = 10
+PARTS = 9  # prime to the number of kinds, so that each part has all of them
 THROUGH_A_FLOW = 20
 
 
@@ -103,7 +103,7 @@ def test_the_sums_hold_and_verify_counts_what_a_run_would_count(folder, part):
     assert refused < EXAMPLES / PARTS / 4
 
 
-@pytest.mark.parametrize("seed", range(14))
+@pytest.mark.parametrize("seed", range(16))
 def test_images_that_are_sent_are_the_images_of_the_inventory(folder, seed):
     try:
         dataset = opened(folder(seed))
@@ -116,7 +116,7 @@ def test_images_that_are_sent_are_the_images_of_the_inventory(folder, seed):
     assert all(sum(told[unit].values()) == inventory.total(unit) for unit in told)
 
 
-@pytest.mark.parametrize("seed", range(6, 70, 7))
+@pytest.mark.parametrize("seed", range(7, 80, 8))
 def test_shards_at_an_address_have_the_same_members_and_documents(folder, seed):
     made = folder(seed)
     if next(made.path.glob("test/*.gz"), None):

@@ -1,5 +1,6 @@
 """One's own data: each layout is recognised and read, good and bad, and ambiguity is said."""
 
+import json
 import os
 
 import pyarrow as pa
@@ -7,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from clipbench.contract import Reason
-from clipbench.datasets import Image, Task, Text, open_dataset
+from clipbench.datasets import Image, Task, Text, open_dataset, verify
+from clipbench.datasets.types import Unit
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 from tests.datasets import building
 from tests.datasets.building import png, write
@@ -256,3 +258,22 @@ def test_one_s_own_data_never_pass_for_a_registered_set(tmp_path):
     folder = building.captions_beside(tmp_path / "flickr8k", CAPTIONS)
     assert open_dataset(folder).id == "local/flickr8k"
     assert open_dataset("flickr8k", root=tmp_path).id == "flickr8k"
+
+
+def test_a_metadata_jsonl_names_images_and_their_captions(tmp_path):
+    write(tmp_path, {f"test/{number}.png": png(number) for number in range(2)})
+    rows = [
+        {"file_name": "0.png", "text": "a cat", "objects": {"bbox": [1, 2]}},
+        {"file_name": "1.png", "text": ["a dog", "two dogs"]},
+        {"file_name": "1.png", "text": {"raw": "lost"}},
+        "no object",
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "test/metadata.jsonl").write_text(lines + "{\n")
+    found = verify(open_dataset(tmp_path))
+    assert (found.found.images, found.found.captions) == (2, 3)
+    assert found.inventory.total(Unit.ROW) == 5
+    told = " ".join(fault.detail for fault in found.faults)
+    assert "the value of 'text' is neither text nor texts" in told
+    assert "the line is not a JSON object" in told
+    assert "the line is not JSON" in told

@@ -51,7 +51,8 @@ LAYOUTS = (
         columns=True,
     ),
     Layout(
-        *("csv", "a CSV with columns image and caption", table.recognise, table.open_table),
+        *("csv", "a CSV or JSON Lines file with columns image and caption"),
+        *(table.recognise, table.open_table),
         columns=True,
     ),
     Layout(

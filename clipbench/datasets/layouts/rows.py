@@ -100,12 +100,12 @@ def read(
     """
     try:
         with open_text(path) as file:
-            yield from _Rows(_Lines(file), delimiter, skipped, columns, looks_like_row).read()
+            yield from _Rows(Lines(file), delimiter, skipped, columns, looks_like_row).read()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
-class _Lines:
+class Lines:
     """Lines with their numbers, of which some may be put back."""
 
     def __init__(self, file: TextIO) -> None:
@@ -122,10 +122,18 @@ class _Lines:
         self._back += reversed(lines)
         self.number -= len(lines)
 
+    def too_long(self, line: str) -> BadRow:
+        """The refusal of a line past the limit, whose rest is read and dropped."""
+        number = self.number
+        while len(line) > MAX_CAPTIONS_BYTES and not line.endswith("\n"):
+            line = self.next()
+        self.number = number
+        return BadRow(number, Flaw(Reason.TEXT_TOO_LARGE, "the line is longer than 1 MiB"))
+
 
 @dataclass
 class _Rows:
-    lines: _Lines
+    lines: Lines
     delimiter: str
     skipped: int
     columns: int
@@ -151,10 +159,7 @@ class _Rows:
     def _row(self, line: str) -> Row | BadRow:
         number = self.lines.number
         if len(line) > MAX_CAPTIONS_BYTES:
-            while len(line) > MAX_CAPTIONS_BYTES and not line.endswith("\n"):
-                line = self.lines.next()
-            self.lines.number = number
-            return BadRow(number, Flaw(Reason.TEXT_TOO_LARGE, "the line is longer than 1 MiB"))
+            return self.lines.too_long(line)
         fields = fields_of(line, self.delimiter)
         if fields is None and line.count('"') % 2:
             fields = self._across_lines(line)

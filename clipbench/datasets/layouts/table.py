@@ -1,4 +1,4 @@
-"""A CSV of image and caption: a row per caption, rows of an image anywhere in the file.
+"""A CSV or JSON Lines file of image and caption: a row per caption, an image's rows anywhere.
 
 The delimiter (comma, semicolon, tab or bar, or what a line `sep=` says) and the columns are found
 by the header; a table of two columns may have none. Several caption columns (`caption1`,
@@ -12,24 +12,24 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from clipbench.contract import Reason
 from clipbench.datasets import entries, judgements
-from clipbench.datasets.layouts import captions, columns, files, rows, splits
+from clipbench.datasets.layouts import captions, columns, files, json_lines, rows, splits
 from clipbench.datasets.types import Contents, Flaw, Role, Wanted
 from clipbench.errors import DataError, InvalidRequest
 
-SUFFIXES = (".csv", ".tsv", ".tab", ".psv")
+SUFFIXES = (".csv", ".tsv", ".tab", ".psv", *json_lines.SUFFIXES)
 IMAGE_FOLDERS = ("images", "Images", "image", "img")
 _LONGEST_LIST = 64 * 1024  # characters of a cell that is parsed as a list
 
 
 @dataclass(frozen=True)
 class Header:
-    """The format of a table's rows. `lines` come before the first row."""
+    """The format of a table's rows. `lines` come before the first row; JSON has no delimiter."""
 
     delimiter: str
     lines: int
@@ -80,7 +80,7 @@ def read_table(path: Path, wanted: Wanted) -> captions.Table:
     table = captions.Table(path)
     if header.lines:
         table.others[Role.METADATA, "header"] += header.lines
-    for row in rows.read(path, header.delimiter, header.lines, header.width, _row_test(header)):
+    for row in _rows(path, header):
         if isinstance(row, rows.BadRow):
             table.damaged(f"line {row.line}", row.flaw, rows=0 if row.rest else 1)
         elif not row.fields:
@@ -88,6 +88,14 @@ def read_table(path: Path, wanted: Wanted) -> captions.Table:
         else:
             _add(table, header, row)
     return table
+
+
+def _rows(path: Path, header: Header) -> Iterator[rows.Row | rows.BadRow]:
+    if json_lines.is_one(path):
+        names = json_lines.head(path)[0]
+        used = [names[index] for index in (header.image, *header.captions)]
+        return json_lines.read(path, names, used)
+    return rows.read(path, header.delimiter, header.lines, header.width, _row_test(header))
 
 
 def _add(table: captions.Table, header: Header, row: rows.Row) -> None:
@@ -149,6 +157,9 @@ def _row_test(header: Header) -> Callable[[str], bool]:
 def describe(path: Path) -> str:
     """Describes a table that has not the layout, for the message to the person."""
     name = files.printable(path.name)
+    if json_lines.is_one(path):
+        keys = ", ".join(map(files.printable, json_lines.head(path)[0]))
+        return f"{name} with {keys or 'no object'} in its first line"[:300]
     lines = [line for line in rows.first_lines(path, 2) if not _separator(line)]
     if not lines:
         return f"{name}, which is empty or no text"
@@ -190,6 +201,9 @@ def _separator(line: str) -> str | None:
 
 def _header(path: Path, wanted: Wanted) -> Header | None:
     """The table's header, None when it has no such pair of columns. Raises InvalidRequest."""
+    if json_lines.is_one(path):
+        names, first = json_lines.head(path)
+        return _named_columns(path, wanted, names, first, "", 0)
     lines = rows.first_lines(path, 3)
     said = _separator(lines[0]) if lines else None
     before = 1 if said or (lines and lines[0].strip().lower() == "sep=") else 0
@@ -198,13 +212,10 @@ def _header(path: Path, wanted: Wanted) -> Header | None:
     following = lines[before + 1 : before + 2]
     for delimiter in [said] if said else rows.DELIMITERS:
         names = rows.fields_of(lines[before], delimiter) or ()
-        images = columns.image_columns(names, wanted.columns) if _may(names, wanted) else []
-        texts = columns.caption_columns(names, wanted.columns) if images else []
-        images = [index for index in images if index not in texts]
-        if images and texts:
-            image = _there(path, images, following, delimiter)
-            relevance = columns.relevance_column(names, wanted.columns)
-            return Header(delimiter, before + 1, image, tuple(texts), len(names), relevance)
+        first = (rows.fields_of(following[0], delimiter) if following else None) or ()
+        found = _named_columns(path, wanted, names, first, delimiter, before + 1)
+        if found is not None:
+            return found
     for delimiter in [said] if said else rows.DELIMITERS:
         names = rows.fields_of(lines[before], delimiter) or ()
         if len(names) == 2 and not wanted.columns:
@@ -214,6 +225,25 @@ def _header(path: Path, wanted: Wanted) -> Header | None:
     return None
 
 
+def _named_columns(
+    path: Path,
+    wanted: Wanted,
+    names: tuple[str, ...],
+    first: tuple[str, ...],
+    delimiter: str,
+    lines: int,
+) -> Header | None:
+    """The header whose columns have these names; `first` are the values of the first row."""
+    images = columns.image_columns(names, wanted.columns) if _may(names, wanted) else []
+    texts = columns.caption_columns(names, wanted.columns) if images else []
+    images = [index for index in images if index not in texts]
+    if not (images and texts):
+        return None
+    image = _there(path, images, first)
+    relevance = columns.relevance_column(names, wanted.columns)
+    return Header(delimiter, lines, image, tuple(texts), len(names), relevance)
+
+
 def _may(names: tuple[str, ...], wanted: Wanted) -> bool:
     """Whether a line split this way can be the header in which a person named columns."""
     plain = {columns.plain(name) for name in names}
@@ -221,10 +251,10 @@ def _may(names: tuple[str, ...], wanted: Wanted) -> bool:
     return len(names) > 1 and all(columns.plain(name) in plain for name in asked)
 
 
-def _there(path: Path, images: list[int], following: list[str], delimiter: str) -> int:
+def _there(path: Path, images: list[int], first: Sequence[str]) -> int:
     """Of several columns the one whose first value names a file, else the likeliest."""
-    values = rows.fields_of(following[0], delimiter) if following and len(images) > 1 else None
-    known = [i for i in images if values and len(values) > i and _exists(path, values[i])]
+    several = images if len(images) > 1 else []
+    known = [i for i in several if len(first) > i and _exists(path, first[i])]
     return (known or images)[0]
 
 
