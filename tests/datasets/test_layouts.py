@@ -277,3 +277,9 @@ def test_a_metadata_jsonl_names_images_and_their_captions(tmp_path):
     assert "the value of 'text' is neither text nor texts" in told
     assert "the line is not a JSON object" in told
     assert "the line is not JSON" in told
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path):
+    write(tmp_path, {"photos.zip": b"PK"})
+    with pytest.raises(DataError, match=r"photos\.zip, an archive: unpack it"):
+        open_dataset(tmp_path / "photos.zip")

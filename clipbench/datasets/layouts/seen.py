@@ -9,6 +9,7 @@ from clipbench.contract import formats
 from clipbench.datasets.layouts import files, parquet, splits, table, wds
 
 _MOST_NAMES = 5
+_ARCHIVES = (".zip", ".7z", ".rar", ".bz2", ".xz", ".zst")
 
 
 def only_folder(path: Path) -> Path | None:
@@ -70,6 +71,8 @@ def _file(path: Path) -> Iterator[str]:
     elif suffix == ".parquet":
         names = parquet.column_names(path)
         yield f"{files.printable(path.name)} with columns {', '.join(names)}, none of them an image"
+    elif suffix in _ARCHIVES:
+        yield f"{files.printable(path.name)}, an archive: unpack it and name the folder"
 
 
 def _some(names: list[str]) -> str:
