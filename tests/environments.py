@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CLIP_BENCHMARK = ROOT / "requirements/parity.lock"
 IR_MEASURES = ROOT / "requirements/judged.lock"
 CLIP_SERVER = ROOT / "requirements/stock.lock"
+MTEB = ROOT / "requirements/mteb.lock"
 
 
 def ready(lock: Path) -> Path:
@@ -45,5 +46,5 @@ def ready(lock: Path) -> Path:
 
 
 if __name__ == "__main__":
-    for each in (CLIP_BENCHMARK, CLIP_SERVER, IR_MEASURES):
+    for each in (CLIP_BENCHMARK, CLIP_SERVER, IR_MEASURES, MTEB):
         print(ready(each))

@@ -94,15 +94,18 @@ def is_probe(documents: DocumentArray) -> bool:
 
 
 def options_of(encoder: Encoder, model: str, parameters: Mapping[str, Any]) -> EncodeOptions:
-    """The options of clip-server 0.8.3, except those that a parameter names.
+    """The options of clip-server 0.8.3, or with `defaults` "job" a job's, except those that a
+    parameter names.
 
     Embeddings of a stock server and of ours can then be compared with each other. Jobs run a
     checkpoint as it was trained, which differs for OpenAI's weights (QuickGELU). Raises
     InvalidRequest for a name that does not exist.
     """
-    stock = stock_settings(encoder.registry.find(model))
+    base = stock_settings(encoder.registry.find(model))
+    if _choice(parameters, "defaults", ("clip-server", "job")) == "job":
+        base = EncodeSettings()
     return EncodeOptions(
-        EncodeSettings.read(parameters, stock),
+        EncodeSettings.read(parameters, base),
         forced=parameters.get("forced") is True,
         cached=False,  # a measurement of /encode's speed must measure the model
         sharing=True,
@@ -126,7 +129,7 @@ def encode_documents(
         raise TooLarge(
             f"{len(places)} documents in a request; the limit is {limits.documents_per_request}"
         )
-    tagging = _is_tagging(parameters)
+    tagging = _choice(parameters, "on_refused", ("error", "tag")) == "tag"
     images, texts, refused = _Part(), _Part(), list[_Refusal]()
     for place, document in places.items():
         try:
@@ -135,7 +138,8 @@ def encode_documents(
             refused.append((place, error.reason, error.detail))
     options = options_of(encoder, model, parameters)
     refused += _embed(images, lambda part: encoder.encode_images(model, options, part))
-    refused += _embed(texts, lambda part: encoder.encode_texts(model, options, part))
+    counting = parameters.get("count_tokens") is True
+    refused += _embed(texts, lambda part: encoder.encode_texts(model, options, part), counting)
     reasons = tuple(reason for _, reason, _ in refused)
     if refused and not tagging:
         raise DocumentRefused(_told(places, refused), reasons)
@@ -149,11 +153,13 @@ def encode_documents(
     return EncodeCounts(len(images.documents), len(texts.documents), reasons)
 
 
-def _is_tagging(parameters: Mapping[str, Any]) -> bool:
-    chosen = parameters.get("on_refused", "error")
-    if chosen not in ("error", "tag"):
-        raise InvalidRequest(f"on_refused must be 'error' or 'tag', not {chosen!r:.200}")
-    return bool(chosen == "tag")
+def _choice(parameters: Mapping[str, Any], name: str, choices: tuple[str, str]) -> str:
+    """The parameter's value, the first choice without one."""
+    chosen = parameters.get(name, choices[0])
+    if chosen not in choices:
+        one, other = choices
+        raise InvalidRequest(f"{name} must be {one!r} or {other!r}, not {chosen!r:.200}")
+    return str(chosen)
 
 
 def _told(places: Mapping[str, Document], refused: Sequence[_Refusal]) -> str:
@@ -199,12 +205,16 @@ def _sort(place: str, document: Document, images: _Part, texts: _Part, limits: L
     images.append(place, document, content)
 
 
-def _embed(part: _Part, encode_part: Callable[[list[Any]], Encoded]) -> list[_Refusal]:
+def _embed(
+    part: _Part, encode_part: Callable[[list[Any]], Encoded], counting: bool = False
+) -> list[_Refusal]:
     if not part.documents:
         return []
     encoded = encode_part(part.contents)
     for row, position in enumerate(encoded.accepted):
         part.documents[position].embedding = encoded.embeddings[row]
+        if counting:
+            part.documents[position].tags["tokens"] = encoded.tokens[position]
     return [(part.places[position], reason, detail) for position, reason, detail in encoded.refused]
 
 

@@ -180,7 +180,8 @@ class Encoder:
         for position, embedding in zip(todo, outcomes, strict=True):
             rows.keep(position, embedding)
         truncated = tuple(usable[i] for i in tokens.truncated)
-        return rows.encoded(loaded.info.embed_dim, truncated)
+        lengths = tuple(len(ids.get(i, ())) for i in range(len(texts)))
+        return replace(rows.encoded(loaded.info.embed_dim, truncated), tokens=lengths)
 
     def describe(self, model: str, options: EncodeOptions) -> ModelDescription:
         """The model and everything that determines its embeddings; loads the model."""

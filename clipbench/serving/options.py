@@ -82,12 +82,14 @@ class Encoded:
     accepted: (n,) position in the request of each row.
     refused: position, reason and detail of every document without a row.
     truncated: positions of the texts that were longer than the model's context.
+    tokens: of each text, as the model reads it; empty for images.
     """
 
     embeddings: NDArray[np.float32]
     accepted: NDArray[np.int64]
     refused: tuple[tuple[int, Reason, str], ...] = ()
     truncated: tuple[int, ...] = ()
+    tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from jina.serve.runtimes.servers.http import FastAPIBaseServer
 
 from clipbench import config
 from clipbench.executors.gateway.guard import Guard
+from clipbench.executors.gateway.openai_door import OpenAIDoor
 from clipbench.executors.gateway.token_check import GrpcTokenCheck, HttpTokenCheck
 from clipbench.jina_changes import gateway as jina_changes
 from clipbench.lifetime import SUPERVISOR, starting
@@ -50,6 +51,7 @@ class BenchmarkGateway(CompositeGateway):
                 if isinstance(server, GRPCServer):
                     jina_changes.intercept_grpc(server, GrpcTokenCheck(self.tokens))
                 elif isinstance(server, FastAPIBaseServer):
+                    jina_changes.wrap_http(server, OpenAIDoor, guard=self.guard)
                     options = {"tokens": self.tokens, "body_bytes": self.message_bytes}
                     jina_changes.wrap_http(server, HttpTokenCheck, **options)
                     if SUPERVISOR in os.environ:

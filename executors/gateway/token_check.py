@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 
 from clipbench.access.tokens import ANYBODY, AccessTokens, Caller
+from clipbench.embeddings_api import PREFIX, error_body
 from clipbench.errors import Unauthorized
 
 caller: ContextVar[Caller] = ContextVar("caller", default=ANYBODY)
@@ -78,19 +79,21 @@ class HttpTokenCheck:
         try:
             caller.set(self.tokens.caller(headers.get("authorization")))
         except Unauthorized as error:
-            await _answer(send, 401, str(error))
+            await _answer(scope, send, 401, str(error))
             return
         length = headers.get("content-length", "")
         if not length.isdigit() and scope["method"] in ("POST", "PUT", "PATCH", "DELETE"):
-            await _answer(send, 411, "state the body's length in Content-Length")
+            await _answer(scope, send, 411, "state the body's length in Content-Length")
         elif length.isdigit() and int(length) > self.body_bytes:
-            await _answer(send, 413, f"the limit on a request is {self.body_bytes} bytes")
+            await _answer(scope, send, 413, f"the limit on a request is {self.body_bytes} bytes")
         else:
             await self.app(scope, receive, send)
 
 
-async def _answer(send: Any, status: int, reason: str) -> None:
+async def _answer(scope: Any, send: Any, status: int, reason: str) -> None:
     body = json.dumps({"detail": reason}).encode()
+    if scope["path"].startswith(PREFIX):
+        body = error_body(status, reason)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -82,6 +82,13 @@ def test_no_path_and_no_url_is_opened(as_, guarded, retrieval, listener, tmp_pat
         with guarded.http("encode") as http:
             body = {"execEndpoint": "/encode", "data": [{"uri": uri}]}
             assert "uri_not_allowed" in http.post("/post", json=body).text
+            for given in (
+                {"input": [uri], "modality": "image"},
+                {"input": [{"image_url": {"url": uri}}]},
+                {"messages": [{"content": [{"type": "image_url", "image_url": uri}]}]},
+            ):
+                answer = http.post("/v1/embeddings", json={"model": MODEL, **given})
+                assert answer.json()["error"]["code"] == "uri_not_allowed"
     assert visits == []
 
 
