@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from clipbench.metrics.vectors import Float32Array, invalid_rows, normalise
+
+PREFIX: Final = "/v1/"  # of every path of the API
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 

@@ -16,13 +16,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from clipbench.contract import endpoints
-from clipbench.embeddings_api import (
-    PREFIX,
-    ApiError,
-    EmbeddingsRequest,
-    answer_body,
-    models_body,
-)
+from clipbench.embeddings_api.answer import PREFIX, ApiError, answer_body, models_body
+from clipbench.embeddings_api.request import EmbeddingsRequest
 from clipbench.executors.gateway.guard import Guard
 
 _NAMED = 10  # refused inputs that an error names
@@ -123,5 +118,6 @@ def _raise_refused(documents: DocumentArray) -> None:
 def _body(asked: EmbeddingsRequest, answer: DocumentArray) -> bytes:
     rows = np.stack([np.asarray(document.embedding, np.float32) for document in answer])
     tokens = sum(int(document.tags.get("tokens", 0)) for document in answer)
-    shape = {"base64_": asked.base64, "dimensions": asked.dimensions, "tokens": tokens}
-    return answer_body(asked.model, rows, **shape)
+    return answer_body(
+        asked.model, rows, base64_=asked.base64, dimensions=asked.dimensions, tokens=tokens
+    )

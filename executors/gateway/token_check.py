@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 
 from clipbench.access.tokens import ANYBODY, AccessTokens, Caller
-from clipbench.embeddings_api import PREFIX, error_body
+from clipbench.embeddings_api.answer import PREFIX, error_body
 from clipbench.errors import Unauthorized
 
 caller: ContextVar[Caller] = ContextVar("caller", default=ANYBODY)

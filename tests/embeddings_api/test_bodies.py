@@ -8,7 +8,8 @@ import json
 import numpy as np
 import pytest
 
-from clipbench.embeddings_api import ApiError, EmbeddingsRequest, Input, answer_body
+from clipbench.embeddings_api.answer import ApiError, answer_body
+from clipbench.embeddings_api.request import EmbeddingsRequest, Input
 
 URI = "data:image/png;base64,iVBORw0KGgo="
 PART = {"type": "image_url", "image_url": {"url": URI}}
