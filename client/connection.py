@@ -77,9 +77,6 @@ class Connection:
             )
         else:
             self._channel = grpc.insecure_channel(target, options)
-        # gRPC 1.68 goes on connecting only while a thread waits for the channel: between two tries
-        # of a request none would, and the connection to a server that is back would time out
-        self._channel.subscribe(_ignore)
         # bytes in and out: Jina's own stub fails on an error that comes with a response
         self._call = self._channel.unary_unary(_METHOD)
 
@@ -107,11 +104,19 @@ class Connection:
                 waited = time.monotonic() + pause - started
                 if error.code() not in _RETRIED or waited > self.retry_seconds:
                     raise self._failure(endpoint, error) from error
-                time.sleep(pause * random.uniform(0.5, 1.5))
+                self._pause(pause * random.uniform(0.5, 1.5))
                 pause = min(2 * pause, 5.0)
                 continue
             _raise_refusal(answer)
             return answer.docs
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, and go on connecting: gRPC 1.68 does so only while a thread waits for the channel,
+        and the connection to a server that is back would time out. Not for longer: a process that
+        forks while a channel is watched has a child that may crash inside gRPC."""
+        self._channel.subscribe(_ignore)
+        time.sleep(seconds)
+        self._channel.unsubscribe(_ignore)
 
     def _failure(self, endpoint: str, error: grpc.RpcError) -> ClipbenchError:
         code, details = error.code(), error.details() or ""
@@ -130,7 +135,6 @@ class Connection:
 
     def close(self) -> None:
         """Close the channel."""
-        self._channel.unsubscribe(_ignore)
         self._channel.close()
 
     def __enter__(self) -> Connection:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import time
 
 import grpc
@@ -21,6 +23,7 @@ from clipbench.errors import (
     Unavailable,
 )
 from tests.client.servers import counted, holding, refusing, serving
+from tests.flow.flow_server import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -200,3 +203,25 @@ def test_without_a_token_none_is_shown():
 def test_a_certificate_is_not_passed_over_where_there_is_no_tls(tmp_path):
     with pytest.raises(InvalidRequest, match=r"write grpcs://127\.0\.0\.1:5"):
         Connection("grpc://127.0.0.1:5", certificate=tmp_path / "ca.pem")
+
+
+FORKS = """
+import os, subprocess
+from clipbench.client.connection import Connection
+from tests.client.servers import holding, serving
+with serving(lambda request, context: holding([])) as (address, _):
+    connections = [Connection(address) for _ in range(8)]
+    for connection in connections:
+        connection.request("/models")
+    for _ in range(200):  # with a user named, Python forks
+        subprocess.run(["true"], user=os.geteuid(), check=True)
+os._exit(0)
+"""
+
+
+def test_a_process_with_open_connections_may_fork():
+    # gRPC's own threads crash in the child while a channel is watched
+    command = [sys.executable, "-W", "ignore", "-X", "faulthandler", "-c", FORKS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Fatal Python error" not in done.stderr
