@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from clipbench import datasets
-from clipbench.client.commands.common import console
+from clipbench.client.commands.common import console, fail
 from clipbench.client.progress import transfer_progress
 from clipbench.datasets import Dataset
+from clipbench.errors import ClipbenchError, InvalidRequest
 from clipbench.report.grid import Column, Grid
 
 SHOWN = 50  # of faults and of classes without an image
@@ -28,15 +29,20 @@ ColumnChoice = Annotated[
         help="Column of a table: image, caption, label or relevance=NAME; repeat for several."
     ),
 ]
+Suite = Annotated[
+    str | None,
+    typer.Option(help=f"A suite of data sets: {', '.join(s.name for s in datasets.suites())}."),
+]
 Root = Annotated[Path | None, typer.Option(help="Folder of the data sets.")]
 
 
 @app.command("list")
-def list_datasets() -> None:
-    """List every registered data set.
+def list_datasets(suite: Suite = None) -> None:
+    """List every registered data set, or those of a suite.
 
-    Example: clipbench datasets list
+    Example: clipbench datasets list --suite vtab
     """
+    wanted = datasets.suite(suite) if suite else None
     columns = [
         Column("id"),
         Column("splits (images·captions)", prose=True),
@@ -45,7 +51,7 @@ def list_datasets() -> None:
         Column("name", optional=True),
     ]
     rows = []
-    for info in datasets.all_datasets():
+    for info in map(datasets.find, wanted.datasets) if wanted else datasets.all_datasets():
         splits = ", ".join(
             f"{name} ({_number(split.images)}"
             + (f"·{_number(split.captions)})" if split.captions else ")")
@@ -53,6 +59,8 @@ def list_datasets() -> None:
         )
         rows.append([info.id, splits, str(info.classes or ""), info.task, info.name])
     console.print(Grid.of(columns, rows))
+    for id, why in (wanted.without if wanted else {}).items():
+        console.paragraph(f"Not scored here: {id}, since {why}.")
 
 
 @app.command("info")
@@ -69,18 +77,39 @@ def show_dataset(
 
 @app.command("pull")
 def pull_dataset(
-    id: Annotated[str, typer.Argument(help="Registered id or address.")],
+    id: Annotated[str | None, typer.Argument(help="Registered id or address.")] = None,
     split: Annotated[str, typer.Option(help="Split.")] = "test",
     root: Root = None,
     base: Annotated[str | None, typer.Option(help="Mirror of the wds copy.")] = None,
+    suite: Suite = None,
 ) -> None:
-    """Fetch a data set whole; resumes an interrupted download.
+    """Fetch a data set, or all of a suite, whole; resumes an interrupted download.
 
     Example: clipbench datasets pull vtab/cifar100
     """
+    if (id is None) == (suite is None):
+        raise InvalidRequest("name a data set, or a suite by --suite")
+    if suite is not None:
+        _pull_suite(datasets.suite(suite), root)
+        return
     with transfer_progress(console) as progress:
-        folder = datasets.pull(id, root, split=split, base=base, progress=progress)
+        folder = datasets.pull(str(id), root, split=split, base=base, progress=progress)
     console.print(f"{id} is in {folder}")
+
+
+def _pull_suite(wanted: datasets.Suite, root: Path | None) -> None:
+    """Fetch what can be had of it; what cannot is told, and the others go on."""
+    failed = 0
+    for info, split in wanted.members():
+        try:
+            with transfer_progress(console) as progress:
+                folder = datasets.pull(info.id, root, split=split, progress=progress)
+            console.print(f"{info.id} is in {folder}")
+        except ClipbenchError as error:
+            failed += 1
+            fail(info.id, str(error))
+    if failed:
+        sys.exit(1)
 
 
 @app.command("verify")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Sequence
-from typing import Annotated
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +22,7 @@ from clipbench.client.commands.common import (
     fail,
     print_tables,
 )
-from clipbench.client.commands.datasets import ColumnChoice, columns_of
+from clipbench.client.commands.datasets import ColumnChoice, Suite, columns_of
 from clipbench.client.commands.settings import takes_settings
 from clipbench.client.connection import Connection
 from clipbench.client.model_groups import expand
@@ -30,9 +30,10 @@ from clipbench.client.plan import extent, labels_of, plan_model, plan_table
 from clipbench.client.progress import job_progress
 from clipbench.client.ranking import ranking
 from clipbench.datasets import Dataset, open_dataset
+from clipbench.datasets import suite as suite_of
 from clipbench.datasets.inventory import sums
 from clipbench.encode_settings import EncodeSettings
-from clipbench.errors import ClipbenchError, Unsupported
+from clipbench.errors import ClipbenchError, DataError, Unsupported
 from clipbench.files import writable_folder
 from clipbench.results import RESULT_SUFFIX, Result, Task, data_labels, file_name
 
@@ -51,6 +52,7 @@ def run(
         list[str] | None,
         typer.Option(help="Data set id, folder or address; repeat it for several."),
     ] = None,
+    suite: Suite = None,
     server: MaybeServer = None,
     out: Out = RESULTS,
     *,
@@ -83,18 +85,18 @@ def run(
     """
     options = JobOptions(settings, force, folder=out, resume=resume, index=index)
     writable_folder(out)
-    datasets = [
-        open_dataset(
-            spec,
-            split=split,
-            sample=sample,
-            seed=seed,
-            templates=template,
-            layout=layout,
-            columns=columns_of(column),
-        )
-        for spec in data or ["emoji", "fashion_mnist"]
-    ]
+    specs = [(spec, split) for spec in data or ()]
+    if not (specs or suite):
+        specs = [("emoji", split), ("fashion_mnist", split)]
+    choices: dict[str, Any] = {
+        **{"sample": sample, "seed": seed, "templates": template},
+        **{"layout": layout, "columns": columns_of(column)},
+    }
+    datasets = [open_dataset(spec, split=wanted, **choices) for spec, wanted in specs]
+    missing = 0
+    if suite:
+        of_suite, missing = _suite(suite, split, choices)
+        datasets += of_suite
     before = {path.name for path in out.glob(f"*{RESULT_SUFFIX}")}
     with at_server(server, token_file, certificate, out) as connection:
         names, left_out = _plan(models, datasets, connection, options)
@@ -113,9 +115,28 @@ def run(
         for name in replaced(finished, before):
             console.paragraph(f"Replaced the result of the same run: {name}")
         console.print(f"Result files are in {out}", style="bold")
-    if failed or left_out:
-        errors.print(f"{failed} jobs failed, {left_out} models were left out", style="bold red")
+    if failed or left_out or missing:
+        absent = f", {missing} data sets of the suite are not there" if missing else ""
+        errors.print(
+            f"{failed} jobs failed, {left_out} models were left out{absent}", style="bold red"
+        )
         sys.exit(1)
+
+
+def _suite(name: str, split: str | None, choices: Mapping[str, Any]) -> tuple[list[Dataset], int]:
+    """The data sets of a suite that are there, and how many are not; each of those is told."""
+    found: list[Dataset] = []
+    wanted = suite_of(name)
+    for id in wanted.datasets:
+        try:
+            found.append(open_dataset(id, split=split or wanted.splits.get(id), **choices))
+        except ClipbenchError as error:
+            fail(id, str(error))
+    for id, why in wanted.without.items():
+        console.paragraph(f"Not scored here: {id}, since {why}.")
+    if not found:
+        raise DataError(f"no data set of the suite {name} is there")
+    return found, len(wanted.datasets) - len(found)
 
 
 def _plan(

@@ -8,7 +8,7 @@ from clipbench.datasets.inventory import Inventory
 from clipbench.datasets.opening import default_root, open_dataset
 from clipbench.datasets.prompts import DEFAULT_TEMPLATES, prompts, prompts_sha256
 from clipbench.datasets.pulling import pull
-from clipbench.datasets.registry import DatasetInfo, all_datasets, find
+from clipbench.datasets.registry import DatasetInfo, Suite, all_datasets, find, suite, suites
 from clipbench.datasets.types import (
     Document,
     Image,
@@ -32,6 +32,7 @@ __all__ = [
     "Inventory",
     "Query",
     "SampleNote",
+    "Suite",
     "Task",
     "Text",
     "Unreadable",
@@ -47,5 +48,7 @@ __all__ = [
     "prompts",
     "prompts_sha256",
     "pull",
+    "suite",
+    "suites",
     "verify",
 ]

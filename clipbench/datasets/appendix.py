@@ -32,7 +32,8 @@ def _lines(info: DatasetInfo) -> Iterator[str]:
         yield f"- Split {name}: {images}{captions}"
     if info.classes:
         plural = "" if info.templates == 1 else "s"
-        yield f"- {info.classes:,} classes, {info.templates} prompt template{plural}"
+        prompts = f", {info.templates} prompt template{plural}" if info.templates else ""
+        yield f"- {info.classes:,} classes{prompts}"
     if info.published:
         yield f"- Published column: {info.published.metric} on split {info.published.split}"
     if info.repository:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class DatasetInfo:
     published: Published | None = None
     classes: int | None = None
     templates: int | None = None
+    hub: str | None = None
     licence: str | None = None
     traps: tuple[str, ...] = ()
 
@@ -62,7 +64,7 @@ class DatasetInfo:
     @property
     def repository(self) -> str | None:
         """Its copy in the wds layout on the Hugging Face hub."""
-        return None if self.embedded else f"clip-benchmark/wds_{self.folder}"
+        return None if self.embedded else self.hub or f"clip-benchmark/wds_{self.folder}"
 
     @property
     def address(self) -> str | None:
@@ -79,6 +81,26 @@ class Group:
     summary: str
 
 
+@dataclass(frozen=True)
+class Suite:
+    """Data sets that are scored together.
+
+    splits: of those of which it is not `test`. without: what belongs to it and is not scored here,
+    with the reason.
+    """
+
+    name: str
+    title: str
+    datasets: tuple[str, ...]
+    splits: Mapping[str, str] = field(default_factory=dict)
+    without: Mapping[str, str] = field(default_factory=dict)
+
+    def members(self) -> Iterator[tuple[DatasetInfo, str]]:
+        """Each data set with its split, in order."""
+        for id in self.datasets:
+            yield find(id), self.splits.get(id, "test")
+
+
 @cache
 def all_datasets() -> tuple[DatasetInfo, ...]:
     """Every data set in the table's order."""
@@ -90,6 +112,21 @@ def groups() -> tuple[Group, ...]:
     """The groups in the table's order."""
     table = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
     return tuple(Group(**row) for row in table["group"])
+
+
+@cache
+def suites() -> tuple[Suite, ...]:
+    """The suites in the table's order."""
+    table = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
+    return tuple(Suite(**{**row, "datasets": tuple(row["datasets"])}) for row in table["suite"])
+
+
+def suite(name: str) -> Suite:
+    """The suite of this name. Raises UnknownName."""
+    for found in suites():
+        if found.name == name:
+            return found
+    raise UnknownName("suite", name, [found.name for found in suites()])
 
 
 def parse(table: str) -> tuple[DatasetInfo, ...]:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from clipbench.contract import Reason
-from clipbench.datasets import all_datasets, layouts
+from clipbench.datasets import all_datasets, layouts, suites
 from clipbench.datasets.registry import parse
 
 PAGE = (Path(__file__).parents[2] / "docs/datasets.md").read_text()
@@ -19,13 +19,18 @@ def test_a_data_set_is_added_as_the_page_says():
     table = Path(layouts.__file__).parents[1] / "registry.toml"
     infos = parse(table.read_text() + "\n" + row)
     assert infos[:-1] == all_datasets()
-    assert infos[-1].repository == "clip-benchmark/wds_vtab-cifar10"
+    assert infos[-1].repository == "clip-benchmark/wds_vtab-dsprites_label_y_position"
 
 
 def test_the_python_of_the_page_runs(capsys):
     (code,) = blocks("python")
     exec(compile(code, "docs/datasets.md", "exec"), {})
     assert len(capsys.readouterr().out.splitlines()) == 9
+
+
+def test_every_suite_is_on_the_page():
+    for one in suites():
+        assert f"| `{one.name}` |" in PAGE
 
 
 def test_every_layout_is_on_the_page():

@@ -1,10 +1,14 @@
 """The registry agrees with the published tables and with itself."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
-from clipbench.datasets import Task, all_datasets, appendix, describe, find
+from clipbench.datasets import Task, all_datasets, appendix, describe, find, suite, suites
 from clipbench.datasets.registry import groups
 from clipbench.errors import UnknownName
+from clipbench.figures import open_clip
 from clipbench.reference import TableName, published
 
 
@@ -25,8 +29,9 @@ def test_the_registry_has_a_row_for_every_published_column_with_its_metric():
 
 def test_ids_are_unique_and_the_copy_on_the_hub_is_named_as_there():
     ids = [info.id for info in all_datasets()]
-    assert len(set(ids)) == len(ids) == 26
+    assert len(set(ids)) == len(ids) == 46
     assert find("vtab/pcam").repository == "clip-benchmark/wds_vtab-pcam"
+    assert find("food101").repository == "djghosh/wds_food101_test"
     assert find("emoji").address is None
 
 
@@ -51,6 +56,33 @@ def test_every_row_has_a_summary_and_a_citation():
         assert info.summary.endswith((".", "?"))
         assert info.citation
         assert info.link.startswith("http")
+
+
+def test_suites_are_of_registered_sets_in_the_split_that_they_are_known_by():
+    sizes = {"seed": 24, "vtab": 19, "datacomp38": 37, "imagenet-shifts": 7}
+    assert {one.name: len(set(one.datasets)) for one in suites()} == sizes
+    assert len(suite("datacomp38").without) == 38 - 37
+    for one in suites():
+        for info, split in one.members():
+            assert split in info.splits
+    published = {info.id: info.published.split for info in all_datasets() if info.published}
+    assert {info.id: split for info, split in suite("seed").members()} == published
+    with pytest.raises(UnknownName, match="datacomp38"):
+        suite("datacomp")
+
+
+def test_the_columns_of_open_clips_table_are_the_suites(figures_columns):
+    mine = {(i.id, i.splits["test"].images) for i, _ in suite("datacomp38").members()}
+    assert mine - figures_columns == {("vtab/caltech101", 6084)}
+    assert figures_columns - mine == {("vtab/caltech101", 6085), ("misc/winogavil", 3563)}
+
+
+@pytest.fixture
+def figures_columns():
+    """The data sets of open_clip's table of DataComp's 38, with the images that each had there."""
+    table = tomllib.loads((Path(open_clip.__file__).with_suffix(".toml")).read_text())
+    rows = [*table["classification"], *table["retrieval"].values()]
+    return {(row["dataset"], row["images"]) for row in rows}
 
 
 def test_an_unknown_id_names_near_ones():

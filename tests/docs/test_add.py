@@ -46,12 +46,12 @@ FILES = {
         "flow.yml",
     },
 }
-CLASSES = ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"]
+CLASSES = ["angry", "disgusted", "fearful", "happy", "neutral", "sad", "surprised"]
 
 
 @pytest.fixture
 def tree(tmp_path):
-    """A copy of the packages, without the embedded data, and a small copy of STL-10."""
+    """A copy of the packages, without the embedded data, and a small copy of FER 2013."""
     for name in ("client", "executors", "clipbench"):
         shutil.copytree(ROOT / name, tmp_path / "tree" / name, ignore=IGNORED, symlinks=True)
     shutil.copy(ROOT / "flow.yml", tmp_path / "tree")
@@ -61,7 +61,7 @@ def tree(tmp_path):
         dirs_exist_ok=True,
     )
     for number, name in enumerate(CLASSES):
-        folder = tmp_path / "tree/datasets/stl10/test" / name
+        folder = tmp_path / "tree/datasets/fer2013/test" / name
         folder.mkdir(parents=True)
         colour = np.full((96, 96, 3), 20 * number, np.uint8)
         Image.fromarray(colour).save(folder / "0.png")
@@ -149,7 +149,7 @@ def test_the_unchanged_tree_knows_none_of_them():
     from clipbench.networks.families import FAMILIES
     from clipbench.registry import all_models
 
-    assert "stl10" not in {info.id for info in all_datasets()}
+    assert "fer2013" not in {info.id for info in all_datasets()}
     assert "ViT-B-16::marqo_fashionclip" not in {info.name for info in all_models()}
     assert not hasattr(measures, "GainAt")
     assert "numbered" not in {layout.name for layout in LAYOUTS}
