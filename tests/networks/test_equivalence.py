@@ -31,7 +31,7 @@ from tests.networks.stock import cosines
 
 # each kind of tower at full size; the others differ in widths and depths alone, which
 # test_open_clip_loading compares for all of them. ViT-H and ViT-g do not fit beside a second worker
-SLOW_OPENAI = ["RN50x4", "ViT-B-16", "ViT-L-14-336"]
+SLOW_OPENAI = ["RN50x4", "ViT-B-16"]
 LARGE = {"ViT-L-14"}
 SLOW_OPEN_CLIP = [
     "RN50::yfcc15m",

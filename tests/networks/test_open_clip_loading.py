@@ -14,6 +14,11 @@ from tests.networks.files import meta_checkpoint
 MODELS = {info.architecture: info for info in registry.all_models() if not info.text_architecture}
 
 
+@pytest.fixture
+def one_large_model_at_a_time():
+    """These have no values, and need not wait for those that do."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", MODELS)
 def test_the_names_and_shapes_of_open_clip_s_own_model_fit(architecture, caplog):
