@@ -9,6 +9,7 @@ import pytest
 
 from clipbench.contract import Reason
 from clipbench.datasets import Image, Task, Text, open_dataset, verify
+from clipbench.datasets.layouts import wordnet
 from clipbench.datasets.types import Unit
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 from tests.datasets import building
@@ -283,3 +284,22 @@ def test_an_archive_is_to_be_unpacked(tmp_path):
     write(tmp_path, {"photos.zip": b"PK"})
     with pytest.raises(DataError, match=r"photos\.zip, an archive: unpack it"):
         open_dataset(tmp_path / "photos.zip")
+
+
+def test_folders_of_wordnet_ids_have_imagenet_s_names(tmp_path):
+    ids = ("n01443537", "n01440764")
+    write(tmp_path, {f"{id}/{n}.png": png(n) for id in ids for n in range(2)})
+    assert open_dataset(tmp_path).classnames == ("tench", "goldfish")
+    write(tmp_path, {"n99999999/1.png": png(1)})  # no class of ImageNet's: none is renamed
+    assert open_dataset(tmp_path).classnames == ("n01440764", "n01443537", "n99999999")
+    write(tmp_path, {"classnames.txt": "a\nb\nc"})
+    assert open_dataset(tmp_path).classnames == ("a", "b", "c")
+
+
+def test_the_names_are_open_clip_s_and_the_ids_timm_s():
+    from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
+    from timm.data import ImageNetInfo
+
+    info = ImageNetInfo("imagenet-1k")
+    ids = [info.index_to_label_name(index) for index in range(info.num_classes())]
+    assert list(wordnet.names().items()) == list(zip(ids, IMAGENET_CLASSNAMES, strict=True))

@@ -1,17 +1,17 @@
 """A folder of class folders: `cat/1.jpg`, `dog/2.jpg`; perhaps below `test/` and `train/`.
 
 Classes are the folders in the order of their names; an underscore in a name is a space in the
-prompt. `classnames.txt` beside them, one name per folder in the same order, says better names;
-`zeroshot_classification_templates.txt` says templates.
+prompt, and a WordNet id is ImageNet's name of it. `classnames.txt` beside them, one name per folder
+in the same order, says better names; `zeroshot_classification_templates.txt` says templates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipbench.datasets.layouts import files, splits, wds
+from clipbench.datasets.layouts import files, splits, wds, wordnet
 from clipbench.datasets.types import Contents, Entry, Gap, Piece, Role, Task, Unit, Wanted
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 
@@ -47,7 +47,7 @@ def open_folder(path: Path, wanted: Wanted) -> Contents:
         task=Task.CLASSIFICATION,
         read=_ClassFolders(path, root, tuple(classes)).read,
         split=split,
-        classnames=names or tuple(_name(folder).replace("_", " ") for folder in classes),
+        classnames=names or _class_names([_name(folder) for folder in classes]),
         templates=templates,
         images=sum(1 for folder in classes for _ in files.images_below(path, folder)),
     )
@@ -89,6 +89,10 @@ class _ClassFolders:
 
 def _name(folder: Path) -> str:
     return files.printable(folder.name)
+
+
+def _class_names(folders: Sequence[str]) -> tuple[str, ...]:
+    return wordnet.class_names(folders) or tuple(name.replace("_", " ") for name in folders)
 
 
 def _has_splits(folders: list[Path]) -> bool:
