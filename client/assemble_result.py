@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clipbench import results
+from clipbench.contract.endpoints import Task
 from clipbench.contract.parameters import JobSpec
 from clipbench.datasets import Dataset, Inventory, Unreadable
 from clipbench.encode_settings import EncodeSettings
@@ -41,7 +42,7 @@ def assemble(
             task=spec.task,
             images=data["images"],
             texts=data["texts"],
-            classes=spec.classes,
+            classes=spec.classes if spec.task is Task.CLASSIFICATION else 0,
             prompts=data.get("prompts", 0),
             templates=dataset.templates if spec.classes else (),
             prompts_sha256=data.get("prompts_sha256"),
@@ -51,6 +52,8 @@ def assemble(
             duplicate_texts=data["duplicate_texts"],
             judgements=data.get("judgements", 0),
             judgements_missing=data.get("judgements_missing", 0),
+            comparisons=data.get("comparisons", 0),
+            comparisons_missing=data.get("comparisons_missing", 0),
             sample=results.Subset(dataset.sample.size, dataset.sample.seed)
             if dataset.sample
             else None,

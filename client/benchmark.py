@@ -141,7 +141,8 @@ def _refused_images(answer: Mapping[str, Any], too_large: Iterable[Unreadable]) 
 def _open(model: str, dataset: Dataset, connection: Connection, options: JobOptions) -> Run:
     """Open a new job, or the one whose journal is found, and see that the server still has it."""
     declared = _declaration(model, dataset, options)
-    about = declared | {"images": dataset.images, "classes": list(dataset.classnames)}
+    about = declared | {"images": dataset.images}
+    about["classes"] = list(dataset.classnames or dataset.subsets)
     journal, resumed = None, False
     if options.folder is not None:
         path = options.folder / f"{_journal_name(declared)}.job.json"
@@ -155,16 +156,20 @@ def _open(model: str, dataset: Dataset, connection: Connection, options: JobOpti
         options=options.of_model(model),
         dataset=dataset.id,
         split=dataset.split,
-        classes=len(dataset.classnames),
+        classes=len(dataset.classnames or dataset.subsets),
         templates=len(dataset.templates) if dataset.classnames else 0,
         multilabel=dataset.multilabel,
         judged=dataset.judged,
+        composed=dataset.composed,
         cutoffs=options.cutoffs,
-        index=options.index and dataset.task is Task.RETRIEVAL and not dataset.judged,
+        index=options.index and _takes_index(dataset),
         expected_images=dataset.images,
     )
     run = Run(spec, journal)
-    names = [contract.class_document(i, name) for i, name in enumerate(dataset.classnames)]
+    names = [
+        contract.class_document(i, name)
+        for i, name in enumerate(dataset.classnames or dataset.subsets)
+    ]
     with run.timer.stage("open"):
         endpoint = job_endpoint(spec.task, "open")
         try:
@@ -178,6 +183,11 @@ def _open(model: str, dataset: Dataset, connection: Connection, options: JobOpti
     if journal is not None:
         run.too_large = {item.id: item for item in journal.too_large}
     return run
+
+
+def _takes_index(dataset: Dataset) -> bool:
+    """Whether ranks over the whole corpus are measured, which a smaller index may change."""
+    return dataset.task is Task.RETRIEVAL and not (dataset.judged or dataset.composed)
 
 
 def _send_prompts(

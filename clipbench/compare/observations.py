@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from clipbench.errors import UnknownName
@@ -14,6 +16,7 @@ from clipbench.metrics import (
     Queries,
     parse,
 )
+from clipbench.metrics.composition import Compositions, Pairs, Places, compositions
 from clipbench.results import Sidecar
 from clipbench.results.sidecar import IntArray, Records
 
@@ -31,14 +34,17 @@ def observations_of(metric: str, records: Sidecar) -> Observations | None:
         if figure.reads is JudgedWays:
             return figure.observations(JudgedWays(_judged(records.texts), _judged(records.images)))
         return figure.observations(_both_ways(records))
+    if figure.reads is Compositions:
+        return figure.observations(_composed(records)) if records.composed else None
     return figure.observations(_labelled(records.images)) if figure.reads is Queries else None
 
 
 def common(first: Sidecar, second: Sidecar) -> tuple[Sidecar, Sidecar]:
     """Both restricted to the images and texts that both counted, in the order of the first."""
-    images = _both(first.images, second.images)
+    composed = first.composed and second.composed
+    images = _both(first.images, second.images, composed)
     kept = {first.images.ids[i] for i in images[0]}
-    texts = _both(first.texts, second.texts)
+    texts = _both(first.texts, second.texts, composed)
     paired = [
         (i, j)
         for i, j in zip(*texts, strict=True)
@@ -51,13 +57,35 @@ def common(first: Sidecar, second: Sidecar) -> tuple[Sidecar, Sidecar]:
     )
 
 
-def _both(first: Records, second: Records) -> tuple[IntArray, IntArray]:
-    """Positions of the documents that both have, with the same judgements."""
-    place = {key: i for i, key in enumerate(zip(second.ids, second.grades, strict=True))}
-    keys = enumerate(zip(first.ids, first.grades, strict=True))
+def _both(first: Records, second: Records, composed: bool) -> tuple[IntArray, IntArray]:
+    """Positions of the documents that both have, with the same judgements.
+
+    Of comparisons both have to have the same: an image whose partner was refused has none.
+    """
+    place = {key: i for i, key in enumerate(_keys(second, composed))}
+    keys = enumerate(_keys(first, composed))
     pairs = [(i, place[key]) for i, key in keys if key in place]
     array = np.array(pairs, np.int64).reshape(-1, 2)
     return array[:, 0], array[:, 1]
+
+
+def _keys(records: Records, composed: bool) -> Iterator[tuple[object, ...]]:
+    for id_, grades, ranks in zip(records.ids, records.grades, records.ranks, strict=True):
+        yield id_, grades, tuple(rank > 0 for rank in ranks) if composed else ()
+
+
+def _composed(records: Sidecar) -> Compositions:
+    """The comparisons of which every document is there."""
+    images = records.images
+    text_of = {id_: i for i, id_ in enumerate(records.texts.ids)}
+    rows = [
+        (image, text_of[text], number, place)
+        for image, judged in enumerate(zip(images.judged, images.grades, images.ranks, strict=True))
+        for text, number, place in zip(*judged, strict=True)
+        if place and text in text_of
+    ]
+    image, text, number, place = np.array(rows, np.int64).reshape(-1, 4).T
+    return compositions(Pairs(image, text, number), Places(place, records.texts.rank[text]))
 
 
 def _judged(records: Records) -> JudgedQueries | None:

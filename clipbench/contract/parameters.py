@@ -88,6 +88,7 @@ class JobSpec:
     templates: int = 0
     multilabel: bool = False
     judged: bool = False
+    composed: bool = False  # images choose among texts: their tag `judgements` has the numbers
     cutoffs: tuple[int, ...] = (1, 5, 10)
     index: bool = False  # also what a smaller index costs; retrieval only
     expected_images: int | None = None
@@ -112,6 +113,7 @@ class JobSpec:
             templates=count_parameter(parameters, "templates", 0),
             multilabel=parameters.get("multilabel") is True,
             judged=parameters.get("judged") is True,
+            composed=parameters.get("composed") is True,
             cutoffs=_cutoffs(parameters.get("cutoffs", (1, 5, 10))),
             index=parameters.get("index") is True,
             expected_images=None
@@ -127,9 +129,11 @@ class JobSpec:
                 f"classification needs at least 2 classes and 1 prompt template, "
                 f"not {spec.classes} and {spec.templates}"
             )
-        if spec.judged and task is not Task.RETRIEVAL:
-            raise InvalidRequest("parameter 'judged' is of retrieval")
-        if spec.index and (spec.judged or task is not Task.RETRIEVAL):
+        if (spec.judged or spec.composed) and task is not Task.RETRIEVAL:
+            raise InvalidRequest("parameters 'judged' and 'composed' are of retrieval")
+        if spec.judged and spec.composed:
+            raise InvalidRequest("a job is 'judged' or 'composed', not both")
+        if spec.index and (spec.judged or spec.composed or task is not Task.RETRIEVAL):
             raise InvalidRequest("parameter 'index' is of retrieval whose texts name their image")
         return spec
 
@@ -144,6 +148,7 @@ class JobSpec:
             "templates": self.templates,
             "multilabel": self.multilabel,
             "judged": self.judged,
+            "composed": self.composed,
             "cutoffs": list(self.cutoffs),
             "index": self.index,
             "provenance": dict(self.provenance),

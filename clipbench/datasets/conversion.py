@@ -13,7 +13,9 @@ from typing import BinaryIO
 import numpy as np
 
 from clipbench.contract.formats import kind_of
+from clipbench.datasets import composition
 from clipbench.datasets.dataset import Dataset
+from clipbench.datasets.entries import documents
 from clipbench.datasets.layouts import wds
 from clipbench.datasets.tarstream import BLOCK
 from clipbench.datasets.types import Document, Image, Task, Text
@@ -96,6 +98,8 @@ class _Writer:
         self._dataset = dataset
         self._shard: BinaryIO | None = None
         self._in_shard = 0
+        self._group = ""
+        self._texts = _texts(dataset) if dataset.composed else {}
 
     def add(self, sample: _Sample) -> None:
         self.refused += sample.refused
@@ -105,7 +109,9 @@ class _Writer:
         if label is None:
             self.refused += 1
             return
-        shard = self._room()
+        group = composition.group_of(sample.image) if self._dataset.composed else ""
+        shard = self._room(joined=bool(group) and group == self._group)
+        self._group = group
         key = f"s{self.images:07d}"
         _add(shard, f"{key}.{kind_of(sample.image.data) or 'jpg'}", sample.image.data)
         _add(shard, f"{key}.{label[0]}", label[1])
@@ -119,9 +125,12 @@ class _Writer:
             self._shard.close()
             self._shard = None
 
-    def _room(self) -> BinaryIO:
-        if self._shard is not None and (
-            self._in_shard >= self._shard_size or self._shard.tell() >= _MAX_SHARD_BYTES
+    def _room(self, *, joined: bool) -> BinaryIO:
+        """The shard to write to. joined: the image is of the group of the last one."""
+        if (
+            self._shard is not None
+            and not joined
+            and (self._in_shard >= self._shard_size or self._shard.tell() >= _MAX_SHARD_BYTES)
         ):
             self.close()
         if self._shard is None:
@@ -133,6 +142,9 @@ class _Writer:
     def _label(self, sample: _Sample) -> tuple[str, bytes] | None:
         """Suffix and bytes of the second member; None when the label has no place in it."""
         assert sample.image is not None
+        if self._dataset.composed:
+            lines = composition.lines_of(sample.image, self._texts, self._dataset.subsets)
+            return None if lines is None else ("jsonl", lines.encode())
         if self._dataset.task is Task.RETRIEVAL:
             return "txt", "\n".join(sample.captions).encode()
         labels = sample.image.labels or ()
@@ -147,6 +159,12 @@ class _Writer:
         return "npy", array.getvalue()
 
 
+def _texts(dataset: Dataset) -> dict[str, str]:
+    """Every text by its id."""
+    found = documents(dataset.read(False), dataset.chosen)
+    return {document.id: document.text for document in found if isinstance(document, Text)}
+
+
 def _add(shard: BinaryIO, name: str, data: bytes) -> None:
     info = tarfile.TarInfo(name)  # mode 644, owner 0, time 0: nothing of this machine or day
     info.size = len(data)
@@ -155,7 +173,9 @@ def _add(shard: BinaryIO, name: str, data: bytes) -> None:
 
 def _write_metadata(dataset: Dataset, out: Path) -> None:
     kind = "multilabel" if dataset.multilabel else str(dataset.task)
-    texts = {wds.TYPE: f"{kind}\n"}
+    texts = {wds.TYPE: f"{wds.COMPOSED if dataset.composed else kind}\n"}
+    if dataset.subsets:
+        texts[wds.SUBSETS] = _lines(dataset.subsets)
     if dataset.task is Task.CLASSIFICATION:
         texts[wds.CLASSNAMES] = _lines(dataset.classnames)
         texts[wds.TEMPLATES] = _lines(dataset.templates)

@@ -29,6 +29,8 @@ class Dataset:
     layout: str
     read: Read = field(repr=False, compare=False)
     judged: bool = False  # retrieval: queries with several, graded images
+    composed: bool = False  # retrieval: captions are compared with hard negatives
+    subsets: tuple[str, ...] = ()  # names of the parts that comparisons belong to
     sample: SampleNote | None = None
     chosen: frozenset[int] | None = field(default=None, repr=False)  # image positions of a sample
 

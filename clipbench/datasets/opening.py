@@ -172,7 +172,9 @@ def _local_dataset(
     try:
         kind = layouts.find(path, layout, columns=bool(wanted.columns))
         contents, folder = kind.open(path, wanted), path if path.is_dir() else path.parent
-        if not contents.judged and any((folder / name).is_file() for name in judgements.QRELS):
+        if not (contents.judged or contents.composed) and any(
+            (folder / name).is_file() for name in judgements.QRELS
+        ):
             contents = judgements.by_qrels(contents, wds.Folder(folder), str(path))
         return _assembled(id, contents, printable(str(path)), kind.name, templates)
     except OSError as error:  # a folder that may not be listed, or that went while it was read
@@ -193,6 +195,8 @@ def _assembled(
         templates=chosen,
         multilabel=contents.multilabel,
         judged=contents.judged,
+        composed=contents.composed,
+        subsets=contents.subsets,
         images=_declared(id, contents),
         source=source,
         layout=layout,

@@ -24,7 +24,8 @@ def sampled(dataset: Dataset, size: int, seed: int) -> Dataset:
     Reads labels and captions once to draw. Every image has a number from its id and the seed, and
     the smallest are taken: a larger sample holds a smaller one, and damage elsewhere in the data
     changes nothing. Classes keep their shares, to the nearest image. Positions stay those of the
-    whole data set. Images that turn out unreadable are part of the draw like any other.
+    whole data set. Images that turn out unreadable are part of the draw like any other. Images that
+    are compared with each other are drawn together, so that there may be one more.
 
     Raises InvalidRequest when the size is below 1, and for data with judgements.
     """
@@ -40,7 +41,8 @@ def sampled(dataset: Dataset, size: int, seed: int) -> Dataset:
     for entry in dataset.read(False):
         if not isinstance(entry, Entry):
             continue
-        strata[_stratum(entry) if stratified else None].extend((_number(entry.id, seed), total))
+        number = _number(entry.group or entry.id, seed)
+        strata[_stratum(entry) if stratified else None].extend((number, total))
         total += 1
     if size >= total:
         return dataset
@@ -48,8 +50,10 @@ def sampled(dataset: Dataset, size: int, seed: int) -> Dataset:
     chosen: set[int] = set()
     for stratum, drawn in strata.items():
         numbers, positions = np.frombuffer(drawn, np.uint64).reshape(-1, 2).T
-        order = np.lexsort((positions, numbers))[: shares[stratum]]
-        chosen.update(positions[order].tolist())
+        order = np.lexsort((positions, numbers))
+        last = numbers[order[: shares[stratum]]].max(initial=0)  # a group is drawn whole
+        chosen.update(positions[numbers <= last].tolist())
+    size = len(chosen)
     note = SampleNote(size=size, of=total, seed=seed, stratified=stratified)
     return replace(dataset, images=size, sample=note, chosen=frozenset(chosen))
 

@@ -109,12 +109,25 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """The caption of an image, and hard negatives: captions that look right and are not.
+
+    subset: the number of the part of the data that it belongs to.
+    """
+
+    right: str | Flaw
+    wrong: tuple[str | Flaw, ...]
+    subset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One image with its labels or captions as a layout finds it, good or bad.
 
     `image` is empty when a reader was asked for labels and captions only. `pieces` are the files,
     members and rows that it is made of, as if nothing were wrong with the image. `grades` are those
-    of the captions where a column has them; `judgements` those of the image as a query.
+    of the captions where a column has them; `judgements` those of the image as a query, or of its
+    captions in comparisons. `group`: what it is drawn with; empty for itself.
     """
 
     id: str
@@ -125,6 +138,8 @@ class Entry:
     pieces: tuple[Piece, ...] = ()
     grades: tuple[int, ...] = ()
     judgements: Judged = ()
+    comparisons: tuple[Comparison, ...] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +190,8 @@ class Contents:
     templates: tuple[str, ...] = ()
     multilabel: bool = False
     judged: bool = False
+    composed: bool = False  # retrieval: captions are compared with hard negatives
+    subsets: tuple[str, ...] = ()  # of comparisons
     images: int | None = None
 
 

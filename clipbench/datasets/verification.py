@@ -174,6 +174,8 @@ def _problem(dataset: Dataset, found: Fingerprint, queries: int) -> str | None:
         return "no image can be read: there is nothing to score"
     if dataset.judged and not queries:
         return "no query has a relevant image: there is nothing to score"
+    if dataset.composed and not queries:
+        return "no image has a caption and a hard negative: there is nothing to score"
     if dataset.task is Task.RETRIEVAL and not dataset.judged and not found.texts:
         return "no caption can be read: there is nothing to score"
     if dataset.task is Task.CLASSIFICATION and len(dataset.classnames) < 2:

@@ -204,7 +204,9 @@ class Evaluator:
                 "rank": row.rank,
                 "best": None if row.best is None else json.loads(row.best),
             }
-            page.append(judged_record(record) if job.spec.judged else record)
+            judged = job.spec.judged or (job.spec.composed and kind == Kind.IMAGE)
+            record = judged_record(record) if judged else record
+            page.append(record | {"image_id": ""} if job.spec.composed and judged else record)
         return page
 
     def refused_records(self, job_id: str, owner: str) -> list[Json]:
@@ -248,8 +250,8 @@ class Evaluator:
 
 
 def judged_record(record: Json) -> Json:
-    """Of a query with judgements: the judged images, their grades and ranks (null: not there).
-
+    """Of a query: the judged images, grades and ranks (null: not there); of an image with
+    comparisons: its texts, their numbers and places.
     The table of documents holds judgements where other jobs have labels, and ranks for classes.
     `image_id` becomes the image with the highest grade, for a person to look at.
     """

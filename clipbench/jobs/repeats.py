@@ -10,17 +10,18 @@ smallest position, then id.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from clipbench.contract import Refusal
 from clipbench.contract.endpoints import Kind
 from clipbench.jobs.job import Job
 from clipbench.jobs.store import JobStore
-from clipbench.metrics.vectors import Float32Array
+from clipbench.metrics.vectors import Float32Array, IntArray
 
 
 class FirstOf:
@@ -83,6 +84,18 @@ class StoredEmbeddings:
             )
             yield start, np.frombuffer(data, dtype="<f4").reshape(len(block), self.dim)
             start += len(block)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The documents that a job's result counts: ids in the order of the rows."""
+
+    images: Sequence[str]
+    texts: Sequence[str]
+    image_of_text: IntArray
+    late: Sequence[tuple[Kind, int, Refusal]]  # texts whose image is missing
+    image_rows: StoredEmbeddings
+    text_rows: StoredEmbeddings
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from clipbench.contract.batches import EncodedBatch
 from clipbench.contract.documents import Item
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.errors import InvalidRequest
+from clipbench.jobs.composed import score_composed
 from clipbench.jobs.evaluator import (
     Evaluator,
     Json,
@@ -22,25 +23,13 @@ from clipbench.jobs.evaluator import (
 )
 from clipbench.jobs.job import Job
 from clipbench.jobs.judged import score_judged
-from clipbench.jobs.repeats import FirstOf, StoredEmbeddings
+from clipbench.jobs.repeats import Corpus, FirstOf, StoredEmbeddings
 from clipbench.jobs.shards import Shards
 from clipbench.metrics.embeddings import EmbeddingSlice
 from clipbench.metrics.index import index_costs
 from clipbench.metrics.retrieval import AboveCounts, RetrievalRanks, count_above, positives, ranks
 from clipbench.metrics.scores import retrieval_scores
 from clipbench.metrics.vectors import Float32Array, IntArray
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """The documents that a job's result counts: ids in the order of the rows."""
-
-    images: Sequence[str]
-    texts: Sequence[str]
-    image_of_text: IntArray
-    late: Sequence[tuple[Kind, int, Refusal]]  # texts whose image is missing
-    image_rows: StoredEmbeddings
-    text_rows: StoredEmbeddings
 
 
 class RetrievalEvaluator(Evaluator):
@@ -66,11 +55,14 @@ class RetrievalEvaluator(Evaluator):
         return [{"embedding": row.astype("<f4").tobytes()} for row in embeddings]
 
     def refuse(self, job: Job, item: Item, kind: Kind) -> Refusal | None:
-        """Every text of a judged job has judgements, and no document of another job."""
+        """Every text of a judged job has judgements, and no document of another job.
+
+        Of a job with comparisons the images have them.
+        """
         if job.spec.judged and kind is Kind.TEXT and not item.judgements:
             detail = "a text of a judged job has the tag 'judgements'"
             return Refusal(item.id, Reason.JUDGEMENT_INVALID, detail)
-        if item.judgements and not job.spec.judged:
+        if item.judgements and not (job.spec.judged or (job.spec.composed and kind is Kind.IMAGE)):
             detail = "the job was not opened with the parameter 'judged'"
             return Refusal(item.id, Reason.JUDGEMENT_INVALID, detail)
         return None
@@ -80,6 +72,8 @@ class RetrievalEvaluator(Evaluator):
         if job.spec.judged:
             return score_judged(self.store, job)
         corpus = self._corpus(job)
+        if job.spec.composed:
+            return score_composed(self.store, job, corpus)
         measured, changes = self._measured(job, corpus)
         measured["late_refusals"] = late_refusals(corpus.late)
         return Scored(measured, changes, corpus.late)

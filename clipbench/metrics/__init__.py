@@ -1,6 +1,12 @@
 """Pure numerics: arrays in, numbers out. Needs NumPy and nothing else."""
 
-from clipbench.metrics.baselines import CHANCE, MAJORITY, chance_level, majority_share
+from clipbench.metrics.baselines import (
+    CHANCE,
+    MAJORITY,
+    chance_level,
+    chance_of,
+    majority_share,
+)
 from clipbench.metrics.classification import Classified, classify
 from clipbench.metrics.comparison import Best, Difference, best, holm, paired_difference
 from clipbench.metrics.embeddings import ArrayEmbeddings, Embeddings
@@ -44,6 +50,7 @@ from clipbench.metrics.scores import (
     CUTOFFS,
     Scores,
     classification_scores,
+    composed_scores,
     judged_scores,
     multilabel_scores,
     retrieval_scores,
@@ -90,9 +97,11 @@ __all__ = [
     "best",
     "bootstrap",
     "chance_level",
+    "chance_of",
     "class_vectors",
     "classification_scores",
     "classify",
+    "composed_scores",
     "confused",
     "count_above",
     "directions_of",

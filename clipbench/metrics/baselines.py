@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from clipbench.errors import InvalidRequest
@@ -12,6 +14,11 @@ CHANCE = "chance"
 
 MAJORITY = "majority"
 """The name of the largest class's share among a result's metrics."""
+
+
+def chance_of(metrics: Mapping[str, float], measure: str) -> float | None:
+    """The score of a guess that a result states for one of its measures."""
+    return metrics.get(f"{measure}_{CHANCE}")
 
 
 def chance_level(classes: int, k: int = 1) -> float:

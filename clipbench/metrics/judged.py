@@ -72,7 +72,7 @@ def judged_ranks(queries: Embeddings, candidates: Embeddings, judged: Judgements
         raise InvalidRequest(f"queries of {queries.dim} dimensions, images of {candidates.dim}")
     if not 0 <= judged.candidate.min() <= judged.candidate.max() < candidates.rows:
         raise InvalidRequest(f"a judgement names an image outside 0 … {candidates.rows - 1}")
-    score = _scores(queries, candidates, judged)
+    score = pair_scores(queries, candidates, judged)
     for first, run in _runs(candidates):
         for start, rows in runs(queries, QUERY_BLOCK, QUERY_BLOCK):
             pairs = _pairs_of(judged, start, len(rows))
@@ -86,7 +86,7 @@ def judged_ranks(queries: Embeddings, candidates: Embeddings, judged: Judgements
     return JudgedRanks(1 + above, len(np.unique(judged.query[near > 0])))
 
 
-def _scores(queries: Embeddings, candidates: Embeddings, judged: Judgements) -> Float64Array:
+def pair_scores(queries: Embeddings, candidates: Embeddings, judged: Judgements) -> Float64Array:
     """(p,) the score of each judged pair."""
     score = np.empty(len(judged.query))
     for first, run in _runs(candidates):

@@ -14,6 +14,7 @@ import numpy as np
 
 from clipbench.contract.endpoints import Task
 from clipbench.metrics.baselines import CHANCE, MAJORITY, chance_level, majority_share
+from clipbench.metrics.composition import Compositions
 from clipbench.metrics.intervals import Interval, bootstrap
 from clipbench.metrics.measures import (
     BothWays,
@@ -24,6 +25,7 @@ from clipbench.metrics.measures import (
     Queries,
     stated,
 )
+from clipbench.metrics.measures.composed import ComposedMeasure
 from clipbench.metrics.retrieval import RetrievalRanks
 from clipbench.metrics.vectors import BoolArray, Float32Array, IntArray
 
@@ -75,6 +77,20 @@ def judged_scores(judged: JudgedWays, cutoffs: Sequence[int] = CUTOFFS) -> Score
         ),
         judged,
     )
+
+
+def composed_scores(found: Compositions) -> Scores:
+    """Of at least one group; measures that no group defines are absent. Chance is beside each."""
+    figures = [
+        measure
+        for measure in stated(Task.RETRIEVAL, Compositions)
+        if isinstance(measure, ComposedMeasure) and measure.measured(found).any()
+    ]
+    scores = _scores(figures, found)
+    for measure in figures:
+        if (guess := measure.expected(found)) is not None:
+            scores.metrics[f"{measure}_{CHANCE}"] = guess
+    return scores
 
 
 def _scores(figures: Iterable[Figure], evidence: Any) -> Scores:

@@ -10,6 +10,8 @@ NEAR = 0.3  # a score is near its baseline within this part of the way from ther
 
 def chance(column: Column) -> float | None:
     """The score of a guess; None where the classes or the measure do not define one."""
+    if column.chance is not None:
+        return column.chance
     measure = measure_of(column.metric)
     return measure.chance(column.classes) if measure and column.classes else None
 

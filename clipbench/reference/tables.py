@@ -45,6 +45,7 @@ class Column:
     texts: int | None = None
     classes: int | None = None
     majority: float | None = None  # share of the most frequent class, where it is known
+    chance: float | None = None  # where the classes do not tell
     lower_is_better: bool = False
     published_key: str = ""  # of the printed values, where `key` tells data of one name apart
 

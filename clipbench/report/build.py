@@ -62,10 +62,9 @@ def build(
         return score_table(name, of(name), label, apart, unmeasured, observations, figures)
 
     def own_scores(section: Section) -> Table:
-        said = {"title": section.title, "note": section.note}
-        return score_table(
-            section.name, of(section.name), label, apart, False, observations, **said
-        )
+        name, found = section.name, of(section.name)
+        said = section.title, section.note
+        return score_table(name, found, label, apart, False, observations, NONE, *said)
 
     timed = bool(results or statistics)
     return Report(

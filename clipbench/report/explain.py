@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clipbench.encode_settings import Activation, Convert, Normalisation
-from clipbench.metrics import CHANCE, MAJORITY, headlines, principal
+from clipbench.metrics import CHANCE, MAJORITY, chance_of, headlines, principal
 from clipbench.reference import DEVICE, SCORES_PRECISION, TableName, published, spelling
 from clipbench.report.notes import INEXACT_DECODING
 from clipbench.report.sections import SECTIONS
@@ -108,6 +108,7 @@ def _data(result: Result) -> str:
     if data.task is Task.RETRIEVAL:
         what += f" and {data.texts:,} texts"
         what += f" with {data.judgements:,} judgements" if data.judgements else ""
+        what += f" in {data.comparisons:,} comparisons" if data.comparisons else ""
     elif data.classes:
         what += f" in {data.classes:,} classes"
     part = f", a seeded sample (seed {data.sample.seed})" if data.sample else ""
@@ -124,6 +125,11 @@ def _data(result: Result) -> str:
         said.append(
             f"{data.judgements_missing:,} judgements name images that are not there or were "
             "refused, and are left out."
+        )
+    if data.comparisons_missing:
+        said.append(
+            f"{data.comparisons_missing:,} comparisons lack a document that was refused or never "
+            "came, and are left out."
         )
     for n, kind in ((data.duplicate_images, "images"), (data.duplicate_texts, "texts")):
         if n:
@@ -216,6 +222,7 @@ def _sure(result: Result) -> str:
             f"(95 %, bootstrap over {drawn})."
         )
     chance, majority = result.metrics.get(CHANCE), result.metrics.get(MAJORITY)
+    chance = chance_of(result.metrics, str(first)) if chance is None else chance
     if chance is not None:
         beside = f", naming the most frequent class {majority:.3f}" if majority is not None else ""
         said.append(f"Guessing would score {chance:.3f}{beside}.")
@@ -264,6 +271,8 @@ def _levers(result: Result) -> Iterator[str]:
     elif result.dataset.judgements:
         yield "more judgements (an image that nobody judged counts as wrong)"
         yield "the number of images: a larger corpus is harder, so splits never compare"
+    elif result.dataset.comparisons:
+        yield "other hard negatives: sets whose wrong captions read oddly are easier than they look"
     else:
         yield "the number of images: a smaller corpus gives higher recall, so splits never compare"
     if result.dataset.sample:

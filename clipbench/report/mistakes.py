@@ -105,7 +105,10 @@ def _collect(title: str, group: Mapping[str, tuple[Result, Sidecar]], limit: int
     first = next(iter(group.values()))[0]
     classes = {row.index: row.name for row in first.per_class}
     retrieval = first.dataset.task is Task.RETRIEVAL
-    kept = [sidecar.texts if retrieval else sidecar.images for _, sidecar in group.values()]
+    composed = first.dataset.comparisons > 0  # images choose among texts
+    texts = retrieval and not composed
+    kept = [sidecar.texts if texts else sidecar.images for _, sidecar in group.values()]
+    right = 1 if composed else RETRIEVED
     answers: dict[str, list[Answer | None]] = {}
     where: dict[str, tuple[Records, int]] = {}
     for position, records in enumerate(kept):
@@ -113,7 +116,7 @@ def _collect(title: str, group: Mapping[str, tuple[Result, Sidecar]], limit: int
             if records.grades[i] and records.rank[i] < 1:
                 continue  # a query of which no relevant image is known
             row = answers.setdefault(id_, [None] * len(kept))
-            row[position] = _answer(records, i, classes, retrieval)
+            row[position] = _answer(records, i, classes, right if retrieval else None)
             where.setdefault(id_, (records, i))
     wrong = {id_: row for id_, row in answers.items() if any(a and a.wrong for a in row)}
     documents = tuple(
@@ -132,10 +135,11 @@ def _collect(title: str, group: Mapping[str, tuple[Result, Sidecar]], limit: int
     )
 
 
-def _answer(records: Records, i: int, classes: Mapping[int, str], retrieval: bool) -> Answer:
+def _answer(records: Records, i: int, classes: Mapping[int, str], right: int | None) -> Answer:
+    """right: the last rank that is right, of retrieval; None: the predicted class is compared."""
     rank = int(records.rank[i])
-    if retrieval:
-        return Answer(rank > RETRIEVED or rank < 1, rank, f"rank {rank:,}")
+    if right is not None:
+        return Answer(rank > right or rank < 1, rank, f"rank {rank:,}")
     predicted = int(records.predicted[i])
     wrong = predicted not in records.labels[i]
     return Answer(wrong, rank, classes.get(predicted) or f"class {predicted}")

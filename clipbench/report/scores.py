@@ -46,7 +46,7 @@ def score_table(
     """
     said = Notes()
     cols = columns(results, name, apart)
-    if unmeasured:
+    if unmeasured and isinstance(name, TableName):
         keys = {column.key for column in cols}
         cols += [c for c in figures.columns_of(name) if c.key not in keys]
     beside = unmeasured or any(spelling(r.model.name) in reference(name).models for r in results)

@@ -38,5 +38,22 @@ SECTIONS: Sequence[Section] = (
         "judged not relevant, negatives_beaten is the share of pairs in which a relevant one "
         "stands before such a one (half by chance). Intervals draw queries.",
     ),
+    Section(
+        OwnTable.COMPOSITIONALITY,
+        "Compositionality",
+        Task.RETRIEVAL,
+        "Text score: the share of groups in which every image scores its caption above the hard "
+        "negatives; image score: every caption its image above the other; group score: both. "
+        "Equal scores are wrong. Guessing scores 1/2 with one hard negative; of two images and two "
+        "captions 1/4, 1/4 and 1/6.",
+        "Embeddings were normalised, and each image compared with its caption and with hard "
+        "negatives, which look right and are not; where two images are each other's hard "
+        "negatives, each caption was compared with both images. The right one has to score "
+        "strictly higher: a model that cannot tell two captions apart is wrong. The text score is "
+        "the share of groups in which every image finds its caption, the image score that in "
+        "which every caption finds its image, the group score that of both. A comparison of which "
+        "a document is missing is left out, with those that share its captions. Intervals draw "
+        "images, each with all of its comparisons.",
+    ),
 )
 """In print order."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-from clipbench.metrics import MAJORITY, headlines, measure_of
+from clipbench.metrics import MAJORITY, chance_of, headlines, measure_of
 from clipbench.metrics.measures import Figure
 from clipbench.reference import Column, PublishedTable, TableName, published, score_key
 from clipbench.report.types import OwnTable
@@ -100,6 +100,7 @@ def own_columns(result: Result, apart: Variants, table: TableName | OwnTable) ->
             texts=data.texts or None,
             classes=data.classes or None,
             majority=result.metrics.get(MAJORITY),
+            chance=chance_of(result.metrics, str(figure)),
             lower_is_better=figure.measure.lower_is_better,
         )
         for figure in shown_in(result, table)

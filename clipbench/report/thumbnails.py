@@ -44,7 +44,9 @@ def local_dataset(found: MistakeSet, root: Path | None = None) -> Dataset | None
 def shown(dataset: Dataset, documents: Sequence[Mistake]) -> dict[str, tuple[str, str]]:
     """By document id: a data URI of its image, and its text. Reads until all are found."""
     images = {doc.image_id: "" for doc in documents}
-    texts = {doc.id: "" for doc in documents if doc.kind == "text"}
+    texts = {
+        _text_id(dataset, doc): "" for doc in documents if doc.kind == "text" or dataset.composed
+    }
     missing = {*images, *texts}
     for document in dataset.documents():
         if isinstance(document, Image) and document.id in images:
@@ -55,7 +57,14 @@ def shown(dataset: Dataset, documents: Sequence[Mistake]) -> dict[str, tuple[str
             missing.discard(document.id)
         if not missing:
             break
-    return {doc.id: (images[doc.image_id], texts.get(doc.id, "")) for doc in documents}
+    return {
+        doc.id: (images[doc.image_id], texts.get(_text_id(dataset, doc), "")) for doc in documents
+    }
+
+
+def _text_id(dataset: Dataset, document: Mistake) -> str:
+    """Of the text to show: the document's own, or the caption of an image that chose another."""
+    return f"{document.id}#0" if dataset.composed else document.id
 
 
 def data_uri(data: bytes) -> str:

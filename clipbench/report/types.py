@@ -20,6 +20,7 @@ class OwnTable(StrEnum):
     PRECISIONS = "precisions"
     INDEX = "index"
     JUDGEMENTS = "judgements"
+    COMPOSITIONALITY = "compositionality"
 
 
 def signed(difference: float, digits: int) -> str:

@@ -35,12 +35,12 @@ COLUMNS = {
     "predicted": "int64",  # the best class
     "best": "list",
     "rank": "int64",  # 1-based rank of the label, or of the right document
-    "judged": "strings",  # ids of the images that were judged for a query
-    "grades": "list",
+    "judged": "strings",  # ids of the images that were judged for a query, of texts of an image
+    "grades": "list",  # or numbers of comparisons, below 0 for a hard negative
     "ranks": "list",  # of each judged image; null for one that is not there
 }
 REQUIRED = ("id", "kind", "index", "outcome", "labels", "predicted", "rank", "image_id")
-JUDGEMENTS = ("grades", "ranks")
+JUDGEMENTS = ("judged", "grades", "ranks")
 _PAGE = 10_000  # documents that are written at a time
 
 
@@ -51,7 +51,8 @@ class Records:
     labels: the classes of an image, empty in retrieval. predicted: (n,) best class, -1 where there
     is none. rank: (n,) 1-based rank of the right answer, 0 where there is none.
     image_ids: what each text describes; empty for an image.
-    grades, ranks: of the images that were judged for each query; a rank of 0 is not there.
+    judged, grades, ranks: of the images that were judged for each query; a rank of 0 is not there.
+        Of an image with comparisons: its texts, their numbers and places.
     """
 
     ids: tuple[str, ...]
@@ -60,6 +61,7 @@ class Records:
     predicted: IntArray
     rank: IntArray
     image_ids: tuple[str, ...]
+    judged: tuple[tuple[str, ...], ...] = ()
     grades: tuple[tuple[int, ...], ...] = ()
     ranks: tuple[tuple[int, ...], ...] = ()
 
@@ -80,6 +82,7 @@ class Records:
             self.predicted[positions],
             self.rank[positions],
             tuple(self.image_ids[i] for i in positions),
+            tuple(self.judged[i] for i in positions),
             tuple(self.grades[i] for i in positions),
             tuple(self.ranks[i] for i in positions),
         )
@@ -91,6 +94,11 @@ class Sidecar:
 
     images: Records
     texts: Records
+
+    @property
+    def composed(self) -> bool:
+        """Whether images were compared with captions and hard negatives."""
+        return any(self.images.grades) and bool(self.texts.ids) and not any(self.texts.grades)
 
 
 def write_sidecar(result: Result, records: Iterable[Mapping[str, Any]], folder: Path) -> Result:
@@ -188,6 +196,7 @@ def _records(rows: list[dict[str, Any]], kind: str) -> Records:
         numbers("predicted", -1),
         numbers("rank", 0),
         tuple(row["image_id"] or "" for row in rows),
+        tuple(tuple(row.get("judged") or ()) for row in rows),
         tuple(tuple(row.get("grades") or ()) for row in rows),
         tuple(tuple(rank or 0 for rank in row.get("ranks") or ()) for row in rows),
     )

@@ -67,6 +67,8 @@ class MeasuredData:
     duplicate_texts: int | None = None
     judgements: int = 0  # of a query and an image, counted
     judgements_missing: int = 0  # of an image that is not there or was refused: left out
+    comparisons: int = 0  # of an image's caption with hard negatives, counted
+    comparisons_missing: int = 0  # of which a document is not there or was refused: left out
     sample: Subset | None = None
     # files, members of shards and rows by what became of each: {"files": {"image": 4, …}}
     inventory: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from pathlib import Path
 from clipbench.datasets.layouts import (
     beside,
     coco,
+    compared,
     flickr,
     folders,
     images,
@@ -44,6 +45,10 @@ LAYOUTS = (
     Layout(
         *("flickr", "Flickr8k or Flickr30k", flickr.recognise, flickr.open_folder),
         mark=flickr.recognise,
+    ),
+    Layout(
+        *("comparisons", "captions with hard negatives", compared.recognise, compared.open_tables),
+        mark=compared.recognise,
     ),
     Layout("shards", "tar files without nshards.txt", wds.recognise_shards, wds.open_shards),
     Layout(

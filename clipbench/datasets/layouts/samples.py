@@ -21,14 +21,17 @@ _LIMITS = {
     **dict.fromkeys(formats.SUFFIXES, MAX_IMAGE_BYTES),
     **dict.fromkeys(formats.UNSUPPORTED, 0),
     "txt": MAX_CAPTIONS_BYTES,
+    "jsonl": MAX_CAPTIONS_BYTES,
     "cls": MAX_LABEL_BYTES,
     "npy": MAX_LABEL_BYTES,
 }
 _RANKS = {s: n for n, s in enumerate((*formats.SUFFIXES, *sorted(formats.UNSUPPORTED)))}
 
 
-def label_suffixes(task: Task, *, multilabel: bool) -> tuple[str, ...]:
+def label_suffixes(task: Task, *, multilabel: bool, composed: bool) -> tuple[str, ...]:
     """Suffixes of the member that says captions or label, the first of them first."""
+    if composed:
+        return ("jsonl",)
     if task is Task.RETRIEVAL:
         return ("txt",)
     return ("npy",) if multilabel else ("cls", "npy")
@@ -92,6 +95,15 @@ class Sample:
             return (entries.captions_too_large(member.size),)
         return entries.parse_captions(member.data)
 
+    def comparisons(self) -> tuple[bytes, ...] | Flaw:
+        """The lines of `.jsonl`, a comparison each."""
+        member = self.parts.get("jsonl")
+        if member is None:
+            return missing(f"{self.key}.jsonl, the captions, is missing")
+        if member.data is None:
+            return entries.captions_too_large(member.size)
+        return tuple(filter(bytes.strip, member.data.split(b"\n")))
+
     def labels(self, classes: int, *, multilabel: bool) -> tuple[int, ...] | Flaw:
         """The label of `.cls`, or of `.npy`."""
         suffix = self.label_suffix
@@ -113,7 +125,7 @@ class Sample:
             if suffix == image:
                 role = Role.IMAGE
             elif suffix == label:
-                role = captions if suffix == "txt" else Role.LABEL
+                role = captions if suffix in ("txt", "jsonl") else Role.LABEL
                 why = Reason.EMPTY if role is Role.REFUSED else ""
             else:
                 role, why = Role.PASSED_OVER, f"a part that this task does not use (.{suffix})"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from clipbench.contract import Reason
+from clipbench.datasets import composition
 from clipbench.datasets.layouts import files, samples
 from clipbench.datasets.types import Entry, Flaw, Gap, Piece, Role, Task, Unit
 
@@ -50,6 +51,7 @@ class Shards:
     multilabel: bool
     classes: int
     judged: bool = False  # then samples are images by themselves
+    subsets: tuple[str, ...] | None = None  # parts of comparisons; None where there are none
 
     def read(self, images: bool) -> Iterator[Entry | Gap | Piece]:
         """Every sample in order; False leaves the images out."""
@@ -82,7 +84,10 @@ class Shards:
         number = -1
         labelled_by: tuple[str, ...] = ()
         if not self.judged:
-            labelled_by = samples.label_suffixes(self.task, multilabel=self.multilabel)
+            composed = self.subsets is not None
+            labelled_by = samples.label_suffixes(
+                self.task, multilabel=self.multilabel, composed=composed
+            )
         for sample in samples.read(stream, source, labelled_by, images):
             if not isinstance(sample, samples.Sample):
                 yield sample
@@ -105,6 +110,8 @@ class Shards:
             return Entry(id, source, image, labels, (), sample.all_pieces(shard))
         if self.judged:
             return Entry(id, source, image, pieces=sample.all_pieces(shard))
+        if self.subsets is not None:
+            return self._compared(sample, id, source, image, self.subsets)
         captions = sample.captions()
         if isinstance(captions, Flaw):
             flaw = sample.flaw or captions
@@ -112,3 +119,22 @@ class Shards:
         usable = any(isinstance(caption, str) for caption in captions)
         pieces = sample.all_pieces(shard, Role.CAPTIONS if usable else Role.REFUSED)
         return Entry(id, source, image, None, captions, pieces)
+
+    def _compared(
+        self,
+        sample: samples.Sample,
+        id: str,
+        source: str,
+        image: bytes | Flaw,
+        subsets: tuple[str, ...],
+    ) -> Entry:
+        """An image with the comparisons of its `.jsonl`."""
+        lines = sample.comparisons()
+        found = lines if isinstance(lines, Flaw) else composition.parse_lines(lines, subsets)
+        pieces = sample.all_pieces(source.partition(" ")[0])
+        if isinstance(found, Flaw):
+            return Entry(id, source, sample.flaw or found, pieces=pieces)
+        group, comparisons = found
+        shard = id.partition("/")[0]
+        group = f"{shard}/{group}" if group else ""
+        return Entry(id, source, image, pieces=pieces, comparisons=comparisons, group=group)

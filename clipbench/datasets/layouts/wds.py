@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from clipbench.datasets import judgements, tarstream
+from clipbench.datasets import composition, judgements, tarstream
 from clipbench.datasets.layouts import files, samples, splits
 from clipbench.datasets.layouts.shards import Files, Shard, Shards
 from clipbench.datasets.limits import MAX_METADATA_BYTES
@@ -30,6 +30,8 @@ TEMPLATES = "zeroshot_classification_templates.txt"
 TYPE = "dataset_type.txt"
 SHARDS = "nshards.txt"
 
+COMPOSED = "compositionality"  # captions with hard negatives, in a `.jsonl` beside each image
+SUBSETS = "subsets.txt"
 JUDGED = "judged"  # images without captions; the judgements are in `qrels.txt`
 _SPLIT = re.compile(r"[\w-][\w.-]*")
 _TYPES = {
@@ -37,6 +39,7 @@ _TYPES = {
     "multilabel": (Task.CLASSIFICATION, True),
     "retrieval": (Task.RETRIEVAL, False),
     JUDGED: (Task.RETRIEVAL, False),
+    COMPOSED: (Task.RETRIEVAL, False),
 }
 
 
@@ -147,7 +150,7 @@ def _contents(
     files: Files, split: str, shards: tuple[Shard, ...], source: str, default: str, *more: str
 ) -> Contents:
     """The data set of these shards; `more` are files of metadata that were read before."""
-    texts = {name: metadata(files, name, source) for name in (TYPE, CLASSNAMES, TEMPLATES)}
+    texts = {name: metadata(files, name, source) for name in (TYPE, CLASSNAMES, TEMPLATES, SUBSETS)}
     name = (texts[TYPE] or default).strip().lower()
     if name not in _TYPES:
         raise DataError(f"{source}: {TYPE} says {name[:40]!r}, not one of {', '.join(_TYPES)}")
@@ -161,7 +164,12 @@ def _contents(
         templates = parse_templates(texts[TEMPLATES], source)
     there = tuple(name for name, text in texts.items() if text is not None)
     judged = name == JUDGED
-    reader = Shards(files, shards, (*there, *more), task, multilabel, len(classnames), judged)
+    subsets = parse_names(texts[SUBSETS]) if name == COMPOSED else None
+    reader = Shards(
+        *(files, shards, (*there, *more), task, multilabel, len(classnames), judged, subsets)
+    )
+    if subsets is not None:
+        return composition.by_comparisons(reader.read, split, subsets)
     contents = Contents(task, reader.read, split, classnames, templates, multilabel)
     return judgements.by_qrels(contents, files, source) if judged else contents
 

@@ -20,7 +20,9 @@ from clipbench.metrics.measures.directions import (
     JudgedWays,
     directions_of,
 )
+from clipbench.metrics.measures.group_score import GroupScore
 from clipbench.metrics.measures.hard_negatives import NegativesBeaten
+from clipbench.metrics.measures.image_score import ImageScore
 from clipbench.metrics.measures.judged import JudgedQueries
 from clipbench.metrics.measures.judged_precision import AveragePrecision
 from clipbench.metrics.measures.judged_recall import JudgedRecallAt
@@ -31,6 +33,7 @@ from clipbench.metrics.measures.ndcg import NdcgAt
 from clipbench.metrics.measures.per_class_recall import MeanPerClassRecall
 from clipbench.metrics.measures.recall import RecallAt
 from clipbench.metrics.measures.reciprocal_rank import MeanReciprocalRank
+from clipbench.metrics.measures.text_score import TextScore
 
 MEASURES: tuple[type[Measure], ...] = (
     Accuracy,
@@ -45,6 +48,9 @@ MEASURES: tuple[type[Measure], ...] = (
     JudgedRecallAt,
     ReciprocalRank,
     NegativesBeaten,
+    GroupScore,
+    TextScore,
+    ImageScore,
 )
 """In print order. The first headline measure of a task is what models are ranked by."""
 
@@ -119,11 +125,10 @@ def _of(task: Task) -> Iterator[type[Measure]]:
 
 
 def _figures(measure: Measure) -> Iterator[Figure]:
-    if measure.task is not Task.RETRIEVAL:
+    directions = directions_of(type(measure))
+    yield from (Directed(direction, measure) for direction in directions)
+    if not directions:
         yield measure
-        return
-    for direction in directions_of(type(measure)):
-        yield Directed(direction, measure)
 
 
 def _place(figure: Figure) -> tuple[int, tuple[int, ...], int]:
@@ -140,7 +145,9 @@ __all__ = [
     "Directed",
     "Direction",
     "Figure",
+    "GroupScore",
     "Hits",
+    "ImageScore",
     "JudgedQueries",
     "JudgedRecallAt",
     "JudgedWays",
@@ -157,6 +164,7 @@ __all__ = [
     "RecallAt",
     "ReciprocalRank",
     "Score",
+    "TextScore",
     "directions_of",
     "found_in",
     "headlines",

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from clipbench.contract.endpoints import Task
+from clipbench.metrics.composition import Compositions
 from clipbench.metrics.measures.base import Measure, Queries, Score
 from clipbench.metrics.measures.judged import JudgedMeasure, JudgedQueries
 from clipbench.metrics.observations import MeanOfRatios, Observations
@@ -45,7 +47,9 @@ class JudgedWays:
 
 
 def directions_of(measure: type[Measure]) -> tuple[Direction, ...]:
-    """The directions in which retrieval states a measure, in print order."""
+    """The directions in which retrieval states a measure, in print order; none of others."""
+    if measure.task is not Task.RETRIEVAL or measure.reads is Compositions:
+        return ()
     if measure.reads is JudgedQueries:
         return Direction.TEXT_TO_IMAGE, Direction.IMAGE_TO_IMAGE
     both = Direction.TEXT_TO_IMAGE, Direction.IMAGE_TO_TEXT

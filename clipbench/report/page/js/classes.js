@@ -15,10 +15,11 @@ function drawClasses() {
   const result = PAGE.provenance[byId("classes-result").value];
   const share = (hits, images) => (hits === null || !images ? null : hits / images);
   const percent = (value) => (value === null ? "" : `${(100 * value).toFixed(1)} %`);
+  const parts = result.dataset.comparisons > 0; // of comparisons: groups of them, all right
   const columns = [
-    { title: "Class", of: (c) => c.name || `(class ${c.index}, empty name)` },
-    { title: "Images", of: (c) => c.images },
-    { title: "Top-1", of: (c) => share(c.top1, c.images), text: (c) => percent(share(c.top1, c.images)) },
+    { title: parts ? "Part" : "Class", of: (c) => c.name || `(class ${c.index}, empty name)` },
+    { title: parts ? "Groups" : "Images", of: (c) => c.images },
+    { title: parts ? "Right" : "Top-1", of: (c) => share(c.top1, c.images), text: (c) => percent(share(c.top1, c.images)) },
   ];
   if (result.per_class.some((c) => c.top5 !== null)) {
     columns.push({ title: "Top-5", of: (c) => share(c.top5, c.images), text: (c) => percent(share(c.top5, c.images)) });
