@@ -36,6 +36,8 @@ class Record:
 
 def field_names(path: Path) -> frozenset[str]:
     """Names of the fields of a table's first row; none of a file that is none."""
+    if not files.is_there(path):  # a pipe would never end
+        return frozenset()
     try:
         if path.suffix.lower() == ".parquet":
             return frozenset(map(columns.plain, pq.read_schema(path).names))
