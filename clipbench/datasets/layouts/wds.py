@@ -150,7 +150,7 @@ def _contents(
     files: Files, split: str, shards: tuple[Shard, ...], source: str, default: str, *more: str
 ) -> Contents:
     """The data set of these shards; `more` are files of metadata that were read before."""
-    texts = {name: metadata(files, name, source) for name in (TYPE, CLASSNAMES, TEMPLATES, SUBSETS)}
+    texts = {name: metadata(files, name, source) for name in (TYPE, CLASSNAMES, TEMPLATES)}
     name = (texts[TYPE] or default).strip().lower()
     if name not in _TYPES:
         raise DataError(f"{source}: {TYPE} says {name[:40]!r}, not one of {', '.join(_TYPES)}")
@@ -162,6 +162,8 @@ def _contents(
         if not classnames:
             raise DataError(f"{source}: {CLASSNAMES} is missing or empty: one class name a line")
         templates = parse_templates(texts[TEMPLATES], source)
+    if name == COMPOSED:
+        texts[SUBSETS] = metadata(files, SUBSETS, source)
     there = tuple(name for name, text in texts.items() if text is not None)
     judged = name == JUDGED
     subsets = parse_names(texts[SUBSETS]) if name == COMPOSED else None
