@@ -148,12 +148,13 @@ def _conversation(messages: list[Any], place: str) -> Input:
     content = messages[0].get("content") if messages and isinstance(messages[0], dict) else None
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
-    single = len(messages) == 1 and isinstance(content, list) and len(content) == 1
-    if not single or not isinstance(content[0], dict):
-        raise ApiError(
-            400, f"{place}: one message with one text or one image has one embedding", "messages"
-        )
-    return _part(content[0], place)
+    if len(messages) == 1 and isinstance(content, list) and len(content) == 1:
+        (part,) = content
+        if isinstance(part, dict):
+            return _part(part, place)
+    raise ApiError(
+        400, f"{place}: one message with one text or one image has one embedding", "messages"
+    )
 
 
 def _input(content: str, image: bool, place: str) -> Input:

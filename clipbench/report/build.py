@@ -10,6 +10,7 @@ from clipbench.report.best import ObservationsOf, no_observations
 from clipbench.report.index_costs import index_table
 from clipbench.report.precisions import precision_table
 from clipbench.report.published import published_table
+from clipbench.report.robustness import robustness_table
 from clipbench.report.scores import score_table
 from clipbench.report.sections import SECTIONS, Section
 from clipbench.report.sources import shown_in, variants
@@ -67,6 +68,7 @@ def build(
         return score_table(name, found, label, apart, False, observations, NONE, *said)
 
     timed = bool(results or statistics)
+    robustness = robustness_table(scored, label, apart)
     return Report(
         statistics_table(statistics, label, unmeasured)
         if timed
@@ -77,5 +79,8 @@ def build(
         latency_table(statistics, label),
         precision_table(results, statistics, label, apart),
         index_table(results, label, apart),
-        tuple(own_scores(section) for section in SECTIONS if of(section.name)),
+        (
+            *(own_scores(section) for section in SECTIONS if of(section.name)),
+            *([robustness] if robustness else []),
+        ),
     )

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from clipbench.report.curve import curve
 from clipbench.report.formats.plain import BESIDE_NOTE, ELSEWHERE_NOTE, TIED, beside, legend
+from clipbench.report.scatter import scatter
 from clipbench.report.types import Cell, Heading, OwnTable, Row, Table
 
 
@@ -23,6 +24,8 @@ def section(table: Table, *, plain: bool = False) -> str:
         return tostring(root, encoding="unicode", method="html")
     if table.name is OwnTable.INDEX:
         root.append(curve(table))
+    if table.name is OwnTable.ROBUSTNESS and (figure := scatter(table)) is not None:
+        root.append(figure)
     region = {
         "class": "scroll",
         "tabindex": "0",

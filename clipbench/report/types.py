@@ -21,6 +21,7 @@ class OwnTable(StrEnum):
     INDEX = "index"
     JUDGEMENTS = "judgements"
     COMPOSITIONALITY = "compositionality"
+    ROBUSTNESS = "robustness"
 
 
 def signed(difference: float, digits: int) -> str:
