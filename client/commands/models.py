@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +16,11 @@ from clipbench.client.commands.common import console
 from clipbench.client.progress import transfer_progress
 from clipbench.client.screen import errors
 from clipbench.errors import InvalidRequest, UnknownName
-from clipbench.registry.table import ModelInfo
+from clipbench.preflight import registry_with_checkpoints
+from clipbench.registry.table import ModelInfo, Registry
 from clipbench.report.grid import Column, Grid, printable
-from clipbench.weights import sources
+from clipbench.weights import hub, sources
+from clipbench.weights.sources import Sources
 
 app = typer.Typer(help="Models of the registry and their weights.", no_args_is_help=True)
 
@@ -97,9 +100,9 @@ def show_model(name: Name) -> None:
 
     Example: clipbench models info ViT-B-32::laion2b-s34b-b79k
     """
-    info = registry.find(name)
+    info = _with_own().find(name)
     for label, value in _facts(info):
-        console.print(Text.assemble((f"{label:<22}", "bold"), printable(value)))
+        console.print(Text.assemble((f"{label:<24}", "bold"), printable(value)))
 
 
 @app.command("pull")
@@ -110,14 +113,23 @@ def pull_model(
 ) -> None:
     """Fetch a model's weights, or find them on this disk; resumes an interrupted download.
 
+    hf-hub:ORG/NAME is any repository of the hub with open_clip's files; it says how to serve it.
+
     Example: clipbench models pull ViT-B-32::openai
     """
     with transfer_progress(console) as progress:
-        found = sources.pull(
-            registry.find(name), _cache(weights), offline=offline, progress=progress
-        )
+        where = Sources(_cache(weights), offline=offline, progress=progress)
+        repository = None
+        if name.startswith(hub.PREFIX):
+            repository = hub.pull_repository(where, name.removeprefix(hub.PREFIX))
+            found = {"configuration": repository.config, "towers": repository.weights}
+        else:
+            found = where.pull(_with_own().find(name))
     for role, path in found.items():
         console.print(f"{role}: {path}")
+    if repository:
+        setting = shlex.quote(repository.setting)
+        console.print(f"serve it: CLIPBENCH_CHECKPOINTS={setting} clipbench serve", soft_wrap=True)
 
 
 @app.command("verify")
@@ -126,7 +138,7 @@ def verify_model(name: Name, weights: Weights = None) -> None:
 
     Example: clipbench models verify ViT-B-32::openai
     """
-    files = sources.verify(registry.find(name), _cache(weights))
+    files = sources.verify(_with_own().find(name), _cache(weights))
     for file in files:
         state = file.problem or f"ok ({', '.join(file.checked) or 'no digest is known'})"
         console.print(f"{file.role}: {file.path or '-'}: {state}")
@@ -154,6 +166,11 @@ def _millions(count: int | None) -> str:
     return "" if count is None else f"{count / 1e6:.1f}"
 
 
+def _with_own() -> Registry:
+    """The models of the registry and those of the setting `checkpoints`."""
+    return registry_with_checkpoints(config.load())
+
+
 def _cache(weights: Path | None) -> Path:
     return (weights or Path(config.load().weights)).expanduser()
 
@@ -173,6 +190,7 @@ def _facts(info: ModelInfo) -> list[tuple[str, str]]:
         ("context length", str(info.context_length)),
         ("tokenizer", info.tokenizer),
         ("embedding", f"{info.embed_dim} dimensions"),
+        ("scores", _scores(info)),
         ("image tower", _tower(info.image_parameters, info.image_gflops, "an image")),
         ("text tower", _tower(info.text_parameters, info.text_gflops, "a text of full length")),
         ("licence", _licence(info)),
@@ -191,6 +209,16 @@ def _tower(parameters: int | None, gflops: float | None, each: str) -> str:
     if parameters is None:
         return "size unknown"
     return f"{_millions(parameters)} M parameters, {gflops} GFLOPs for {each}"
+
+
+def _scores(info: ModelInfo) -> str:
+    """What the model makes of a cosine beside what is reported here, which is a cosine's rank."""
+    if info.logit_bias is None:
+        return "cosine × logit_scale, softmax"
+    return (
+        f"cosine × logit_scale + logit_bias (trained from {info.logit_bias:g}), sigmoid; ranks and "
+        "accuracy are the cosine's"
+    )
 
 
 def _licence(info: ModelInfo) -> str:

@@ -6,9 +6,10 @@ Read as data, without importing open_clip or torch.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
-from clipbench.errors import UnknownName
+from clipbench.errors import UnknownName, Unsupported
 from clipbench.networks.open_clip_data import open_clip_data
 
 # The transformers configurations of the text towers. Sources: `config.json` of roberta-base,
@@ -57,6 +58,7 @@ _NLLB: dict[str, Any] = {  # of an encoder and a decoder, of which the encoder i
     "bos_token_id": 0,
     "eos_token_id": 2,
 }
+BESIDE = "hf_config"  # the key of `text_cfg` that holds what `text_config.json` says
 TEXT_CONFIGS: dict[str, dict[str, Any]] = {
     "roberta-base": {**_XLM_ROBERTA, **_BASE, "model_type": "roberta", "vocab_size": 50265},
     "xlm-roberta-base": {**_XLM_ROBERTA, **_BASE},
@@ -68,6 +70,22 @@ TEXT_CONFIGS: dict[str, dict[str, Any]] = {
     "chinese-large": {**_BERT, **_LARGE, "vocab_size": 21128},
     "chinese-rbt3": {**_BERT, **_BASE, "vocab_size": 21128, "num_hidden_layers": 3},
 }
+
+
+def text_config(text_cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """transformers' configuration of a text tower: that beside the checkpoint, or the table's.
+
+    Raises Unsupported where there is neither.
+    """
+    name = text_cfg["hf_model_name"]
+    beside: dict[str, Any] | None = text_cfg.get(BESIDE)
+    if beside is None and name not in TEXT_CONFIGS:
+        raise Unsupported(
+            f"the shape of the text tower {name!r} is not known: put the config.json of that "
+            "model beside the weights as text_config.json. Without it there are "
+            f"{', '.join(TEXT_CONFIGS)}"
+        )
+    return beside or TEXT_CONFIGS[name]
 
 
 def config_of_architecture(name: str) -> dict[str, Any]:

@@ -10,13 +10,17 @@ refused by name. Needs no torch.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from clipbench.errors import InvalidRequest
+from clipbench.networks.architectures import BESIDE
 from clipbench.pixels.geometry import ResizeMode
+
+TEXT_CONFIG = "text_config.json"
+Parsed = TypeVar("Parsed")
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -49,6 +53,18 @@ _PREPROCESS = {"size", "mode", "mean", "std", "interpolation", "resize_mode", "f
 _INTERPOLATIONS = ("bicubic", "bilinear", "lanczos", "nearest")
 
 
+# Of a text tower of transformers: the kinds that are built, and what shapes them.
+_TEXT_KINDS = ("bert", "roberta", "xlm-roberta", "m2m_100")
+_TEXT_SHAPE = {
+    *("model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"),
+    *("intermediate_size", "hidden_act", "max_position_embeddings", "type_vocab_size"),
+    *("layer_norm_eps", "pad_token_id", "bos_token_id", "eos_token_id", "d_model"),
+    *("encoder_layers", "encoder_attention_heads", "encoder_ffn_dim", "scale_embedding"),
+    *("activation_function",),
+}
+_MOST_LAYERS, _MOST = 200, 1 << 20
+
+
 @dataclass(frozen=True)
 class Preprocess:
     """The preprocessing. fill_color: 0 to 255, of the padding of `longest`."""
@@ -74,19 +90,51 @@ class OpenClipConfig:
 
 
 def read(path: Path) -> OpenClipConfig:
-    """The configuration in a file. Raises InvalidRequest, which names the file and the key."""
+    """The configuration in a file, and that of a transformers text tower in TEXT_CONFIG beside it.
+
+    Raises InvalidRequest, which names the file and the key.
+    """
+    config = _parsed(path, parse)
+    beside = path.with_name(TEXT_CONFIG)
+    if "hf_model_name" in config.towers["text_cfg"] and beside.is_file():
+        text = {**config.towers["text_cfg"], BESIDE: _parsed(beside, parse_text)}
+        config = replace(config, towers={**config.towers, "text_cfg": text})
+    return config
+
+
+def _parsed(path: Path, parser: Callable[[object], Parsed]) -> Parsed:
     if path.is_dir():
         raise InvalidRequest(f"{path} is a folder: name the configuration in it")
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise InvalidRequest(f"there is no model configuration at {path}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidRequest(f"{path} is not a readable model configuration: {error}") from error
     try:
-        return parse(content)
+        return parser(content)
     except InvalidRequest as error:
         raise InvalidRequest(f"{path}: {error}") from None
+
+
+def parse_text(content: object) -> dict[str, Any]:
+    """The shape of a text tower, from transformers' `config.json`: of known kinds, bounded.
+
+    What shapes no forward pass of the encoder is dropped. Raises InvalidRequest.
+    """
+    whole = _mapping(content, "the configuration")
+    _one_of(whole.get("model_type"), _TEXT_KINDS, "model_type")
+    shape = {key: value for key, value in whole.items() if key in _TEXT_SHAPE}
+    for key, value in shape.items():
+        most = _MOST_LAYERS if key.endswith("_layers") else _MOST
+        if not isinstance(value, str | bool | None) and not (
+            isinstance(value, int | float) and 0 <= value <= most
+        ):
+            raise InvalidRequest(f"{key} = {json.dumps(value)} is not a number from 0 to {most:,}")
+    if shape["model_type"] == "m2m_100":  # its decoder is not built
+        shape |= {"decoder_layers": 1, "decoder_ffn_dim": 1}
+        shape["decoder_attention_heads"] = shape.get("encoder_attention_heads", 16)
+    return shape
 
 
 def parse(content: object) -> OpenClipConfig:

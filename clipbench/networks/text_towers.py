@@ -6,13 +6,12 @@ bidirectional, so that a padded batch needs its mask.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-
-from clipbench.networks.architectures import TEXT_CONFIGS
 
 
 class PooledText(nn.Module):
@@ -69,11 +68,11 @@ class FirstTokenBert(nn.Module):
         return out
 
 
-def transformers_encoder(architecture: str) -> Any:
+def transformers_encoder(shape: Mapping[str, Any]) -> Any:
     """A text encoder of transformers without values, on whatever device torch makes tensors."""
     from transformers import AutoConfig, AutoModel  # takes seconds: only for those who need it
 
-    config = AutoConfig.for_model(**TEXT_CONFIGS[architecture])
+    config = AutoConfig.for_model(**shape)
     if config.is_encoder_decoder:
         return _with_positions(AutoModel.from_config(config).encoder)  # type: ignore[no-untyped-call]
     return AutoModel.from_config(  # type: ignore[no-untyped-call]

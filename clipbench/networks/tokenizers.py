@@ -6,6 +6,7 @@ context; what is longer keeps its beginning and its end token.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -90,12 +91,16 @@ class HuggingFaceTokenizer:
         from transformers import AutoTokenizer
 
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
         except (OSError, ValueError) as error:
             raise CheckpointError(f"no tokenizer in {folder}: pull the model again") from error
         self._clean: Callable[[str], str] = get_clean_fn(clean) if clean else str
         self._separator = self._tokenizer.sep_token_id if strip_sep_token else None
         self.padding = int(self._tokenizer.pad_token_id)
+        # Whether it cuts texts is a state of the library's object, not an argument of a call.
+        self._lock = threading.Lock()
 
     def __call__(self, texts: Sequence[str], context_length: int) -> Tokens:
         cleaned = [self._clean(text) for text in texts]
@@ -113,7 +118,9 @@ class HuggingFaceTokenizer:
     def _ids(self, texts: Sequence[str], **options: Any) -> list[list[int]]:
         if not texts:
             return []
-        ids: list[list[int]] = self._tokenizer(list(texts), verbose=False, **options)["input_ids"]
+        with self._lock:
+            found = self._tokenizer(list(texts), verbose=False, **options)
+        ids: list[list[int]] = found["input_ids"]
         return ids
 
 

@@ -201,6 +201,7 @@ def _from_config(
         interpolation=Interpolation(pixels.interpolation),
         resize_mode=pixels.resize_mode,
         fill_color=pixels.fill_color,
+        logit_bias=towers.get("init_logit_bias"),
     )
 
 

@@ -79,6 +79,7 @@ class ModelInfo:
     interpolation: Interpolation = Interpolation.BICUBIC
     resize_mode: ResizeMode = ResizeMode.SHORTEST
     fill_color: int = 0
+    logit_bias: float | None = None  # where training began; None: the model has none
 
     @property
     def settings(self) -> EncodeSettings:

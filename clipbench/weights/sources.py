@@ -88,8 +88,11 @@ class Sources:
     def _url(self, source: Source) -> str:
         if source.kind == "url":
             return source.address
-        repository = f"{self.endpoint.rstrip('/')}/{source.address}"
-        return f"{repository}/resolve/{self.revision}/{source.filename}"
+        return self.hub_url(source.address, source.filename)
+
+    def hub_url(self, repository: str, filename: str) -> str:
+        """The address of a file of the hub."""
+        return f"{self.endpoint.rstrip('/')}/{repository}/resolve/{self.revision}/{filename}"
 
     def _pull_tokenizer(self, info: ModelInfo) -> Path:
         """The folder of the tokenizer's files."""
@@ -101,7 +104,7 @@ class Sources:
         ]
         beside = [file.path.parent for file in info.files if file.path]  # the operator's own
         for folder in (*beside, *folders):
-            if any((folder / file).is_file() for file in _VOCABULARIES):
+            if has_tokenizer(folder):
                 return folder
         if self.offline:
             raise CheckpointError(
@@ -109,17 +112,30 @@ class Sources:
                 f"the files of {name} into {folders[0]}"
             )
         with new_client(self.patience) as client:
-            for filename in _TOKENIZER_FILES:
-                url = self._url(Source("hub", name, filename))
-                try:
-                    Download(url, folders[0] / filename, patience=self.patience).run(client)
-                except FileNotFoundError:
-                    continue
-                except (DataError, Unavailable) as error:
-                    raise CheckpointError(f"the tokenizer of {info.name}: {error}") from error
-        if not any((folders[0] / file).is_file() for file in _VOCABULARIES):
-            raise CheckpointError(f"the hub has no tokenizer in {name}")
+            try:
+                self.pull_tokenizer_files(name, folders[0], client)
+            except (DataError, Unavailable) as error:
+                raise CheckpointError(f"the tokenizer of {info.name}: {error}") from error
         return folders[0]
+
+    def pull_tokenizer_files(self, name: str, folder: Path, client: httpx.Client) -> None:
+        """The files of the hub's tokenizer `name` into `folder`.
+
+        Raises CheckpointError where it has none, DataError and Unavailable.
+        """
+        for filename in _TOKENIZER_FILES:
+            url = self.hub_url(name, filename)
+            try:
+                Download(url, folder / filename, patience=self.patience).run(client)
+            except FileNotFoundError:
+                continue
+        if not has_tokenizer(folder):
+            raise CheckpointError(f"the hub has no tokenizer in {name}")
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a tokenizer's vocabulary is in the folder."""
+    return any((folder / file).is_file() for file in _VOCABULARIES)
 
 
 @dataclass(frozen=True)

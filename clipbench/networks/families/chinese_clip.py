@@ -27,10 +27,10 @@ class ChineseCLIP:
     def build(self, weights: Weights) -> Towers:
         visual = bare_visual(weights.config, weights.dtype)
         architecture = str(weights.info.text_architecture)
-        width = TEXT_CONFIGS[architecture]["hidden_size"]
+        shape = TEXT_CONFIGS[architecture]
         with torch.device("meta"):
-            bert = transformers_encoder(architecture)
-            text = FirstTokenBert(bert, width, weights.info.embed_dim)
+            bert = transformers_encoder(shape)
+            text = FirstTokenBert(bert, shape["hidden_size"], weights.info.embed_dim)
         state = weights.states["towers"]
         of_text = {n: t for n, t in state.items() if not n.startswith("visual.")}
         fill_beside(weights, visual, text, of_text)

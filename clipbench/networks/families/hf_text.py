@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from clipbench.errors import Unsupported
-from clipbench.networks.architectures import TEXT_CONFIGS
+from clipbench.networks.architectures import text_config
 from clipbench.networks.building import bare_visual
 from clipbench.networks.families.family import (
     Weights,
@@ -19,7 +19,12 @@ from clipbench.networks.families.family import (
     fill_beside,
     open_clip_tokenizer,
 )
-from clipbench.networks.text_towers import FirstTokenText, MeanPooledText, transformers_encoder
+from clipbench.networks.text_towers import (
+    FirstTokenText,
+    MeanPooledText,
+    PooledText,
+    transformers_encoder,
+)
 from clipbench.networks.token_batches import TokenLayout
 from clipbench.networks.tokenizers import Tokenizer
 from clipbench.networks.towers import Towers, image_tower
@@ -45,35 +50,41 @@ class TransformersText:
         return TokenLayout.MASKED
 
     def vocabulary(self, info: ModelInfo) -> int:
-        return int(TEXT_CONFIGS[config_of(info)["text_cfg"]["hf_model_name"]]["vocab_size"])
+        return int(text_config(config_of(info)["text_cfg"])["vocab_size"])
 
     def tokenizer(self, info: ModelInfo, folder: Path | None) -> Tokenizer:
         return open_clip_tokenizer(info, folder)
 
 
 def _text_tower(text_cfg: Mapping[str, Any], embed_dim: int) -> nn.Module:
-    name = text_cfg["hf_model_name"]
     pooler = text_cfg.get("hf_pooler_type", text_cfg.get("pooler_type", "mean_pooler"))
     projection = text_cfg.get("hf_proj_type", text_cfg.get("proj", "mlp"))
-    kind = pooler, projection
-    if kind not in _KINDS or name not in TEXT_CONFIGS:
-        known = ", ".join(TEXT_CONFIGS)
-        raise Unsupported(
-            f"text tower {name!r} with {pooler} and projection {projection!r} is not supported; "
-            f"with {' or '.join(' and '.join(known) for known in _KINDS)} are: {known}"
-        )
+    shape = text_config(text_cfg)
     with torch.device("meta"):
-        encoder = transformers_encoder(name)
+        encoder = transformers_encoder(shape)
+        pooled = _POOLED.get(pooler)
+        # The pooler of BERT and RoBERTa is a layer more; M2M's encoder has none.
+        if pooler == "cls_pooler" and encoder.config.is_encoder_decoder:
+            pooled = FirstTokenText
+        if pooled is None or projection not in ("linear", "mlp"):
+            raise Unsupported(
+                f"text tower {text_cfg['hf_model_name']!r} with {pooler} and projection "
+                f"{projection!r} is not supported; supported are {', '.join(_POOLED)}, for NLLB "
+                "cls_pooler, with mlp or linear"
+            )
         width = encoder.config.hidden_size
-        hidden = (width + embed_dim) // 2
         if projection == "linear":
-            return FirstTokenText(encoder, "proj", nn.Linear(width, embed_dim, bias=False))
+            return pooled(encoder, "proj", nn.Linear(width, embed_dim, bias=False))
+        hidden = (width + embed_dim) // 2
         head = nn.Sequential(
             nn.Linear(width, hidden, bias=False),
             nn.GELU(),
             nn.Linear(hidden, embed_dim, bias=False),
         )
-        return MeanPooledText(encoder, "proj", head)
+        return pooled(encoder, "proj", head)
 
 
-_KINDS = (("mean_pooler", "mlp"), ("cls_pooler", "linear"))
+_POOLED: Mapping[str, type[PooledText]] = {
+    "mean_pooler": MeanPooledText,
+    "cls_last_hidden_state_pooler": FirstTokenText,
+}

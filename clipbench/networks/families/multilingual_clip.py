@@ -27,10 +27,10 @@ class MultilingualCLIP:
 
     def build(self, weights: Weights) -> Towers:
         visual = bare_visual(weights.config, weights.dtype)
-        architecture = str(weights.info.text_architecture)
+        shape = TEXT_CONFIGS[str(weights.info.text_architecture)]
         with torch.device("meta"):
-            head = nn.Linear(TEXT_CONFIGS[architecture]["hidden_size"], weights.info.embed_dim)
-            text = MeanPooledText(transformers_encoder(architecture), "LinearTransformation", head)
+            head = nn.Linear(shape["hidden_size"], weights.info.embed_dim)
+            text = MeanPooledText(transformers_encoder(shape), "LinearTransformation", head)
         fill_beside(weights, visual, text, weights.states["text"])
         return Towers(image_tower(visual), text)
 
