@@ -48,6 +48,7 @@ def assemble(
             prompts_sha256=data.get("prompts_sha256"),
             data_sha256=data["data_sha256"],
             source=dataset.source,
+            language=dataset.language,
             duplicate_images=data["duplicate_images"],
             duplicate_texts=data["duplicate_texts"],
             judgements=data.get("judgements", 0),

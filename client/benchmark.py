@@ -273,6 +273,7 @@ def _declaration(model: str, dataset: Dataset, options: JobOptions) -> dict[str,
         "cutoffs": list(options.cutoffs),
         "index": options.index,
         "templates": list(dataset.templates),
+        "language": dataset.language,
     }
 
 

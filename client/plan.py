@@ -135,7 +135,9 @@ def plan_table(extents: Sequence[Extent], plans: Sequence[ModelPlan]) -> Grid:
     columns = [Column("model"), Column("time"), Column("memory")]
     columns += [Column("fetched first", prose=True)]
     labels = labels_of([item.dataset for item in extents])
-    title = "\n".join(_in_words(item, labels[item.dataset.source]) for item in extents)
+    title = "\n".join(
+        _in_words(item, labels[item.dataset.source, item.dataset.id]) for item in extents
+    )
     return Grid.of(columns, [_row(plan) for plan in plans], title=title)
 
 
@@ -150,12 +152,12 @@ def _row(plan: ModelPlan) -> list[str]:
     ]
 
 
-def labels_of(datasets: Sequence[Dataset]) -> dict[str, str]:
-    """The name of each data set by its source; those of one name have a folder of their path."""
+def labels_of(datasets: Sequence[Dataset]) -> dict[tuple[str, str], str]:
+    """The name of each data set by source and id; those of one name have a folder of their path."""
     keys = [DataKey(d.task, d.id, d.split, None, os.path.abspath(d.source), None) for d in datasets]
     apart = data_labels((key, key.data_sha256) for key in keys)
     return {
-        d.source: f"{d.id} ({apart[key]})" if key in apart else d.id
+        (d.source, d.id): f"{d.id} ({apart[key]})" if key in apart else d.id
         for d, key in zip(datasets, keys, strict=True)
     }
 

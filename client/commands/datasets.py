@@ -23,6 +23,7 @@ app = typer.Typer(help="Data sets: list, fetch, check, convert.", no_args_is_hel
 Spec = Annotated[str, typer.Argument(help="Registered id, folder, file or address.")]
 Split = Annotated[str | None, typer.Option(help="Split; test, or the only one, unless named.")]
 Layout = Annotated[str | None, typer.Option(help="Layout of a folder in which several fit.")]
+Language = Annotated[str | None, typer.Option(help="Language, of captions in several languages.")]
 ColumnChoice = Annotated[
     list[str] | None,
     typer.Option(
@@ -119,13 +120,14 @@ def verify_dataset(
     root: Root = None,
     layout: Layout = None,
     column: ColumnChoice = None,
+    language: Language = None,
     deep: Annotated[bool, typer.Option("--deep", help="Decode the pixels as well.")] = False,
 ) -> None:
     """Count everything and list missing and damaged parts; status 1 when a run would refuse it.
 
     Example: clipbench datasets verify ./my-copy-of/vtab-cifar100 --deep
     """
-    dataset = _opened(spec, split, root, layout, column)
+    dataset = _opened(spec, split, root, layout, column, language)
     found = datasets.verify(dataset, deep=deep)
     console.print(str(found))
     for fault in found.faults[:SHOWN]:
@@ -147,12 +149,13 @@ def convert_dataset(
     root: Root = None,
     layout: Layout = None,
     column: ColumnChoice = None,
+    language: Language = None,
 ) -> None:
     """Write any data set in the wds layout.
 
     Example: clipbench datasets convert ./flickr8k ./wds_flickr8k --split all
     """
-    made = datasets.convert(_opened(spec, split, root, layout, column), out)
+    made = datasets.convert(_opened(spec, split, root, layout, column, language), out)
     console.print(
         f"{made.images:,} images and {made.captions:,} captions in {made.shards} shards in "
         f"{made.folder}; {made.refused:,} documents were refused and left out"
@@ -165,9 +168,16 @@ def _opened(
     root: Path | None,
     layout: str | None,
     column: list[str] | None,
+    language: str | None,
 ) -> Dataset:
-    columns = columns_of(column)
-    return datasets.open_dataset(spec, split=split, root=root, layout=layout, columns=columns)
+    return datasets.open_dataset(
+        spec,
+        split=split,
+        root=root,
+        layout=layout,
+        columns=columns_of(column),
+        language=language,
+    )
 
 
 def columns_of(options: list[str] | None) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -29,11 +30,11 @@ from clipbench.client.model_groups import expand
 from clipbench.client.plan import extent, labels_of, plan_model, plan_table
 from clipbench.client.progress import job_progress
 from clipbench.client.ranking import ranking
-from clipbench.datasets import Dataset, open_dataset
+from clipbench.datasets import Dataset, languages_of, open_dataset
 from clipbench.datasets import suite as suite_of
 from clipbench.datasets.inventory import sums
 from clipbench.encode_settings import EncodeSettings
-from clipbench.errors import ClipbenchError, DataError, Unsupported
+from clipbench.errors import ClipbenchError, DataError, InvalidRequest, Unsupported
 from clipbench.files import writable_folder
 from clipbench.results import RESULT_SUFFIX, Result, Task, data_labels, file_name
 
@@ -70,6 +71,13 @@ def run(
     template: Annotated[
         list[str] | None, typer.Option(help="Prompt template with {c}; repeat for several.")
     ] = None,
+    languages: Annotated[
+        str | None,
+        typer.Option(help="Languages of the captions or class names, by commas; or all."),
+    ] = None,
+    names: Annotated[
+        Path | None, typer.Option(help="Folder of class names and templates by language.")
+    ] = None,
     index: Annotated[
         bool, typer.Option("--index", help="Of retrieval, also what smaller vectors cost.")
     ] = False,
@@ -90,9 +98,13 @@ def run(
         specs = [("emoji", split), ("fashion_mnist", split)]
     choices: dict[str, Any] = {
         **{"sample": sample, "seed": seed, "templates": template},
-        **{"layout": layout, "columns": columns_of(column)},
+        **{"layout": layout, "columns": columns_of(column), "names": names},
     }
-    datasets = [open_dataset(spec, split=wanted, **choices) for spec, wanted in specs]
+    datasets = [
+        open_dataset(spec, split=wanted, language=language, **choices)
+        for spec, wanted in specs
+        for language in _languages(languages, spec, names)
+    ]
     missing = 0
     if suite:
         of_suite, missing = _suite(suite, split, choices)
@@ -137,6 +149,17 @@ def _suite(name: str, split: str | None, choices: Mapping[str, Any]) -> tuple[li
     if not found:
         raise DataError(f"no data set of the suite {name} is there")
     return found, len(wanted.datasets) - len(found)
+
+
+def _languages(wanted: str | None, spec: str, names: Path | None) -> list[str | None]:
+    """The languages to open a data set in; None where none was asked for. Raises InvalidRequest."""
+    if wanted is None:
+        return [None]
+    if wanted != "all":
+        return [part.strip() for part in wanted.split(",") if part.strip()]
+    if not (found := languages_of(spec, names=names)):
+        raise InvalidRequest(f"{spec} has no captions by language; class names need --names")
+    return list(found)
 
 
 def _plan(
@@ -186,14 +209,14 @@ def run_all(
     for model in models:
         for dataset in datasets:
             try:
-                with job_progress(console, model, labels[dataset.source]) as progress:
+                with job_progress(console, model, labels[dataset.source, dataset.id]) as progress:
                     result = evaluate(
                         model, dataset, server=connection, options=options, progress=progress
                     )
                 finished.append(result)
             except ClipbenchError as error:
                 failed += 1
-                fail(f"{model} on {labels[dataset.source]}", str(error))
+                fail(f"{model} on {labels[dataset.source, dataset.id]}", str(error))
             except KeyboardInterrupt:
                 errors.print("Interrupted. The same command with --resume goes on from here.")
                 sys.exit(INTERRUPTED)

@@ -5,7 +5,7 @@ from clipbench.datasets.conversion import Converted, convert
 from clipbench.datasets.dataset import Dataset
 from clipbench.datasets.fingerprint import Fingerprint
 from clipbench.datasets.inventory import Inventory
-from clipbench.datasets.opening import default_root, open_dataset
+from clipbench.datasets.opening import default_root, languages_of, open_dataset
 from clipbench.datasets.prompts import DEFAULT_TEMPLATES, prompts, prompts_sha256
 from clipbench.datasets.pulling import pull
 from clipbench.datasets.registry import DatasetInfo, Suite, all_datasets, find, suite, suites
@@ -44,6 +44,7 @@ __all__ = [
     "default_root",
     "describe",
     "find",
+    "languages_of",
     "open_dataset",
     "prompts",
     "prompts_sha256",

@@ -174,6 +174,8 @@ def _add(shard: BinaryIO, name: str, data: bytes) -> None:
 def _write_metadata(dataset: Dataset, out: Path) -> None:
     kind = "multilabel" if dataset.multilabel else str(dataset.task)
     texts = {wds.TYPE: f"{wds.COMPOSED if dataset.composed else kind}\n"}
+    if dataset.language and dataset.task is Task.RETRIEVAL:
+        texts[wds.LANGUAGE] = f"{dataset.language}\n"
     if dataset.subsets:
         texts[wds.SUBSETS] = _lines(dataset.subsets)
     if dataset.task is Task.CLASSIFICATION:

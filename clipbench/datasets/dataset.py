@@ -31,6 +31,7 @@ class Dataset:
     judged: bool = False  # retrieval: queries with several, graded images
     composed: bool = False  # retrieval: captions are compared with hard negatives
     subsets: tuple[str, ...] = ()  # names of the parts that comparisons belong to
+    language: str = ""  # of the captions or class names, where there are several
     sample: SampleNote | None = None
     chosen: frozenset[int] | None = field(default=None, repr=False)  # image positions of a sample
 

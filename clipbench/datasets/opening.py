@@ -6,13 +6,15 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from clipbench import embedded
-from clipbench.datasets import judgements, layouts, registry, sources
+from clipbench.datasets import class_languages, judgements, layouts, registry, sources
 from clipbench.datasets.dataset import Dataset
 from clipbench.datasets.layouts import wds
 from clipbench.datasets.layouts.files import printable
+from clipbench.datasets.layouts.languages import sources as sources_by_language
 from clipbench.datasets.prompts import DEFAULT_TEMPLATES, check_templates
 from clipbench.datasets.registry import DatasetInfo
 from clipbench.datasets.sampling import sampled
@@ -39,6 +41,8 @@ def open_dataset(
     layout: str | None = None,
     columns: Mapping[str, str] | None = None,
     templates: Sequence[str] | None = None,
+    language: str | None = None,
+    names: Path | None = None,
     offline: bool = False,
     keep: bool = True,
     progress: Progress | None = None,
@@ -49,13 +53,15 @@ def open_dataset(
     looked for in `root` (in any layout) and else read from its copy on the hub; files of an
     address are kept below `root` unless `keep` is False. `sample` takes that many images, drawn
     with `seed`. `layout` decides where several fit, `columns` says which column of a table is the
-    `image`, `caption`, `label` or `relevance`, `templates` replace the data set's own.
+    `image`, `caption`, `label` or `relevance`, `templates` replace the data set's own. `language`
+    chooses among captions in several languages; of a classification it names the class names and
+    templates to take from the folder `names` (see `class_languages`).
 
     Raises UnknownName, InvalidRequest, DataError, Unavailable.
     """
     name = str(spec)
     root = root or default_root()
-    wanted = Wanted(split, columns or {})
+    wanted = Wanted(split, columns or {}, None if names else language)
     if isinstance(spec, str) and registry.is_registered(spec):
         info = registry.find(spec)
         files = (
@@ -75,7 +81,45 @@ def open_dataset(
             hint = "No folder or file has this name either. `clipbench datasets list` shows all."
             raise UnknownName("data set", printable(name), known, hint=hint)
         dataset = _local_dataset(_own_id(path), path, wanted, layout, templates)
+    dataset = _in_language(dataset, language, names, templates)
     return dataset if sample is None else sampled(dataset, sample, seed)
+
+
+def languages_of(
+    spec: str | Path, *, names: Path | None = None, root: Path | None = None
+) -> tuple[str, ...]:
+    """The languages of the captions of a data set, or of the class names in `names`; perhaps none.
+
+    Data at an address are of one language.
+    """
+    if names is not None:
+        return class_languages.languages(names)
+    if isinstance(spec, str) and registry.is_registered(spec):
+        return tuple(sources_by_language(local_folder(registry.find(spec), root or default_root())))
+    path = Path(spec).expanduser()
+    return tuple(sources_by_language(path)) if path.exists() else ()
+
+
+def _in_language(
+    dataset: Dataset, language: str | None, names: Path | None, templates: Sequence[str] | None
+) -> Dataset:
+    """The data set with its language in its id, and the class names in that language."""
+    if language is not None and dataset.task is Task.CLASSIFICATION:
+        if names is None:
+            raise InvalidRequest(f"class names in {language}: name their folder (--names)")
+        classes = len(dataset.classnames)
+        found, prompts = class_languages.read(names, language, dataset.id, classes)
+        chosen = dataset.templates if templates else prompts or dataset.templates
+        dataset = replace(dataset, classnames=found, templates=chosen, language=language)
+    elif language is not None and dataset.language != language:
+        raise InvalidRequest(
+            f"{dataset.source} has no captions by language"
+            if not dataset.language
+            else f"the captions of {dataset.source} are in {dataset.language}, not in {language}"
+        )
+    if not dataset.language or dataset.id.endswith(f"/{dataset.language}"):
+        return dataset
+    return replace(dataset, id=f"{dataset.id}/{dataset.language}")
 
 
 def local_folder(info: DatasetInfo, root: Path) -> Path:
@@ -197,6 +241,7 @@ def _assembled(
         judged=contents.judged,
         composed=contents.composed,
         subsets=contents.subsets,
+        language=contents.language,
         images=_declared(id, contents),
         source=source,
         layout=layout,

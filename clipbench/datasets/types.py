@@ -172,11 +172,12 @@ once: as a piece by itself, or among those of an entry or gap.
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A person's choices: the split, and the columns of a table by part (`image`, `caption`,
-    `label`)."""
+    """A person's choices: the split, the language, and the columns of a table by part (`image`,
+    `caption`, `label`)."""
 
     split: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,7 @@ class Contents:
     judged: bool = False
     composed: bool = False  # retrieval: captions are compared with hard negatives
     subsets: tuple[str, ...] = ()  # of comparisons
+    language: str = ""  # of the captions, where the data say it
     images: int | None = None
 
 

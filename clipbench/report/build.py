@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from clipbench.figures import NONE, Figures
 from clipbench.reference import TableName
 from clipbench.report.best import ObservationsOf, no_observations
+from clipbench.report.by_language import with_summary
 from clipbench.report.index_costs import index_table
 from clipbench.report.precisions import precision_table
 from clipbench.report.published import published_table
@@ -65,7 +66,8 @@ def build(
     def own_scores(section: Section) -> Table:
         name, found = section.name, of(section.name)
         said = section.title, section.note
-        return score_table(name, found, label, apart, False, observations, NONE, *said)
+        table = score_table(name, found, label, apart, False, observations, figures, *said)
+        return with_summary(table) if name is OwnTable.LANGUAGES else table
 
     timed = bool(results or statistics)
     robustness = robustness_table(scored, label, apart)

@@ -113,6 +113,9 @@ def _data(result: Result) -> str:
         what += f" in {data.classes:,} classes"
     part = f", a seeded sample (seed {data.sample.seed})" if data.sample else ""
     said = [f"{data.id}, split {data.split}: {what}{part}."]
+    if data.language:
+        kind = "captions" if data.task is Task.RETRIEVAL else "class names and prompts"
+        said.append(f"The {kind} are in the language {data.language}.")
     if documents.refused:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in documents.refused_by_reason.items())
         said.append(
@@ -177,7 +180,7 @@ def _model(result: Result) -> str:
 
 
 def _measure(result: Result) -> str:
-    own = [section.words for section in SECTIONS if shown_in(result, section.name)]
+    own = [s.words for s in SECTIONS if s.words and shown_in(result, s.name)]
     if own and not shown_in(result, TableName(result.dataset.task)):
         return " ".join(own) + _headline(result)
     if result.dataset.task is Task.RETRIEVAL:

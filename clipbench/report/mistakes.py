@@ -49,6 +49,7 @@ class MistakeSet:
     wrong: int
     total: int
     source: str | None = None  # folder, file or address that the documents were read from
+    language: str | None = None  # of the captions, where there are several
 
     def as_json(self) -> dict[str, Any]:
         """As the page's scripts read it."""
@@ -132,6 +133,7 @@ def _collect(title: str, group: Mapping[str, tuple[Result, Sidecar]], limit: int
         wrong=len(wrong),
         total=len(answers),
         source=data.source,
+        language=data.language if retrieval and data.language else None,
     )
 
 

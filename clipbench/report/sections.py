@@ -8,26 +8,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clipbench.contract.endpoints import Task
 from clipbench.report.types import OwnTable
 
 
 @dataclass(frozen=True)
 class Section:
-    """One table. note: what its values mean; words: how a result's numbers came about."""
+    """One table. note: what its values mean; words: how a result's numbers came about, where they
+    did in another way than those of its task."""
 
     name: OwnTable
     title: str
-    task: Task
     note: str
     words: str
 
 
 SECTIONS: Sequence[Section] = (
     Section(
+        OwnTable.LANGUAGES,
+        "By language",
+        "Retrieval is the mean of both recalls, classification top-1. The mean counts every "
+        "language alike; the worst language is named. Rows that lack a language have neither.",
+        "",
+    ),
+    Section(
         OwnTable.JUDGEMENTS,
         "Own judgements",
-        Task.RETRIEVAL,
         "Means over the queries that have a relevant image. Every image is a candidate; one that "
         "nobody judged counts as not relevant. Of negatives beaten, half is chance.",
         "Embeddings were normalised and every query compared with every image; an image that "
@@ -41,7 +46,6 @@ SECTIONS: Sequence[Section] = (
     Section(
         OwnTable.COMPOSITIONALITY,
         "Compositionality",
-        Task.RETRIEVAL,
         "Text score: the share of groups in which every image scores its caption above the hard "
         "negatives; image score: every caption its image above the other; group score: both. "
         "Equal scores are wrong. Guessing scores 1/2 with one hard negative; of two images and two "

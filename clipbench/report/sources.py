@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-from clipbench.metrics import MAJORITY, chance_of, headlines, measure_of
+from clipbench.metrics import MAJORITY, chance_of, headlines, measure_of, principal
 from clipbench.metrics.measures import Figure
 from clipbench.reference import Column, PublishedTable, TableName, published, score_key
 from clipbench.report.types import OwnTable
@@ -88,10 +88,13 @@ def own_columns(result: Result, apart: Variants, table: TableName | OwnTable) ->
     if variant:
         measured = [_variant(column, variant, retrieval) for column in measured]
     group = measured[0].group if measured else title
+    language = data.language
+    if language:
+        group, retrieval = title.replace(f"/{language}", "", 1), True
     return measured + [
         Column(
             key=score_key(title, str(figure)),
-            title=figure.heading if retrieval else f"{title} {figure.heading}".strip(),
+            title=language or figure.heading if retrieval else f"{title} {figure.heading}".strip(),
             group=group if retrieval else "",
             metric=str(figure),
             dataset=data.id,
@@ -113,6 +116,9 @@ def shown_in(result: Result, table: TableName | OwnTable) -> list[Figure]:
     task, section = result.dataset.task, "" if isinstance(table, TableName) else str(table)
     if isinstance(table, TableName) and table != str(task):
         return []
+    if result.dataset.language and section in ("", OwnTable.LANGUAGES):
+        first = principal(result.metrics, task)  # of each language one number
+        return [first] if first and section else []
     return [f for f in headlines(result.metrics, task) if f.measure.section == section]
 
 

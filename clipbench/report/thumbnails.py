@@ -35,7 +35,9 @@ def local_dataset(found: MistakeSet, root: Path | None = None) -> Dataset | None
         specs.insert(0, Path(found.source))
     for spec in specs:
         try:
-            return open_dataset(spec, split=found.split, root=root, offline=True)
+            return open_dataset(
+                spec, split=found.split, root=root, language=found.language, offline=True
+            )
         except ClipbenchError:
             continue
     return None

@@ -19,6 +19,7 @@ class OwnTable(StrEnum):
     LATENCY = "latency"
     PRECISIONS = "precisions"
     INDEX = "index"
+    LANGUAGES = "languages"
     JUDGEMENTS = "judgements"
     COMPOSITIONALITY = "compositionality"
     ROBUSTNESS = "robustness"

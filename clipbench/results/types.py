@@ -67,6 +67,7 @@ class MeasuredData:
     duplicate_texts: int | None = None
     judgements: int = 0  # of a query and an image, counted
     judgements_missing: int = 0  # of an image that is not there or was refused: left out
+    language: str = ""  # of the captions or class names, where there are several
     comparisons: int = 0  # of an image's caption with hard negatives, counted
     comparisons_missing: int = 0  # of which a document is not there or was refused: left out
     sample: Subset | None = None

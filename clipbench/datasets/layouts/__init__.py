@@ -13,6 +13,7 @@ from clipbench.datasets.layouts import (
     flickr,
     folders,
     images,
+    languages,
     parquet,
     seen,
     table,
@@ -49,6 +50,10 @@ LAYOUTS = (
     Layout(
         *("comparisons", "captions with hard negatives", compared.recognise, compared.open_tables),
         mark=compared.recognise,
+    ),
+    Layout(
+        *("languages", "captions in several languages", languages.recognise),
+        *(languages.open_language, languages.recognise),
     ),
     Layout("shards", "tar files without nshards.txt", wds.recognise_shards, wds.open_shards),
     Layout(

@@ -32,6 +32,7 @@ SHARDS = "nshards.txt"
 
 COMPOSED = "compositionality"  # captions with hard negatives, in a `.jsonl` beside each image
 SUBSETS = "subsets.txt"
+LANGUAGE = "language.txt"  # of the captions
 JUDGED = "judged"  # images without captions; the judgements are in `qrels.txt`
 _SPLIT = re.compile(r"[\w-][\w.-]*")
 _TYPES = {
@@ -41,6 +42,7 @@ _TYPES = {
     JUDGED: (Task.RETRIEVAL, False),
     COMPOSED: (Task.RETRIEVAL, False),
 }
+_OTHERS = {"retrieval": LANGUAGE, COMPOSED: SUBSETS}  # files that only one type has
 
 
 TARS = (".tar", ".tar.gz", ".tgz")
@@ -162,8 +164,8 @@ def _contents(
         if not classnames:
             raise DataError(f"{source}: {CLASSNAMES} is missing or empty: one class name a line")
         templates = parse_templates(texts[TEMPLATES], source)
-    if name == COMPOSED:
-        texts[SUBSETS] = metadata(files, SUBSETS, source)
+    if (more_of_type := _OTHERS.get(name)) is not None:
+        texts[more_of_type] = metadata(files, more_of_type, source)
     there = tuple(name for name, text in texts.items() if text is not None)
     judged = name == JUDGED
     subsets = parse_names(texts[SUBSETS]) if name == COMPOSED else None
@@ -172,7 +174,10 @@ def _contents(
     )
     if subsets is not None:
         return composition.by_comparisons(reader.read, split, subsets)
-    contents = Contents(task, reader.read, split, classnames, templates, multilabel)
+    contents = Contents(
+        *(task, reader.read, split, classnames, templates, multilabel),
+        language=(texts.get(LANGUAGE) or "").strip()[:40],
+    )
     return judgements.by_qrels(contents, files, source) if judged else contents
 
 
