@@ -111,8 +111,8 @@ def run(
         datasets += of_suite
     before = {path.name for path in out.glob(f"*{RESULT_SUFFIX}")}
     with at_server(server, token_file, certificate, out) as connection:
-        names, left_out = _plan(models, datasets, connection, options)
-        finished, failed = run_all(names, datasets, connection, options)
+        able, left_out = _plan(models, datasets, connection, options)
+        finished, failed = run_all(able, datasets, connection, options)
     if finished:
         print_tables(out, finished)
         _print_inventories(finished)

@@ -22,8 +22,8 @@ def with_summary(table: Table) -> Table:
         if len(columns) > 1:
             first = columns[0][1]
             headings += [_heading(first, "mean"), _heading(first, "worst language")]
-            rows = [_summary(row, columns) for row in table.rows]
-            parts += [[mean for mean, _ in rows], [worst for _, worst in rows]]
+            found = [_summary(row, columns) for row in table.rows]
+            parts += [[mean for mean, _ in found], [worst for _, worst in found]]
         headings += [heading for _, heading in columns]
         parts += [[row.cells[place] for row in table.rows] for place, _ in columns]
     cells = [tuple(column[i] for column in parts) for i in range(len(table.rows))]

@@ -186,7 +186,7 @@ def _read_table(source: Source, language: str) -> captions.Table:
     table = captions.Table(source.file)
     for item in records.read(source.file):
         if not isinstance(item, records.Record):
-            if hasattr(item, "flaw"):
+            if isinstance(item, Gap):
                 table.gaps.append(item)
             else:
                 table.passed_over(item.why, item.role)
