@@ -20,7 +20,7 @@ from clipbench.contract import Reason
 from clipbench.datasets import entries
 from clipbench.datasets.layouts import captions, columns, files, records
 from clipbench.datasets.limits import MAX_QRELS_BYTES
-from clipbench.datasets.types import Contents, Flaw, Wanted
+from clipbench.datasets.types import Contents, Flaw, Gap, Wanted
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 
 LANGUAGE = ("language", "lang", "locale")
