@@ -32,6 +32,9 @@ DIRECTIONS = {"image_": Direction.TEXT_TO_IMAGE, "text_": Direction.IMAGE_TO_TEX
 """clip_benchmark's prefix of `retrieval_…`: the retrieved modality; the other one queries."""
 
 QUICKGELU = "-quickgelu"  # what open_clip appends to an architecture for that activation
+MULTILINGUAL = (
+    *("crossmodal3600", "xtd10", "xtd200", "flickr30k-200", "multilingual_mscoco_captions"),
+)
 CSV_COLUMNS = ("dataset", "model", "pretrained", "task", "language", "model_fullname")
 
 
@@ -141,8 +144,9 @@ def _result(document: object, place: str, split: str, created: str) -> Result:
     activation = "quickgelu" if model != architecture or pretrained == "openai" else None
     names = document.get("classnames") or ()
     templates = tuple(str(text) for text in document.get("templates") or ())
-    language = document.get("language") or "en"
     name = str(document["dataset"]).removeprefix("wds/")
+    said = str(document.get("language") or "en")
+    language = said if said != "en" or name in MULTILINGUAL else ""
     return Result(
         model=Model(
             f"{architecture}::{pretrained}",
@@ -152,7 +156,7 @@ def _result(document: object, place: str, split: str, created: str) -> Result:
         settings=EncodeSettings.unstated(activation=activation),
         run=Run(),
         dataset=MeasuredData(
-            id=name if language == "en" else f"{name} ({language})",
+            id=f"{name}/{language}" if language else name,
             split=split,
             task=task,
             images=0,
@@ -160,6 +164,7 @@ def _result(document: object, place: str, split: str, created: str) -> Result:
             templates=templates,
             prompts=len(names) * len(templates),
             source="clip_benchmark",
+            language=language,
         ),
         documents=Documents(0),
         metrics=_metrics(document["metrics"], place),
@@ -201,12 +206,12 @@ def _renamed(key: str) -> str:
 def _document(result: Result) -> dict[str, Any]:
     architecture, _, rest = result.model.name.partition("::")
     return {
-        "dataset": result.dataset.id,
+        "dataset": result.dataset.id.removesuffix(f"/{result.dataset.language}"),
         "model": result.model.architecture or architecture,
         "pretrained": result.model.pretrained or rest,
         "task": TASK_NAMES[result.dataset.task],
         "metrics": dict(_their_metrics(result.metrics)),
-        "language": "en",
+        "language": result.dataset.language or "en",
     }
 
 

@@ -65,7 +65,15 @@ def test_acc5_of_few_classes_is_absent_not_nan(tmp_path):
 
 def test_another_language_is_another_data_set(tmp_path):
     result = interchange.read(saved({**THEIRS, "language": "it"}, tmp_path)).results[0]
-    assert result.dataset.id == "vtab/cifar100 (it)"
+    assert (result.dataset.id, result.dataset.language) == ("vtab/cifar100/it", "it")
+    written = json.loads(interchange.write_json(result))
+    assert (written["dataset"], written["language"]) == ("vtab/cifar100", "it")
+
+
+def test_english_of_a_set_in_many_languages_is_one_of_them(tmp_path):
+    document = {**RETRIEVED, "dataset": "crossmodal3600", "language": "en"}
+    result = interchange.read(saved(document, tmp_path)).results[0]
+    assert (result.dataset.id, result.dataset.language) == ("crossmodal3600/en", "en")
 
 
 def test_their_csv_is_read_as_their_json_is(tmp_path):

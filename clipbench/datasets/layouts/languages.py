@@ -74,8 +74,8 @@ def choose(language: str | None, known: dict[str, Source] | list[str], where: Pa
             return next(iter(known))
         shown = ", ".join(list(known)[:40])
         raise InvalidRequest(
-            f"{where} has captions in {len(known)} languages: choose with --languages (all, or "
-            f"some of {shown})"
+            f"{where} has captions in {len(known)} languages: choose with --languages (of run: "
+            f"all, or some) or --language, of {shown}"
         )
     if language not in known:
         raise UnknownName("language", language, list(known), hint=f"in {where}")
