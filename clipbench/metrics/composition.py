@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -33,11 +34,12 @@ class Pairs:
         """(p,) whether the text is right for the image."""
         return np.asarray(self.number) > 0
 
-    @property
+    @cached_property
     def comparison(self) -> IntArray:
         """(p,) the number of the comparison among all."""
-        keys = np.stack([self.image, np.abs(self.number)], axis=1).reshape(-1, 2)
-        return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1)
+        within = np.abs(self.number)
+        keys = self.image * (within.max(initial=0) + 1) + within
+        return np.unique(keys, return_inverse=True)[1].reshape(-1)
 
 
 @dataclass(frozen=True, eq=False)
