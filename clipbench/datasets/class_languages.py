@@ -14,6 +14,7 @@ import json
 import re
 from pathlib import Path
 
+from clipbench.datasets.layouts.files import printable
 from clipbench.datasets.limits import MAX_METADATA_BYTES
 from clipbench.datasets.prompts import check_templates
 from clipbench.errors import DataError, InvalidRequest, UnknownName
@@ -24,10 +25,17 @@ _FILE = re.compile(rf"([A-Za-z]{{2,3}}(?:[_-][A-Za-z]{{2,8}})*)_{_NAMES}\.json")
 
 def languages(folder: Path) -> tuple[str, ...]:
     """The languages of the class names in a folder, sorted."""
-    if not folder.is_dir():
-        raise DataError(f"{folder} is no folder of class names")
-    found = {match[1] for path in folder.iterdir() if (match := _FILE.fullmatch(path.name))}
-    found |= {path.parent.name for path in folder.glob(f"*/{_NAMES}.txt")}
+    try:
+        found = {match[1] for path in folder.iterdir() if (match := _FILE.fullmatch(path.name))}
+        found |= {path.parent.name for path in folder.glob(f"*/{_NAMES}.txt")}
+    except (OSError, ValueError) as error:
+        shown = printable(str(folder))
+        raise DataError(f"{shown} is no folder of class names by language: {error}") from error
+    if not found:
+        raise DataError(
+            f"{printable(str(folder))} has no class names by language: de_classnames.json, or "
+            "de/classnames.txt"
+        )
     return tuple(sorted(found))
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
         "run --data PATH",
         "run --data emoji --out PATH",
         "run --data emoji --token-file PATH",
+        "run --data fashion_mnist --languages all --names PATH",
         "run --data emoji --server grpcs://127.0.0.1:1 --certificate PATH",
         "run --data emoji --server PATH",
         "run --data emoji --models PATH --server grpc://127.0.0.1:1",
