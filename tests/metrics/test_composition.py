@@ -44,11 +44,11 @@ def test_winoground_scores_are_those_of_the_paper():
 
 def test_guessing_scores_what_is_stated():
     rng = np.random.default_rng(1)
-    groups = 40_000
+    groups = 8_000
     scores = composed_scores(measured(winoground(groups), rng.random(4 * groups)))
     for name, chance in (("text_score", 1 / 4), ("image_score", 1 / 4), ("group_score", 1 / 6)):
         assert scores.metrics[f"{name}_chance"] == pytest.approx(chance)
-        assert scores.metrics[name] == pytest.approx(chance, abs=0.01)
+        assert scores.metrics[name] == pytest.approx(chance, abs=0.02)
 
 
 def test_one_image_with_many_negatives_has_a_text_score_only():
