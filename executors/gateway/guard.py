@@ -79,13 +79,13 @@ class Guard:
             return _refused(request, Unavailable(f"{away} ({error.details()})"))
 
     async def _answer(self, request: DataRequest, return_type: Any) -> DataRequest:
+        size = _size(request)
         endpoint = request.header.exec_endpoint
         try:
-            await self._check(request, endpoint)
+            await self._check(request, endpoint, size)
         except ClipbenchError as error:
             with self.metrics.request("refused"):
                 return _refused(request, error)
-        size = request.nbytes
         self._waiting, self._held_bytes = self._waiting + 1, self._held_bytes + size
         self.metrics.queue_depth("gateway", max(0, self._waiting - self.max_in_flight))
         try:
@@ -98,7 +98,7 @@ class Guard:
         _tidy(response)
         return response
 
-    async def _check(self, request: DataRequest, endpoint: str) -> None:
+    async def _check(self, request: DataRequest, endpoint: str, size: int) -> None:
         who = caller.get()
         if endpoint != jina_changes.DRY_RUN:
             if endpoint not in (known := await self._endpoints()):
@@ -114,12 +114,10 @@ class Guard:
             )
         if self._waiting >= self.max_in_flight * _QUEUE_FACTOR:
             raise Unavailable(f"{self._waiting} requests wait already; try again later")
-        if self._held_bytes + request.nbytes > self.limits.waiting_bytes:
+        if self._held_bytes + size > self.limits.waiting_bytes:
             raise Unavailable(f"requests of {self._held_bytes} bytes wait already; try again later")
-        if request.nbytes > self.limits.request_bytes:
-            raise TooLarge(
-                f"a request of {request.nbytes} bytes; the limit is {self.limits.request_bytes}"
-            )
+        if size > self.limits.request_bytes:
+            raise TooLarge(f"a request of {size} bytes; the limit is {self.limits.request_bytes}")
         # a client may address neither one Executor nor one Executor's parameters
         request.header.target_executor = ""
         parameters = _parameters(request)
@@ -133,6 +131,15 @@ class Guard:
         if not self._known:
             self._known = await self._inner.endpoints()
         return self._known
+
+
+def _size(request: DataRequest) -> int:
+    """The bytes of a request as it travels.
+
+    Jina's own `nbytes` writes the whole message for it. When this is the first that is asked of a
+    request, Jina leaves the documents unread and passes them on as they came.
+    """
+    return int(request.proto_wo_data.ByteSize())
 
 
 def _tidy(response: DataRequest) -> None:
