@@ -28,6 +28,7 @@ from clipbench.contract import documents as contract
 from clipbench.contract.batches import EncodedBatch
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.limits import Limits
+from clipbench.contract.packing import pack
 from clipbench.contract.parameters import JobSpec, ModelOptions
 from clipbench.datasets import Image, Text, open_dataset
 from clipbench.encoding import jobs
@@ -121,7 +122,9 @@ def account(model: str, kind: Kind, count: int, batch: int, repeats: int, folder
         return batches(made, batch)
 
     made = found.add("client: documents", repeats, make)
-    sent = found.add("client: serialise", repeats, lambda: [wire(part) for part in made])
+    sent = found.add(
+        "client: pack and serialise", repeats, lambda: [wire([pack(part)]) for part in made]
+    )
     got = found.add("encoder: parse", repeats, lambda: [unwire(data) for data in sent])
     _forward_stages(found, encoder, model, kind, items, batch, repeats)
 

@@ -17,8 +17,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from docarray import Document
-
 from benchmarks.figures import Figure, table
 from benchmarks.jobs import run_job
 from benchmarks.measure import Timing, keep
@@ -26,6 +24,7 @@ from benchmarks.sides.processes import clipbench_server
 from clipbench.client.connection import Connection
 from clipbench.client.inputs import captions
 from clipbench.contract import documents as contract
+from clipbench.contract.documents import JobDocument
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import Image, open_dataset
 
@@ -33,7 +32,7 @@ MODEL = "ViT-mini-16-64::embedded"
 BARS = {"image": 1000.0, "text": 2000.0}  # documents a second
 
 
-def documents(kind: str, count: int, seed: int) -> list[Document]:
+def documents(kind: str, count: int, seed: int) -> list[JobDocument]:
     """Garments of Fashion-MNIST, or captions; other ones for each seed."""
     if kind == "text":
         texts = itertools.islice(captions(seed), count)

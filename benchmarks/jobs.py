@@ -8,19 +8,18 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 
-from docarray import Document
-
 from benchmarks.measure import Timing
 from benchmarks.sides.processes import processor_seconds
-from clipbench.client.batches import BATCH_DOCUMENTS, Batch
+from clipbench.client.batches import BATCH_DOCUMENTS, BATCH_TEXTS, Batch
 from clipbench.client.connection import Connection
 from clipbench.client.streaming import stream
 from clipbench.contract import documents as contract
+from clipbench.contract.documents import JobDocument
 from clipbench.contract.endpoints import RETRIEVAL_TEXTS, Task, job_endpoint
 from clipbench.contract.parameters import JobSpec, ModelOptions
 
 
-def unseen(kind: str, contents: Iterable[str | bytes]) -> Iterator[Document]:
+def unseen(kind: str, contents: Iterable[str | bytes]) -> Iterator[JobDocument]:
     """The contents as documents, each with a mark of its own: nothing comes from a cache.
 
     An image file may be followed by anything; a text gets a word more.
@@ -34,7 +33,11 @@ def unseen(kind: str, contents: Iterable[str | bytes]) -> Iterator[Document]:
 
 
 def run_job(
-    connection: Connection, server: int, options: ModelOptions, kind: str, given: Iterable[Document]
+    connection: Connection,
+    server: int,
+    options: ModelOptions,
+    kind: str,
+    given: Iterable[JobDocument],
 ) -> Timing:
     """From the first document sent to the last outcome of a retrieval job.
 
@@ -43,14 +46,16 @@ def run_job(
     """
     spec = JobSpec(f"bench-{uuid.uuid4().hex}", Task.RETRIEVAL, options, "benchmark", "test")
     connection.request(job_endpoint(spec.task, "open"), (), spec.parameters())
-    endpoint = RETRIEVAL_TEXTS if kind == "text" else job_endpoint(spec.task, "images")
+    endpoint, size = job_endpoint(spec.task, "images"), BATCH_DOCUMENTS
+    if kind == "text":
+        endpoint, size = RETRIEVAL_TEXTS, BATCH_TEXTS
     parameters = {"job": spec.job, **options.parameters()}
     sent = 0
 
     def batches() -> Iterator[Batch]:
         nonlocal sent
         documents = iter(given)
-        while part := list(itertools.islice(documents, BATCH_DOCUMENTS)):
+        while part := list(itertools.islice(documents, size)):
             sent += len(part)
             yield Batch(endpoint, part)
 

@@ -17,6 +17,7 @@ from clipbench.client.batches import document_shards
 from clipbench.contract.batches import BatchOutcome, EncodedBatch
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.limits import Limits
+from clipbench.contract.packing import pack
 from clipbench.contract.parameters import JobSpec, ModelOptions
 from clipbench.datasets import Image, Text
 from clipbench.encoding import jobs
@@ -52,12 +53,12 @@ def stages(
     found.documents = len(items)
     given: Any = Given(Task.RETRIEVAL, items)
     batches = found.add(
-        "client: digest and pack",
+        "client: digest, batches",
         repeats,
         lambda: [batch for shard in document_shards(given, []) for batch in shard.batches],
     )
     sent = found.add(
-        "client: serialise", repeats, lambda: [wire(batch.documents) for batch in batches]
+        "client: pack, serialise", repeats, lambda: [wire([pack(b.documents)]) for b in batches]
     )
     got = found.add("encoder: parse", repeats, lambda: [unwire(data) for data in sent])
     _encoder(found, encoder, kind, items, got, repeats)

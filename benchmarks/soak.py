@@ -27,7 +27,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import psutil
-from docarray import Document
 from PIL import Image
 
 from clipbench import config
@@ -36,6 +35,7 @@ from clipbench.client.serving import Server
 from clipbench.contract import documents as contract
 from clipbench.contract.batches import BatchOutcome
 from clipbench.contract.endpoints import Task, job_endpoint
+from clipbench.contract.packing import pack
 from clipbench.errors import ClipbenchError
 
 MODEL = "ViT-nano-16-64::embedded"
@@ -62,7 +62,7 @@ class Tally:
 class Sent:
     """A document and its expected outcome: '' is counted, anything else the reason."""
 
-    document: Document
+    document: contract.JobDocument
     verb: str
     expected: str
 
@@ -114,14 +114,14 @@ def run_job(
     connection.request(job_endpoint(task, "open"), documents, declared)
     if names:
         prompts = [contract.prompt_document(i, 0, f"a {name}") for i, name in enumerate(names)]
-        connection.request(job_endpoint(task, "prompts"), prompts, options)
+        connection.request(job_endpoint(task, "prompts"), [pack(prompts)], options)
     twice = 0
     for verb in ("images", "texts"):
         of_verb = [one.document for one in sent if one.verb == verb]
         for start in range(0, len(of_verb), BATCH):
             batch = of_verb[start : start + BATCH]
             for _ in range(1 + (rng.random() < 0.1)):
-                answer = connection.request(job_endpoint(task, verb), batch, options)
+                answer = connection.request(job_endpoint(task, verb), [pack(batch)], options)
                 outcome = BatchOutcome.unpack(answer)
                 if outcome.counted + outcome.repeated + len(outcome.refused) != len(batch):
                     with tally.lock:

@@ -8,17 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from docarray import Document
-
 from clipbench.contract import documents as contract
 from clipbench.contract import endpoints
+from clipbench.contract.documents import JobDocument
 from clipbench.contract.endpoints import Task
 from clipbench.datasets import Dataset, Image, Inventory, Text, Unreadable
 from clipbench.datasets.prompts import prompts
 
-BATCH_DOCUMENTS = 64
+BATCH_DOCUMENTS = 64  # of images; what a request costs beside them is then small
+BATCH_TEXTS = 256  # captions or prompts, which are smaller and computed faster
 BATCH_BYTES = 8 * 1024 * 1024
-PROMPTS_PER_BATCH = 256
 IDENTITY = ("through", "first", "last", "sha256")  # of a shard
 _GRADE_BYTES = 24  # of a grade on its way, beside the id
 SHARD_DOCUMENTS = 1024  # of a shard in which nothing can be read
@@ -29,7 +28,7 @@ class Batch:
     """Documents for one endpoint; `size` is the bytes of their contents."""
 
     endpoint: str
-    documents: list[Document] = field(default_factory=list)
+    documents: list[JobDocument] = field(default_factory=list)
     size: int = 0
 
 
@@ -59,7 +58,7 @@ def prompt_batches(dataset: Dataset) -> Iterator[Batch]:
     batch = Batch(endpoints.CLASSIFICATION_PROMPTS)
     for class_index, template_index, text in prompts(dataset.classnames, dataset.templates):
         batch.documents.append(contract.prompt_document(class_index, template_index, text))
-        if len(batch.documents) == PROMPTS_PER_BATCH:
+        if len(batch.documents) == BATCH_TEXTS:
             yield batch
             batch = Batch(endpoints.CLASSIFICATION_PROMPTS)
     if batch.documents:
@@ -107,27 +106,30 @@ class _OpenShard:
             made = contract.image_document(
                 document.id, document.index, document.data, labels, document.judgements
             )
-            _put(self._images, made, len(document.data))
+            _put(self._images, made)
         elif isinstance(document, Text) and document.judgements:
             self._seen(*place, document.judgements, document.text)
             made = contract.query_document(
                 document.id, document.index, document.text, document.judgements
             )
-            size = sum(len(id_) + _GRADE_BYTES for id_, _ in document.judgements)
-            _put(self._texts, made, len(document.text) + size)
+            _put(self._texts, made, sum(len(i) + _GRADE_BYTES for i, _ in document.judgements))
         elif isinstance(document, Text):
             self._seen(*place, document.image_id, document.text)
             made = contract.text_document(
                 document.id, document.index, document.text, document.image_id
             )
-            _put(self._texts, made, len(document.text))
+            _put(self._texts, made)
         else:
             self._seen(*place, document.reason)
 
     @property
     def is_full(self) -> bool:
         """Whether either batch has as many documents or bytes as a request takes."""
-        return _full(self._images) or _full(self._texts) or len(self.ids) >= SHARD_DOCUMENTS
+        return (
+            _full(self._images, BATCH_DOCUMENTS)
+            or _full(self._texts, BATCH_TEXTS)
+            or len(self.ids) >= SHARD_DOCUMENTS
+        )
 
     def closed(self, through: int) -> Shard:
         """The shard that ends here."""
@@ -138,10 +140,11 @@ class _OpenShard:
         self._digest.update(json.dumps(values).encode() + b"\n")
 
 
-def _put(batch: Batch, document: Document, size: int) -> None:
+def _put(batch: Batch, document: JobDocument, beside: int = 0) -> None:
+    """beside: bytes that the document has beside its content."""
     batch.documents.append(document)
-    batch.size += size
+    batch.size += len(document.content) + beside
 
 
-def _full(batch: Batch) -> bool:
-    return len(batch.documents) >= BATCH_DOCUMENTS or batch.size >= BATCH_BYTES
+def _full(batch: Batch, most: int) -> bool:
+    return len(batch.documents) >= most or batch.size >= BATCH_BYTES

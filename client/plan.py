@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from docarray import Document
+from docarray import Document, DocumentArray
 
 from clipbench.client.batches import BATCH_BYTES
 from clipbench.client.connection import Connection
-from clipbench.client.streaming import request_in_parts
+from clipbench.client.streaming import ask_in_parts
 from clipbench.contract import endpoints
 from clipbench.contract.documents import answer
 from clipbench.contract.parameters import ModelOptions
@@ -119,9 +119,13 @@ def _seconds_each(
     if not documents:
         return 0.0
     endpoint = endpoints.encode_endpoint(model)
-    request_in_parts(connection, endpoint, documents[:2], parameters)  # warm-up
+
+    def ask(part: Sequence[Document]) -> DocumentArray:
+        return connection.request(endpoint, part, parameters)
+
+    ask_in_parts(ask, documents[:2])  # warm-up
     started = time.perf_counter()
-    request_in_parts(connection, endpoint, documents, parameters)
+    ask_in_parts(ask, documents)
     return (time.perf_counter() - started) / len(documents)
 
 

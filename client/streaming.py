@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from docarray import Document, DocumentArray
+from docarray import DocumentArray
 
 from clipbench.client.batches import Batch
 from clipbench.client.connection import Connection
 from clipbench.contract import Reason
 from clipbench.contract.batches import BatchOutcome
-from clipbench.contract.documents import index_or_none
+from clipbench.contract.documents import JobDocument, index_or_none
+from clipbench.contract.endpoints import Task, job_endpoint
+from clipbench.contract.packing import pack
 from clipbench.datasets import Unreadable, UnreadableKind
 from clipbench.errors import TooLarge
 
+Part = TypeVar("Part")
+
+_OF_IMAGES = frozenset(job_endpoint(task, "images") for task in Task)
 IN_FLIGHT = 4  # enough to keep the encoder busy; memory is at most this many batches
 
 
@@ -57,48 +62,45 @@ def stream(
             raise
 
 
-def request_in_parts(
-    connection: Connection,
-    endpoint: str,
-    documents: Sequence[Document],
-    parameters: Mapping[str, Any],
-) -> list[DocumentArray | Unreadable]:
-    """One request, or several: documents that are too large for one are sent in halves.
+def ask_in_parts(
+    ask: Callable[[Sequence[Part]], DocumentArray], documents: Sequence[Part]
+) -> list[DocumentArray | tuple[Part, TooLarge]]:
+    """The answers to one request, or to several: what is too large for one is sent in halves.
 
-    A single document that is too large is refused in the place of its answer.
+    A single document that is too large stands with the error in the place of its answer.
     """
     try:
-        return [connection.request(endpoint, documents, parameters)]
+        return [ask(documents)]
     except TooLarge as error:
         if not documents:
             raise
         if len(documents) == 1:
-            return [_refused(documents[0], str(error))]
+            return [(documents[0], error)]
         middle = len(documents) // 2
         halves = (documents[:middle], documents[middle:])
-        return [
-            answer
-            for half in halves
-            for answer in request_in_parts(connection, endpoint, half, parameters)
-        ]
+        return [answer for half in halves for answer in ask_in_parts(ask, half)]
 
 
 def _send(connection: Connection, batch: Batch, parameters: Mapping[str, Any]) -> SentBatch:
     """The outcome of every document of a batch, which is let go."""
-    answers = request_in_parts(connection, batch.endpoint, batch.documents, parameters)
-    batch.documents.clear()
-    outcomes = [BatchOutcome.unpack(a) for a in answers if not isinstance(a, Unreadable)]
+
+    def ask(documents: Sequence[JobDocument]) -> DocumentArray:
+        return connection.request(batch.endpoint, [pack(documents)], parameters)
+
+    answers = ask_in_parts(ask, batch.documents)
+    batch.documents = []
+    outcomes = [BatchOutcome.unpack(a) for a in answers if not isinstance(a, tuple)]
     return SentBatch(
         counted=sum(outcome.counted for outcome in outcomes),
         repeated=sum(outcome.repeated for outcome in outcomes),
         refused=tuple(refusal for outcome in outcomes for refusal in outcome.refused),
-        too_large=tuple(answer for answer in answers if isinstance(answer, Unreadable)),
+        too_large=tuple(_refused(batch, *a) for a in answers if isinstance(a, tuple)),
     )
 
 
-def _refused(document: Document, why: str) -> Unreadable:
-    kind, reason = UnreadableKind.IMAGE, Reason.IMAGE_TOO_LARGE
-    if document.text:
-        kind, reason = UnreadableKind.TEXT, Reason.TEXT_TOO_LARGE
+def _refused(batch: Batch, document: JobDocument, error: TooLarge) -> Unreadable:
+    kind, reason = UnreadableKind.TEXT, Reason.TEXT_TOO_LARGE
+    if batch.endpoint in _OF_IMAGES:
+        kind, reason = UnreadableKind.IMAGE, Reason.IMAGE_TOO_LARGE
     index = index_or_none(document)
-    return Unreadable(document.id, document.id, reason, why, kind, index)
+    return Unreadable(document.id, document.id, reason, str(error), kind, index)

@@ -1,6 +1,6 @@
 """A job's documents, as the client writes them and the server reads them.
 
-An image is a Document with a `blob`; a text and a prompt are Documents with a `text`. The rest are
+The content is an image's file, or a text in UTF-8. The rest are
 tags: `index` (position in the data set, whole number), `label` (a whole number or a list of them),
 `image_id` (string), `class_index` and `template_index`; `judgements` maps ids of images to grades.
 """
@@ -8,7 +8,7 @@ tags: `index` (position in the data set, whole number), `label` (a whole number 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,15 @@ Judged = tuple[tuple[str, int], ...]
 """Ids of images with their grades, by id; 0 or less is not relevant."""
 
 _MOST_GRADE = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class JobDocument:
+    """One document of a job on its way: `content` is the file of an image, or a text in UTF-8."""
+
+    id: str
+    content: bytes
+    tags: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +56,30 @@ class Refused(Exception):
 
 def image_document(
     id_: str, index: int, data: bytes, labels: Sequence[int] | None, judgements: Judged = ()
-) -> Document:
+) -> JobDocument:
     """An image of a job; `labels` is None in retrieval. One with judgements is a query too."""
     tags: dict[str, Any] = {"index": index}
     if judgements:
         tags["judgements"] = dict(judgements)
     if labels is not None:
         tags["label"] = labels[0] if len(labels) == 1 else list(labels)
-    return Document(id=id_, blob=data, tags=tags)
+    return JobDocument(id_, data, tags)
 
 
-def text_document(id_: str, index: int, text: str, image_id: str) -> Document:
-    """A text that describes the image `image_id`."""
-    return Document(id=id_, text=text, tags={"index": index, "image_id": image_id})
+def text_document(id_: str, index: int, text: str, image_id: str) -> JobDocument:
+    """A text that describes the image `image_id`. Raises InvalidRequest where it has no UTF-8."""
+    return JobDocument(id_, _utf8(text), {"index": index, "image_id": image_id})
 
 
-def query_document(id_: str, index: int, text: str, judgements: Judged) -> Document:
-    """A text that looks for the images that were judged for it."""
-    return Document(id=id_, text=text, tags={"index": index, "judgements": dict(judgements)})
+def query_document(id_: str, index: int, text: str, judgements: Judged) -> JobDocument:
+    """A text that looks for the images that were judged for it. Raises as `text_document` does."""
+    return JobDocument(id_, _utf8(text), {"index": index, "judgements": dict(judgements)})
 
 
-def prompt_document(class_index: int, template_index: int, text: str) -> Document:
-    """One prompt of one class."""
+def prompt_document(class_index: int, template_index: int, text: str) -> JobDocument:
+    """One prompt of one class. Raises InvalidRequest where it has no UTF-8."""
     tags = {"class_index": class_index, "template_index": template_index}
-    return Document(id=f"{class_index}/{template_index}", text=text, tags=tags)
+    return JobDocument(f"{class_index}/{template_index}", _utf8(text), tags)
 
 
 def class_document(index: int, name: str) -> Document:
@@ -78,10 +87,10 @@ def class_document(index: int, name: str) -> Document:
     return Document(id=str(index), text=name)
 
 
-def read_item(document: Document, kind: Kind, *, labelled: bool, limits: Limits) -> Item:
+def read_item(document: JobDocument, kind: Kind, *, labelled: bool, limits: Limits) -> Item:
     """The identity of a job's document. Raises Refused with the reason."""
     id_ = document.id
-    if not id_ or len(id_.encode()) > limits.id_bytes or "\0" in id_:
+    if not _is_id(id_, limits):
         raise Refused(Reason.ID_INVALID, f"an id has 1 to {limits.id_bytes} bytes, none of them 0")
     tags = document.tags
     if kind is Kind.PROMPT:
@@ -98,7 +107,7 @@ def read_item(document: Document, kind: Kind, *, labelled: bool, limits: Limits)
         return Item(id=id_, index=index, judgements=judgements)
     if kind is Kind.TEXT:
         image_id = tags.get("image_id")
-        if not isinstance(image_id, str) or not image_id or "\0" in image_id:
+        if not isinstance(image_id, str) or not image_id or "\0" in image_id or _halved(image_id):
             raise Refused(Reason.IMAGE_ID_MISSING, "tag 'image_id' must name the text's image")
         return Item(id=id_, index=index, image_id=image_id)
     return Item(
@@ -106,27 +115,28 @@ def read_item(document: Document, kind: Kind, *, labelled: bool, limits: Limits)
     )
 
 
-def read_content(document: Document, kind: Kind, limits: Limits) -> str | bytes:
+def read_content(document: JobDocument, kind: Kind, limits: Limits) -> str | bytes:
     """The text or the image bytes of a job's document. Raises Refused with the reason."""
+    content = document.content
     if kind is Kind.IMAGE:
-        blob = document.blob
-        if not blob:
-            raise Refused(Reason.EMPTY, "an image document carries its file in `blob`")
-        if len(blob) > limits.image_bytes:
+        if not content:
+            raise Refused(Reason.EMPTY, "an image's content is its file")
+        if len(content) > limits.image_bytes:
             raise Refused(
-                Reason.IMAGE_TOO_LARGE, f"{len(blob)} bytes; the limit is {limits.image_bytes}"
+                Reason.IMAGE_TOO_LARGE, f"{len(content)} bytes; the limit is {limits.image_bytes}"
             )
-        return bytes(blob)
-    text: str = document.text
+        return content
+    if len(content) > limits.text_bytes:
+        raise Refused(
+            Reason.TEXT_TOO_LARGE, f"{len(content)} bytes; the limit is {limits.text_bytes}"
+        )
     try:
-        size = len(text.encode())
-    except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON can carry
-        raise Refused(Reason.TEXT_NOT_UTF8, f"character {error.start} has no UTF-8") from error
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise Refused(Reason.TEXT_NOT_UTF8, f"byte {error.start} is no UTF-8") from error
     # a prompt may be empty (an empty class name in a bare template); an empty caption says nothing
     if kind is Kind.TEXT and not text.strip():
         raise Refused(Reason.EMPTY, "the text is empty")
-    if size > limits.text_bytes:
-        raise Refused(Reason.TEXT_TOO_LARGE, f"{size} bytes; the limit is {limits.text_bytes}")
     return text
 
 
@@ -138,19 +148,42 @@ def answer(documents: Sequence[Document]) -> dict[str, Any]:
     return content
 
 
-def refusal(document: Document, refused: Refused, limits: Limits) -> Refusal:
+def refusal(document: JobDocument, refused: Refused, limits: Limits) -> Refusal:
     """The record of a refused document, its id cut to the limit."""
-    id_ = document.id.encode()[: limits.id_bytes].decode(errors="ignore").replace("\0", "")
+    id_ = (
+        document.id.encode(errors="replace")[: limits.id_bytes]
+        .decode(errors="ignore")
+        .replace("\0", "")
+    )
     return Refusal(id_, refused.reason, refused.detail)
 
 
-def index_or_none(document: Document) -> int:
+def index_or_none(document: JobDocument) -> int:
     """The document's position for the record of a refusal, -1 when it has none."""
     tags = document.tags
     try:
         return _whole(tags.get("index", tags.get("class_index")), Reason.INDEX_INVALID, "index")
     except Refused:
         return -1
+
+
+def _is_id(value: str, limits: Limits) -> bool:
+    """Whether it can be kept: not empty, not too long, without a zero byte and half a character."""
+    if not value or "\0" in value or _halved(value):
+        return False
+    return len(value) * 4 <= limits.id_bytes or len(value.encode()) <= limits.id_bytes
+
+
+def _halved(text: str) -> bool:
+    """Whether it holds half of a surrogate pair, which JSON can carry and UTF-8 cannot."""
+    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"{text!r:.200} cannot be sent as UTF-8") from error
 
 
 def _whole(value: Any, reason: Reason, tag: str) -> int:
@@ -179,7 +212,7 @@ def _judgements(tags: Any, limits: Limits) -> Judged:
     if not found:
         raise Refused(Reason.JUDGEMENT_INVALID, "tag 'judgements' is empty")
     for id_, grade in found:
-        if not id_ or len(id_.encode()) > limits.id_bytes or "\0" in id_:
+        if not _is_id(id_, limits):
             raise Refused(
                 Reason.JUDGEMENT_INVALID, f"an id of an image has 1 to {limits.id_bytes} bytes"
             )

@@ -22,9 +22,9 @@ from clipbench.contract.documents import (
 )
 from clipbench.contract.endpoints import Kind
 from clipbench.contract.limits import Limits
+from clipbench.contract.packing import unpack
 from clipbench.contract.parameters import ModelOptions
 from clipbench.environment import environment
-from clipbench.errors import TooLarge
 from clipbench.preflight import checkpoint_digests
 from clipbench.serving.encoder import Encoded, EncodeOptions, Encoder
 
@@ -65,25 +65,20 @@ def encode_batch(
     *,
     labelled: bool,
 ) -> EncodedBatch:
-    """Encode one request of a job. Raises TooLarge past the documents of a request."""
-    if len(documents) > limits.documents_per_request:
-        raise TooLarge(
-            f"{len(documents)} documents in a request; the limit is {limits.documents_per_request}"
-        )
+    """Encode one request of a job. Raises InvalidRequest and TooLarge as `unpack` does."""
     items, contents, digests = [], [], []
     refused: list[tuple[int, Refusal]] = []
-    for document in documents:
+    for document in unpack(documents, limits):
         try:
             item = read_item(document, kind, labelled=labelled, limits=limits)
             content = read_content(document, kind, limits)
         except Refused as error:
             refused.append((index_or_none(document), refusal(document, error, limits)))
             continue
-        data = content if isinstance(content, bytes) else content.encode()
         items.append(item)
         contents.append(content)
-        digests.append(hashlib.sha256(data).hexdigest())
-    encoded = _encode(encoder, options, kind, contents)
+        digests.append(hashlib.sha256(document.content).hexdigest())
+    encoded = _encode(encoder, options, kind, contents, digests)
     for position, reason, detail in encoded.refused:
         item = items[position]
         refused.append((item.index, Refusal(item.id, reason, detail)))
@@ -99,10 +94,12 @@ def encode_batch(
     )
 
 
-def _encode(encoder: Encoder, options: ModelOptions, kind: Kind, contents: list[Any]) -> Encoded:
+def _encode(
+    encoder: Encoder, options: ModelOptions, kind: Kind, contents: list[Any], digests: list[str]
+) -> Encoded:
     if not contents:
         none = np.zeros(0, np.int64)
         return Encoded(np.zeros((0, 0), np.float32), none, (), ())
     if kind is Kind.IMAGE:
-        return encoder.encode_images(options.model, encode_options(options), contents)
+        return encoder.encode_images(options.model, encode_options(options), contents, digests)
     return encoder.encode_texts(options.model, encode_options(options), contents)

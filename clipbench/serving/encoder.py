@@ -108,17 +108,26 @@ class Encoder:
         return self.registry.names()
 
     def encode_images(
-        self, model: str, options: EncodeOptions, images: Sequence[ImageData]
+        self,
+        model: str,
+        options: EncodeOptions,
+        images: Sequence[ImageData],
+        digests: Sequence[str] | None = None,
     ) -> Encoded:
         """Embeddings of encoded images, or of (height, width, 3) uint8 arrays.
 
-        An image that cannot be used is refused with a reason; the others are encoded. Raises
-        UnknownName, CheckpointError and Unsupported.
+        digests: SHA-256 of the files, where the caller has them. An image that cannot be used is
+        refused with a reason; the others are encoded. Raises UnknownName, CheckpointError and
+        Unsupported.
         """
         loaded = self.load(model, options)
         source = self.pixels(loaded, options.settings)
-        keys = [image_key(loaded, source, options, image) for image in images]
-        rows = Rows(keys, self._known if options.cached else None)
+        way = ("images", model_key(loaded, options), source)
+        known = self._known if options.cached else None
+        contents: Sequence[Hashable] | None = digests
+        if contents is None:
+            contents = [image_key(image) if known else None for image in images]
+        rows = Rows(way, contents, known)
 
         def encode(batch: Sequence[ImageData]) -> list[Floats | RefusedImage]:
             each = self._decoders.map if self._decoders else map
@@ -132,8 +141,7 @@ class Encoder:
 
         todo = [images[position] for position in rows.todo]
         sizes = Sizes.of(_LEAST_IMAGES, self.settings.batch_size, loaded.runtime.side_by_side)
-        key = ("images", model_key(loaded, options), source)
-        outcomes = self._run(key, encode, todo, [1] * len(todo), sizes, options)
+        outcomes = self._run(way, encode, todo, [1] * len(todo), sizes, options)
         for position, outcome in zip(rows.todo, outcomes, strict=True):
             if isinstance(outcome, RefusedImage):
                 rows.refuse(position, outcome.reason, outcome.detail)
@@ -153,11 +161,9 @@ class Encoder:
         with self._stage("tokenise"):
             tokens = loaded.tokenizer([texts[i] for i in usable], loaded.info.context_length)
         ids = dict(zip(usable, tokens.ids, strict=True))
-        keys = [
-            problems[i] if i in problems else text_key(loaded, options, ids[i])
-            for i in range(len(texts))
-        ]
-        rows = Rows(keys, self._known if options.cached else None)
+        way = ("texts", model_key(loaded, options))
+        keys = [problems[i] if i in problems else text_key(ids[i]) for i in range(len(texts))]
+        rows = Rows(way, keys, self._known if options.cached else None)
         for position, (reason, detail) in problems.items():
             rows.refuse(position, reason, detail)
         todo = sorted((i for i in rows.todo if i in ids), key=lambda i: loaded.order(ids[i]))
@@ -174,9 +180,8 @@ class Encoder:
             return [rows[i] for i in range(len(texts))]
 
         weights = [len(ids[i]) for i in todo]
-        key = ("texts", model_key(loaded, options))
         sizes = Sizes.of(_LEAST_TOKENS, most, loaded.runtime.side_by_side)
-        outcomes = self._run(key, encode, [ids[i] for i in todo], weights, sizes, options)
+        outcomes = self._run(way, encode, [ids[i] for i in todo], weights, sizes, options)
         for position, embedding in zip(todo, outcomes, strict=True):
             rows.keep(position, embedding)
         truncated = tuple(usable[i] for i in tokens.truncated)

@@ -16,18 +16,20 @@ from clipbench.serving.options import Encoded
 class Rows:
     """Collects one request's embeddings.
 
-    keys: what identifies each document's embedding. Equal documents are computed once, so that
-    they get equal rows; without a cache every document counts for itself.
+    way: what makes an embedding of a document. keys: what identifies each document. Equal ones are
+    computed once, so that they get equal rows; without a cache every document counts for itself.
     `todo` holds the positions that remain to be computed: all of them, or none when the same
     request came before. The last bits of a float32 row depend on what else is in its batch, so a
     row of another request would make the result depend on what a server happens to remember.
     """
 
-    def __init__(self, keys: Sequence[Hashable], cache: EmbeddingCache | None) -> None:
+    def __init__(
+        self, way: Hashable, keys: Sequence[Hashable], cache: EmbeddingCache | None
+    ) -> None:
         self._cache = cache
         self._keys = list(keys) if cache else list(range(len(keys)))
         self._first = {key: at for at, key in reversed(list(enumerate(self._keys)))}
-        self._request = hashlib.sha256(repr(self._keys).encode()).digest() if cache else b""
+        self._request = hashlib.sha256(repr((way, self._keys)).encode()).digest() if cache else b""
         known = cache.get(self._request) if cache else None
         self._rows = {} if known is None else dict(zip(self._first, known, strict=True))
         self._refused: dict[Hashable, tuple[Reason, str]] = {}

@@ -12,6 +12,7 @@ from docarray import Document
 
 from clipbench.client.connection import Connection
 from clipbench.config import Settings
+from clipbench.contract.documents import image_document
 from clipbench.errors import InvalidRequest, JobConflict, Unauthorized
 from clipbench.preflight import check_gateway
 from tests.conftest import MODEL
@@ -141,7 +142,7 @@ def test_a_job_belongs_to_its_token(as_, job_id):
         lambda: theirs.result(all_owners=True),
         lambda: theirs.records("image"),
         lambda: theirs.delete(),
-        lambda: theirs.send("images", [Document(id="a", blob=png(1), tags={"index": 0})]),
+        lambda: theirs.send("images", [image_document("a", 0, png(1), None)]),
     ):
         with pytest.raises(InvalidRequest, match="unknown retrieval job") as caught:
             act()

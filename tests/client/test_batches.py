@@ -10,12 +10,12 @@ import pytest
 from clipbench.client.batches import (
     BATCH_BYTES,
     BATCH_DOCUMENTS,
-    PROMPTS_PER_BATCH,
+    BATCH_TEXTS,
     document_shards,
     prompt_batches,
 )
 from clipbench.contract import Reason
-from clipbench.contract.endpoints import Task
+from clipbench.contract.endpoints import RETRIEVAL_TEXTS, Task
 from clipbench.datasets import Image, Text, Unreadable, open_dataset
 
 
@@ -46,8 +46,9 @@ def test_every_document_is_in_one_batch(name, request):
 
 def test_batches_are_bounded_in_number_and_bytes(emoji):
     for batch in batches(emoji):
-        assert 1 <= len(batch.documents) <= BATCH_DOCUMENTS
-        held = sum(len(document.blob or document.text) for document in batch.documents)
+        most = BATCH_TEXTS if batch.endpoint == RETRIEVAL_TEXTS else BATCH_DOCUMENTS
+        assert 1 <= len(batch.documents) <= most
+        held = sum(len(document.content) for document in batch.documents)
         assert batch.size == held <= BATCH_BYTES
 
 
@@ -107,4 +108,4 @@ def test_prompts_are_every_class_and_template(garments):
     }
     classes, templates = len(garments.classnames), len(garments.templates)
     assert found == {(c, t) for c in range(classes) for t in range(templates)}
-    assert all(len(batch.documents) <= PROMPTS_PER_BATCH for batch in batches)
+    assert all(len(batch.documents) <= BATCH_TEXTS for batch in batches)

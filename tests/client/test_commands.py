@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from docarray import Document
 from typer.testing import CliRunner
 
 from clipbench import results
 from clipbench.client import JobOptions, evaluate, main
+from clipbench.contract.documents import image_document
 from clipbench.datasets import open_dataset
 from clipbench.errors import DataError
 from tests.conftest import MODEL
@@ -92,7 +92,7 @@ def test_a_server_that_is_not_there_fails(command, monkeypatch):
 def test_jobs_are_listed_and_deleted(clipbench, connection, job_id):
     job = SmallJob(connection, "retrieval", job_id)
     job.open()
-    job.send("images", [Document(id="a", blob=png(1), tags={"index": 0})])
+    job.send("images", [image_document("a", 0, png(1), None)])
     code, output = clipbench("jobs", "list")
     assert code == 0
     assert job_id in output

@@ -6,18 +6,31 @@ import itertools
 import time
 
 import pytest
-from docarray import Document
 
 from clipbench.client.batches import Batch
 from clipbench.client.connection import Connection
 from clipbench.client.streaming import stream
+from clipbench.contract.batches import BatchOutcome
+from clipbench.contract.documents import JobDocument, image_document
+from clipbench.contract.limits import Limits
+from clipbench.contract.packing import unpack
 from clipbench.errors import InvalidRequest
-from tests.client.servers import counted, refusing, serving
+from tests.client.servers import holding, refusing, serving
+
+
+def sent_to(request):
+    """The documents of the packed batch."""
+    return unpack(request.docs, Limits())
+
+
+def counted(request, _context=None):
+    """Every document of the packed batch is counted."""
+    return holding(BatchOutcome(len(sent_to(request)), 0).pack())
 
 
 def batches(count, size=3):
     for number in range(count):
-        documents = [Document(id=f"{number}-{i}", text="x") for i in range(size)]
+        documents = [JobDocument(f"{number}-{i}", b"x", {}) for i in range(size)]
         yield Batch("/x", documents)
 
 
@@ -29,7 +42,7 @@ def test_outcomes_come_in_the_order_of_sending():
         return counted(request)
 
     sizes = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]
-    sent = (Batch("/x", [Document(text="x") for _ in range(size)]) for size in sizes)
+    sent = (Batch("/x", [JobDocument("a", b"x", {})] * size) for size in sizes)
     with serving(uneven) as (address, _), Connection(address) as connection:
         found = [outcome.counted for outcome in stream(connection, sent, {})]
     assert found == sizes
@@ -68,7 +81,7 @@ def limited(most):
     """A server that takes only so many documents."""
 
     def answer(request, context):
-        if len(request.docs) > most:
+        if len(sent_to(request)) > most:
             return refusing("TooLarge", f"more than {most}")
         return counted(request)
 
@@ -84,14 +97,14 @@ def test_a_batch_that_is_too_large_goes_in_halves(most):
 
 def test_one_document_that_no_request_can_hold_is_refused_and_the_others_are_counted():
     def small(request, context):
-        if any(len(document.text) > 9 for document in request.docs):
+        if any(len(document.content) > 9 for document in sent_to(request)):
             return refusing("TooLarge", "the limit is 9 bytes")
         return counted(request)
 
-    documents = [Document(id=f"d{i}", text="x" * (10 * (i == 2) or 1)) for i in range(5)]
-    documents[2].tags = {"index": 2}
+    contents = [b"x" * (10 * (i == 2) or 1) for i in range(5)]
+    documents = [JobDocument(f"d{i}", content, {"index": i}) for i, content in enumerate(contents)]
     with serving(small) as (address, _), Connection(address) as connection:
-        (outcome,) = stream(connection, [Batch("/x", documents)], {})
+        (outcome,) = stream(connection, [Batch("/retrieval/texts", documents)], {})
     assert outcome.counted == 4
     (refused,) = outcome.too_large
     assert (refused.id, refused.index, refused.kind) == ("d2", 2, "text")
@@ -106,10 +119,8 @@ def test_what_the_transport_refuses_goes_in_halves_too(flow):
     with Connection(flow.address) as connection:
         job = SmallJob(connection, "retrieval", "too-large-for-the-transport")
         job.open()
-        documents = [
-            Document(id=str(i), blob=bytes(1_500_000), tags={"index": i}) for i in range(8)
-        ]
-        documents.insert(3, Document(id="huge", blob=bytes(9_000_000), tags={"index": 8}))
+        documents = [image_document(str(i), i, bytes(1_500_000), None) for i in range(8)]
+        documents.insert(3, image_document("huge", 8, bytes(9_000_000), None))
         batch = Batch("/retrieval/images", documents)
         (outcome,) = stream(connection, [batch], {"job": job.job, "model": MODEL})
     (huge,) = outcome.too_large

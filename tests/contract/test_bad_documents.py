@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from docarray import Document
 
-from clipbench.contract.documents import image_document, prompt_document, text_document
+from clipbench.contract.documents import (
+    JobDocument,
+    image_document,
+    prompt_document,
+    text_document,
+)
+from clipbench.contract.packing import pack
 from clipbench.errors import ClipbenchError, InvalidRequest, JobConflict, TooLarge
 from tests.conftest import MODEL
 from tests.flow.jobs import CLASSES, TAG, TEMPLATE, SmallJob, reasons
@@ -17,10 +23,9 @@ from tests.flow.pictures import png
 
 
 def labelled(id_, index, label, **tags):
-    document = Document(id=id_, blob=png(index), tags={"index": index, **tags})
     if label is not None:
-        document.tags["label"] = label
-    return document
+        tags["label"] = label
+    return JobDocument(id_, png(index), {"index": index, **tags})
 
 
 # labels
@@ -104,9 +109,9 @@ def test_a_text_over_the_limit_of_bytes_is_refused(retrieval):
 
 def test_a_text_that_names_no_image_is_refused(retrieval):
     documents = [
-        Document(id="none", text="a cat", tags={"index": 0}),
-        Document(id="number", text="a cat", tags={"index": 1, "image_id": 7}),
-        Document(id="blank", text="a cat", tags={"index": 2, "image_id": ""}),
+        JobDocument("none", b"a cat", {"index": 0}),
+        JobDocument("number", b"a cat", {"index": 1, "image_id": 7}),
+        JobDocument("blank", b"a cat", {"index": 2, "image_id": ""}),
         text_document("good", 3, "a cat", "image"),
     ]
     outcome = retrieval.send("texts", documents)
@@ -136,11 +141,7 @@ def test_encode_cuts_a_long_text_and_refuses_a_huge_one(connection):
 
 @pytest.mark.parametrize("index", [None, -1, 0.5, "0", 2.0**60, True])
 def test_a_position_that_is_none_refuses_the_document(classification, index):
-    asked = labelled("asked", 1, 1)
-    if index is None:
-        del asked.tags["index"]
-    else:
-        asked.tags["index"] = index
+    asked = JobDocument("asked", png(1), {"index": index, "label": 1})
     outcome = classification.send("images", [labelled("good", 0, 0), asked])
     assert outcome.counted == 1
     assert reasons(outcome) == {"asked": "index_invalid"}
@@ -148,7 +149,7 @@ def test_a_position_that_is_none_refuses_the_document(classification, index):
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_a_tag_that_is_no_finite_number_refuses_its_whole_request(classification, number):
-    """Jina cannot read such a request; JSON has no such numbers either."""
+    """JSON has no such numbers."""
     with pytest.raises(ClipbenchError, match=r"NaN|Infinity"):
         classification.send("images", [labelled("good", 0, 0), labelled("asked", 1, number)])
     assert classification.send("images", [labelled("good", 0, 0)]).counted == 1
@@ -397,7 +398,8 @@ def test_no_answer_of_a_job_carries_what_the_client_sent(connection, classificat
     sent = labelled("a", 0, 0, note=secret)
     for endpoint in ("/classification/images", "/jobs", "/models", "/classification/result"):
         parameters = {"job": classification.job, "model": MODEL}
-        extra = [sent, Document(text=secret)] if endpoint == "/jobs" else [sent]
+        packed = pack([sent])
+        extra = [packed, Document(text=secret)] if endpoint == "/jobs" else [packed]
         answer = connection.request(endpoint, extra, parameters)
         assert secret not in answer.to_json()
         assert all(not document.blob for document in answer)
@@ -408,7 +410,7 @@ def test_an_error_carries_neither_documents_nor_a_traceback(flow):
 
     from tests.flow.raw import raw_request
 
-    document = labelled("a", 0, 0)
+    document = pack([labelled("a", 0, 0)])
     parameters = {"job": "no-such-job", "model": MODEL}
     answer = raw_request(flow.address, "/classification/images", [document], parameters)
     status = answer.header.status

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from docarray import Document, DocumentArray
 
-from clipbench.contract.documents import image_document, text_document
+from clipbench.contract.documents import JobDocument, image_document, text_document
 from tests.flow import pictures
 from tests.flow.jobs import TAG, reasons
 
 
-def among_good_ones(data: bytes) -> list[Document]:
+def among_good_ones(data: bytes) -> list[JobDocument]:
     """The image in question between two ordinary ones."""
     return [
         image_document("before", 0, pictures.png(1), (0,)),
@@ -44,8 +44,7 @@ def test_an_unusable_image_is_refused_and_the_others_are_counted(classification,
 
 
 def test_an_image_document_without_an_image_is_refused(classification):
-    documents = [*among_good_ones(pictures.png(3)), Document(id="bare", tags={"index": 4})]
-    documents[-1].tags["label"] = 1
+    documents = [*among_good_ones(pictures.png(3)), image_document("bare", 4, b"", (1,))]
     outcome = classification.send("images", documents)
     assert outcome.counted == 3
     assert reasons(outcome) == {"bare": "empty"}

@@ -10,8 +10,9 @@ from docarray import Document
 
 from clipbench.client.connection import Connection
 from clipbench.contract.batches import BatchOutcome
-from clipbench.contract.documents import class_document, prompt_document
+from clipbench.contract.documents import JobDocument, class_document, prompt_document
 from clipbench.contract.endpoints import Task, job_endpoint
+from clipbench.contract.packing import pack
 from tests.conftest import MODEL
 
 CLASSES = ("cat", "dog", "cow", "hen", "ant", "bee")
@@ -42,8 +43,14 @@ class SmallJob:
         made = [prompt_document(i, 0, TEMPLATE.format(c=name)) for i, name in enumerate(CLASSES)]
         return self.send("prompts", made)
 
-    def send(self, verb: str, documents: Sequence[Document], **parameters: Any) -> BatchOutcome:
+    def send(self, verb: str, documents: Sequence[JobDocument], **parameters: Any) -> BatchOutcome:
         """One batch."""
+        return self.send_packed(verb, [pack(documents)], **parameters)
+
+    def send_packed(
+        self, verb: str, documents: Sequence[Document], **parameters: Any
+    ) -> BatchOutcome:
+        """One batch as it travels."""
         endpoint = job_endpoint(self.task, verb)
         answer = self.connection.request(endpoint, documents, {**self.options, **parameters})
         return BatchOutcome.unpack(answer)

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from docarray import Document
 
 from clipbench.contract import Reason, Refusal
 from clipbench.contract.batches import EncodedBatch
 from clipbench.contract.documents import (
     Item,
+    JobDocument,
     Refused,
     image_document,
     query_document,
@@ -153,7 +153,7 @@ def test_judgements_survive_the_wire():
     [{}, {"a": 0.5}, {"a": "high"}, {"a": True}, {"a": 2**40}, {"": 1}, {"x" * 600: 1}, "a", ["a"]],
 )
 def test_judgements_that_are_none_are_refused(judgements):
-    document = Document(id="q", text="x", tags={"index": 0, "judgements": judgements})
+    document = JobDocument("q", b"x", {"index": 0, "judgements": judgements})
     with pytest.raises(Refused) as refused:
         read_item(document, Kind.TEXT, labelled=False, limits=Limits())
     assert refused.value.reason is Reason.JUDGEMENT_INVALID

@@ -25,6 +25,7 @@ from clipbench.contract import Reason, Refusal
 from clipbench.contract.batches import EncodedBatch
 from clipbench.contract.documents import (
     Item,
+    JobDocument,
     Refused,
     index_or_none,
     read_content,
@@ -33,8 +34,9 @@ from clipbench.contract.documents import (
 )
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.limits import Limits
+from clipbench.contract.packing import pack, unpack
 from clipbench.contract.parameters import JobSpec, ModelOptions
-from clipbench.errors import InvalidRequest
+from clipbench.errors import InvalidRequest, TooLarge
 from clipbench.pixels.pillow import PillowPixels
 from clipbench.pixels.preprocessing import RefusedImage
 from tests.flow.pictures import encoded, picture
@@ -117,10 +119,9 @@ def test_parameters(rng, task):
 @given(seeds, st.sampled_from(list(Kind)), st.booleans())
 def test_documents(rng, kind, labelled):
     tags, id_ = mapping(rng, TAGS), word(rng)
-    content = rng.randbytes(rng.randrange(50)) if rng.random() < 0.5 else word(rng)
+    content = rng.randbytes(rng.randrange(50)) if rng.random() < 0.5 else word(rng).encode()
     CASES["documents"] += 1
-    held = {"blob": content} if isinstance(content, bytes) else {"text": content}
-    document = Document(id=id_, tags=tags, **held)
+    document = JobDocument(id_, content, tags)
     assert index_or_none(document) >= -1
     try:
         item = read_item(document, kind, labelled=labelled, limits=LIMITS)
@@ -140,15 +141,13 @@ def test_documents(rng, kind, labelled):
 
 @cache
 def message() -> bytes:
-    """A request's documents as they go over the wire."""
-    documents = DocumentArray(
-        [
-            Document(id="a", blob=b"\x89PNG", tags={"index": 1, "label": [1, 2]}),
-            Document(id="b", text="a red apple", tags={"index": 2, "image_id": "a"}),
-            Document(id="c", embedding=np.zeros(4, np.float32), chunks=[Document(text="c")]),
-        ]
-    )
-    return documents.to_protobuf().SerializeToString()
+    """A batch as it goes over the wire."""
+    documents = [
+        JobDocument("a", b"\x89PNG", {"index": 1, "label": [1, 2]}),
+        JobDocument("b", b"a red apple", {"index": 2, "image_id": "a"}),
+        JobDocument("c", b"", {"index": 3, "judgements": {"a": 1}}),
+    ]
+    return DocumentArray([pack(documents)]).to_protobuf().SerializeToString()
 
 
 @settings(many, max_examples=3000)
@@ -160,7 +159,11 @@ def test_bytes_of_messages(rng, kind):
         documents = DocumentArray.from_protobuf(docarray_pb2.DocumentArrayProto.FromString(data))
     except (DecodeError, ValueError, TypeError, KeyError, AttributeError):
         return  # Jina answers for the transport; what it lets through is ours
-    for document in documents:
+    try:
+        found = unpack(documents, LIMITS)
+    except (InvalidRequest, TooLarge):
+        return
+    for document in found:
         try:
             read_item(document, kind, labelled=True, limits=LIMITS)
             read_content(document, kind, LIMITS)

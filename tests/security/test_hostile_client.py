@@ -11,7 +11,12 @@ import pytest
 from docarray import Document, DocumentArray
 from jina.proto import jina_pb2, jina_pb2_grpc
 
-from clipbench.contract.documents import class_document, prompt_document
+from clipbench.contract.documents import (
+    class_document,
+    image_document,
+    prompt_document,
+    text_document,
+)
 from clipbench.errors import ClipbenchError, InvalidRequest, TooLarge, Unavailable
 from tests.conftest import MODEL
 from tests.flow.jobs import TAG, SmallJob, reasons
@@ -77,8 +82,8 @@ def test_no_path_and_no_url_is_opened(as_, guarded, retrieval, listener, tmp_pat
             document = answer[0].matches[0] if endpoint == "/rank" else answer[0]
             assert document.embedding is None
             assert document.tags["refused"]["reason"] == "uri_not_allowed"
-        sent = [Document(id="a", uri=uri, tags={"index": 0})]
-        assert reasons(retrieval.send("images", sent)) == {"a": "empty"}
+        with pytest.raises(InvalidRequest, match="batch of a job"):
+            retrieval.send_packed("images", [Document(id="a", uri=uri, tags={"index": 0})])
         with guarded.http("encode") as http:
             body = {"execEndpoint": "/encode", "data": [{"uri": uri}]}
             assert "uri_not_allowed" in http.post("/post", json=body).text
@@ -136,7 +141,7 @@ def test_a_request_has_a_largest_number_of_documents(as_, retrieval):
     with pytest.raises(TooLarge, match="limit is 64"):
         as_("encode").request("/encode", [Document(text="a") for _ in range(65)])
     with pytest.raises(TooLarge, match="limit is 64"):
-        retrieval.send("texts", [Document(text="a") for _ in range(65)])
+        retrieval.send("texts", [text_document("a", 0, "a", "b")] * 65)
     paths = {"access_paths": "@" + ",".join("r" * 50)}
     with pytest.raises(TooLarge, match="limit is 64"):
         as_("encode").request("/encode", [Document(text="a"), Document(text="b")], paths)
@@ -146,8 +151,8 @@ def test_a_request_has_a_largest_number_of_documents(as_, retrieval):
 
 def test_an_image_has_a_largest_size_in_bytes_and_in_pixels(as_, retrieval):
     sent = [
-        Document(id="bomb", blob=bomb(), tags={"index": 0}),
-        Document(id="large", blob=bytes(1_000_001), tags={"index": 1}),
+        image_document("bomb", 0, bomb(), None),
+        image_document("large", 1, bytes(1_000_001), None),
     ]
     refused = {"bomb": "image_too_large", "large": "image_too_large"}
     assert reasons(retrieval.send("images", sent)) == refused
@@ -158,9 +163,9 @@ def test_an_image_has_a_largest_size_in_bytes_and_in_pixels(as_, retrieval):
 
 def test_a_text_and_an_id_have_a_largest_size(as_, retrieval):
     sent = [
-        Document(id="t", text="x" * 2001, tags={"index": 0, "image_id": "a"}),
-        Document(id="i" * 513, text="a", tags={"index": 1, "image_id": "a"}),
-        Document(id="n\0n", text="a", tags={"index": 2, "image_id": "a"}),
+        text_document("t", 0, "x" * 2001, "a"),
+        text_document("i" * 513, 1, "a", "a"),
+        text_document("n\0n", 2, "a", "a"),
     ]
     found = list(reasons(retrieval.send("texts", sent)).values())
     assert found == ["text_too_large", "id_invalid", "id_invalid"]
@@ -186,10 +191,7 @@ def test_a_job_has_a_largest_number_of_classes_and_of_prompts(as_, job_id):
 
 def test_a_job_has_a_largest_number_of_documents(retrieval):
     def texts(start):
-        return [
-            Document(id=f"{i}", text=f"t{i}", tags={"index": i, "image_id": "a"})
-            for i in range(start, start + 11)
-        ]
+        return [text_document(f"{i}", i, f"t{i}", "a") for i in range(start, start + 11)]
 
     assert retrieval.send("texts", texts(0)).counted == 11
     with pytest.raises(TooLarge, match="at most 20 documents"):
@@ -298,7 +300,8 @@ def test_no_executor_is_addressed_past_the_encoder(as_, retrieval):
     message.parameters = retrieval.options
     message.data.docs = forged
     answer = whole_answer(as_("submit"), message)
-    assert '"counted": 0' in answer.docs[0].text  # it went through the encoder, which refused it
+    # it went through the encoder, which refused it
+    assert "batch of a job" in answer.header.status.exception.args[0]
 
 
 def test_an_error_tells_nothing_of_the_server(as_):

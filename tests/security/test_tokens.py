@@ -11,6 +11,7 @@ from jina.proto import jina_pb2, jina_pb2_grpc
 
 from clipbench.access.tokens import AccessTokens, Caller, Role
 from clipbench.client.connection import Connection
+from clipbench.contract.documents import image_document
 from clipbench.errors import ClipbenchError, InvalidRequest, JobConflict, Unauthorized, Unavailable
 from tests.flow.flow_server import FlowServer
 from tests.flow.jobs import SmallJob
@@ -85,13 +86,13 @@ def test_a_role_allows_no_more_than_it_says(guarded, as_, role, endpoint):
 def test_a_job_belongs_to_the_token_that_made_it(as_, job_id):
     mine = SmallJob(as_("submit"), "retrieval", job_id)
     mine.open()
-    mine.send("images", [Document(id="a", blob=png(1), tags={"index": 0})])
+    mine.send("images", [image_document("a", 0, png(1), None)])
     theirs = SmallJob(as_("other"), "retrieval", job_id)
     for steal in (
         theirs.result,
         theirs.delete,
         lambda: theirs.records("image"),
-        lambda: theirs.send("images", [Document(id="b", blob=png(2), tags={"index": 1})]),
+        lambda: theirs.send("images", [image_document("b", 1, png(2), None)]),
         lambda: theirs.result(owner="*", all_owners=True),
     ):
         with pytest.raises(InvalidRequest, match="unknown retrieval job"):
