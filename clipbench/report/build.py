@@ -85,4 +85,5 @@ def build(
             *(own_scores(section) for section in SECTIONS if of(section.name)),
             *([robustness] if robustness else []),
         ),
+        figures if unmeasured else NONE,
     )

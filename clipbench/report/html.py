@@ -6,7 +6,7 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import resources
 
@@ -42,16 +42,16 @@ def render_html(
     images: where pictures may come from (a Content-Security-Policy source list): only from inside
     the page, unless a local server adds itself with `data: 'self'`.
     """
-    data = page_data(report, mistakes, explanations(report))
     script = _script()
     parts = {
         "title": html.escape(title),
-        "lead": html.escape(MEASURED_LEAD if report.sources else PUBLISHED_LEAD),
+        "lead": html.escape(_lead(report)),
         "footer": html.escape(FOOTER),
         "policy": html.escape(_policy(script, images)),
         "style": _file("style.css"),
         "tables": "\n".join(section(table) for table in report.tables),
-        "data": _embedded(data),
+        "sources": "\n".join(_sources(report)),
+        "data": _embedded(page_data(report, mistakes)),
         "script": script,
     }
     page = []
@@ -59,6 +59,21 @@ def render_html(
         name, end, rest = piece.partition("}}")
         page.append(parts[name] + rest if i and end else piece)
     return "".join(page)
+
+
+def _lead(report: Report) -> str:
+    lead, others = MEASURED_LEAD if report.sources else PUBLISHED_LEAD, report.figures
+    if not others:
+        return lead
+    return f"{lead} Beside them what {others.source} publishes of {len(others.models)} models."
+
+
+def _sources(report: Report) -> Iterator[str]:
+    """A data block for each source, so that the page reads only those that are asked for."""
+    words = explanations(report)
+    for key, document in report.provenance.items():
+        block = _embedded({"document": document, "words": words.get(key, "")})
+        yield f'<script type="application/json" data-key="{html.escape(key)}">{block}</script>'
 
 
 def explanations(report: Report) -> dict[str, str]:

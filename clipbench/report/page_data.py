@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from clipbench.encode_settings import Decoding
+from clipbench.errors import UnknownName
 from clipbench.reference import (
     DEVICE,
     STATISTICS_PRECISION,
@@ -14,12 +16,13 @@ from clipbench.reference import (
     informative_columns,
     published,
 )
+from clipbench.registry import find
 from clipbench.report.formats.plain import flat_title
 from clipbench.report.mistakes import MistakeSet
-from clipbench.report.published import published_table
+from clipbench.report.published import published_interval, published_table
 from clipbench.report.sources import paired
 from clipbench.report.types import Cell, OwnTable, Report, Row, Table
-from clipbench.results import RunKey
+from clipbench.results import Result, RunKey
 
 COSTS: tuple[dict[str, Any], ...] = (
     {"key": "image_qps", "title": "Images a second", "unit": "images/s", "digits": 0},
@@ -51,17 +54,19 @@ COSTS: tuple[dict[str, Any], ...] = (
     {"key": "peak_vram_gb", "title": "Peak VRAM (GB)", "unit": "GB", "digits": 2},
     {"key": "peak_ram_gb", "title": "Peak RAM (GB)", "unit": "GB", "digits": 2},
     {"key": "disk_mb", "title": "Disk (MB)", "unit": "MB", "digits": 0},
+    {"key": "image_gflops", "title": "GFLOPs of an image", "unit": "GFLOPs", "digits": 1},
+    {"key": "image_mparams", "title": "Image tower, parameters (M)", "unit": "M", "digits": 1},
+    {"key": "embed_dim", "title": "Dimensions of an embedding", "unit": "", "digits": 0},
 )
 MEANS = (TableName.RETRIEVAL, TableName.CLASSIFICATION)
 
 
-def page_data(
-    report: Report, mistakes: Iterable[MistakeSet], explanations: Mapping[str, str]
-) -> dict[str, Any]:
+def page_data(report: Report, mistakes: Iterable[MistakeSet]) -> dict[str, Any]:
     """The document embedded in the page; `measured` says whether anything was."""
     scores = (report.retrieval, report.classification, *report.sections)
     measured = report.sources != {}
     models = [_model(name, "published", published_rows(name)) for name in _published_models()]
+    models += _elsewhere(report)
     if measured:
         models = [*_measured(report), *models]
     costs = [
@@ -74,8 +79,8 @@ def page_data(
         "qualities": [*_qualities(scores), *_means()],
         "costs": [c for c in costs if any(c["key"] in model["cost"] for model in models)],
         "models": [model for model in models if model["quality"] or model["cost"]],
-        "provenance": report.provenance,
-        "explanations": dict(explanations),
+        "elsewhere": report.figures.source,
+        "classes": _with_classes(report),
         "mistakes": [mistake_set.as_json() for mistake_set in mistakes],
     }
 
@@ -105,6 +110,58 @@ def _measured(report: Report) -> list[dict[str, Any]]:
     return models
 
 
+def _elsewhere(report: Report) -> list[dict[str, Any]]:
+    """A point for each model of another source, in the columns that the tables have."""
+    figures = report.figures
+    shown = {h.key for table in (report.retrieval, report.classification) for h in table.headings}
+    columns = [c for name in MEANS for c in figures.columns_of(name) if c.key in shown]
+    models = []
+    for model in figures.models:
+        quality: dict[str, dict[str, float | None]] = {}
+        for column in columns:
+            if (value := figures.value(model, column.key)) is not None:
+                low, high = published_interval(column, value) or (None, None)
+                quality[column.key] = {"value": value, "low": low, "high": high}
+        stated = figures.profile(model)
+        work = {"image_gflops": stated.image_gflops, "embed_dim": stated.embed_dim}
+        if stated.image_params:
+            work["image_mparams"] = stated.image_params / 1e6
+        found = {key: float(value) for key, value in work.items() if value}
+        point = {"label": model, "kind": "elsewhere", "quality": quality}
+        models.append({**point, "cost": _sizes(model) | found})
+    return models
+
+
+def _sizes(model: str) -> dict[str, float]:
+    """What the registry says of a model's size, by the key of the cost."""
+    try:
+        info = find(model)
+    except UnknownName:
+        return {}
+    parameters = info.image_parameters
+    sizes = {
+        "image_gflops": info.image_gflops,
+        "image_mparams": parameters / 1e6 if parameters else None,
+        "embed_dim": info.embed_dim,
+    }
+    return {key: float(value) for key, value in sizes.items() if value}
+
+
+def _with_classes(report: Report) -> list[dict[str, str]]:
+    """The results that say something class by class: source key and title."""
+    return [
+        {"key": key, "text": f"{source.model.name} on {source.dataset.id} ({_how(source)})"}
+        for key, source in report.sources.items()
+        if isinstance(source, Result) and source.per_class
+    ]
+
+
+def _how(result: Result) -> str:
+    decoding = result.settings.decoding
+    said = f", {decoding} decoding" if decoding not in (None, Decoding.FULL) else ""
+    return f"{result.settings.precision or 'unknown precision'}{said}"
+
+
 def _by_run(*tables: Table | None) -> dict[RunKey, list[tuple[Table, Row]]]:
     found: dict[RunKey, list[tuple[Table, Row]]] = {}
     for table in filter(None, tables):
@@ -116,7 +173,7 @@ def _by_run(*tables: Table | None) -> dict[RunKey, list[tuple[Table, Row]]]:
 
 def _model(label: str, kind: str, rows: Sequence[tuple[Table, Row]]) -> dict[str, Any]:
     quality: dict[str, dict[str, float | None]] = {}
-    cost: dict[str, float] = {}
+    cost: dict[str, float] = _sizes(rows[0][1].model) if rows else {}
     for table, row in rows:
         for heading, cell in zip(table.headings, row.cells, strict=True):
             if cell.value is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from clipbench.errors import UnknownName
+from clipbench.registry import find
 from clipbench.report.curve import curve
 from clipbench.report.formats.plain import BESIDE_NOTE, ELSEWHERE_NOTE, TIED, beside, legend
 from clipbench.report.scatter import scatter
@@ -99,7 +101,11 @@ def _title(
 
 
 def _row(body: Element, table: Table, row: Row) -> None:
-    line = SubElement(body, "tr", {"data-measured": "yes" if row.measured else "no"})
+    attributes = {
+        "data-measured": "yes" if row.measured else "no",
+        "data-family": family(row.model),
+    }
+    line = SubElement(body, "tr", attributes)
     name = SubElement(line, "th", {"scope": "row", "data-value": row.label})
     _text(name, row.label)
     _marks(name, table, row.marks)
@@ -107,9 +113,21 @@ def _row(body: Element, table: Table, row: Row) -> None:
         _cell(line, table, heading, cell)
 
 
+def family(model: str) -> str:
+    """The family of a model as the registry has it; `own` of one that it has not."""
+    try:
+        return find(model).family
+    except UnknownName:
+        return "own"
+
+
 def _cell(line: Element, table: Table, heading: Heading, cell: Cell) -> None:
     value = "" if cell.value is None else f"{cell.value:.6g}"
     box = SubElement(line, "td", {"data-value": value})
+    if not value and (stated := cell.published or cell.elsewhere.rpartition(" ")[2]):
+        # sorted below what was measured: published values, then those of another source
+        box.set("data-stated", stated)
+        box.set("data-rank", "1" if cell.published else "2")
     if cell.interval and heading.dataset:
         low, high = map(heading.text, cell.interval)
         box.set("title", f"95 % interval {low} to {high}")

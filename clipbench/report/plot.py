@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ENDINGS = (".png", ".svg", ".pdf")
-COLOURS = {"measured": "#0b5cad", "published": "#a8480a"}
-MARKERS = {"measured": "o", "published": "s"}
+COLOURS = {"measured": "#0b5cad", "published": "#a8480a", "elsewhere": "#6b3fa0"}
+MARKERS = {"measured": "o", "published": "s", "elsewhere": "D"}
 LABELLED = 8  # names on the front
 
 
 def pareto(report: Report, quality: str, cost: str, path: str | Path) -> Path:
-    """Quality against cost, a front for each of measured and published; written to `path`.
+    """Quality against cost, a front for each source of figures; written to `path`.
 
     quality: a column's key or title, or its data set, or "retrieval" or "classification" for the
     mean of the published columns. cost: a key of `page_data.COSTS`, such as image_qps or disk_mb.
     Raises UnknownName, InvalidRequest for another ending, Unsupported without matplotlib.
     """
-    data = page_data(report, (), {})
+    data = page_data(report, ())
     column, axis = _quality(data, quality), _cost(data, cost)
     if column.get("lower"):
         raise InvalidRequest(f"{column['title']}: the front is of measures where more is better")
@@ -38,7 +38,8 @@ def pareto(report: Report, quality: str, cost: str, path: str | Path) -> Path:
     for kind in COLOURS:
         points = _points(data, kind, column["key"], axis["key"])
         drawn += len(points)
-        _scatter(axes, points, kind, lower=axis["lower"])
+        said = data["elsewhere"] if kind == "elsewhere" else kind
+        _scatter(axes, points, kind, said, lower=axis["lower"])
     if not drawn:
         raise InvalidRequest(f"no model has both {column['title']} and {axis['title']}")
     axes.set_xlabel(axis["title"])
@@ -53,7 +54,7 @@ def pareto(report: Report, quality: str, cost: str, path: str | Path) -> Path:
 
 def bars(report: Report, quality: str, path: str | Path) -> Path:
     """Every model on one data set with 95 % intervals, chance and majority; written to `path`."""
-    data = page_data(report, (), {})
+    data = page_data(report, ())
     column = _quality(data, quality)
     rows = [m for m in data["models"] if column["key"] in m["quality"]]
     if not rows:
@@ -91,12 +92,14 @@ def _points(data: dict[str, Any], kind: str, quality: str, cost: str) -> list[di
     ]
 
 
-def _scatter(axes: Axes, points: Sequence[dict[str, Any]], kind: str, *, lower: bool) -> None:
+def _scatter(
+    axes: Axes, points: Sequence[dict[str, Any]], kind: str, said: str, *, lower: bool
+) -> None:
     if not points:
         return
     xs, ys = [p["x"] for p in points], [p["y"] for p in points]
     colour = COLOURS[kind]
-    axes.scatter(xs, ys, s=22, c=colour, marker=MARKERS[kind], label=kind, zorder=3)
+    axes.scatter(xs, ys, s=22, c=colour, marker=MARKERS[kind], label=said, zorder=3)
     front = _front(points, lower=lower)
     axes.step([p["x"] for p in front], [p["y"] for p in front], where="post", color=colour, lw=1)
     for point in _apart(front)[:LABELLED]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from clipbench.figures import NONE, Figures
 from clipbench.metrics import measure_of
 from clipbench.reference import TableName
 from clipbench.results import Result, RunKey, Statistics, to_json
@@ -108,6 +109,7 @@ class Report:
     precisions: Table | None = None
     index: Table | None = None
     sections: tuple[Table, ...] = ()  # one for each question beside the published ones
+    figures: Figures = NONE  # of another source, where its models have rows of their own
 
     @property
     def provenance(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def test_each_has_a_file_a_row_and_a_column_that_are_named_apart(folder):
     assert {row.label for row in report.classification.rows} == own
     titles = {h.title for h in report.classification.headings}
     assert {"images (all, a)", "images (all, b)"} <= titles
-    points = page_data(report, (), {})["models"]
+    points = page_data(report, ())["models"]
     assert {m["label"] for m in points if m["kind"] == "measured"} == own
     for form in ("markdown", "csv", "latex", "rst"):
         text = render(report, form)

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from clipbench import results
+from clipbench import figures, results
 from clipbench.encode_settings import EncodeSettings
 from clipbench.report import build, observations_in
 from clipbench.report.html import render_html
@@ -15,6 +15,7 @@ from clipbench.report.mistakes import collect
 from clipbench.results import Confused, PerClass, Run, Statistics
 
 from ..compare import simulate
+from ..figures import tables
 
 NAMES = ["shirt", "trouser", "pullover", "dress", "coat", "sandal", "bag", "boot", "", "sneaker"]
 PIXEL = base64.b64encode(
@@ -30,6 +31,13 @@ def look(_set, documents):
 @cache
 def published():
     return render_html(build())
+
+
+def elsewhere(folder):
+    """The published tables beside those of another source, with nothing measured."""
+    for path in tables.write(folder):
+        figures.import_file(path, folder / "figures")
+    return render_html(build(unmeasured=True, figures=figures.load(folder / "figures")))
 
 
 def measured(folder, names=("mini", "nano"), classes=NAMES, dataset="garments"):

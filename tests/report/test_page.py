@@ -20,6 +20,7 @@ def files(tmp_path_factory):
         "published": pages.published(),
         "measured": pages.measured(folder / "a"),
         "everything": everything.page(),
+        "elsewhere": pages.elsewhere(folder / "c"),
         "hostile": pages.measured(
             folder / "b", (HOSTILE, f"{HOSTILE}2"), [HOSTILE] * 10, f"{HOSTILE}</script>"
         ),
@@ -130,6 +131,67 @@ def test_the_filter_keeps_the_rows_that_hold_every_word(desktop, files):
         "ViT-L-14::laion2b-s32b-b82k",
     ]
     assert "rows" in css(desktop, "#filter-count").text
+
+
+def rows(driver, table):
+    """The names of a table's rows in sight, and the families that stand between them."""
+    script = """return [...document.querySelectorAll(`#${arguments[0]} tbody tr`)]
+        .filter(row => !row.hidden).map(row => row.cells[0].dataset.value ?? row.textContent)"""
+    return driver.execute_script(script, table)
+
+
+def test_the_filter_finds_a_family_and_rows_stand_by_family(desktop, files):
+    open_page(desktop, files["published"])
+    press(desktop, "#filter", "mclip")
+    css(desktop, "#grouped").click()
+    shown = rows(desktop, "statistics")
+    assert shown[0] == f"mclip ({len(shown) - 1})"
+    assert all(name.startswith("M-CLIP/") for name in shown[1:])
+    css(desktop, "#filter").clear()
+    press(desktop, "#filter", "ViT-B")
+    css(desktop, "#retrieval th[data-column='1'] button").click()
+    families = [name for name in rows(desktop, "retrieval") if name.endswith(")")]
+    assert [name.split()[0] for name in families] == ["laion", "openai"]
+
+
+def test_pinned_models_stay_on_top_in_every_table_and_are_named_in_the_charts(desktop, files):
+    open_page(desktop, files["published"])
+    for name in ("ViT-B-32::openai", "RN50::openai"):
+        css(desktop, f"#retrieval th[data-value='{name}'] .pin").click()
+    press(desktop, "#filter", "vit-l laion")
+    for table in ("statistics", "retrieval", "classification"):
+        shown = rows(desktop, table)
+        assert set(shown[:2]) == {"ViT-B-32::openai", "RN50::openai"}
+        assert all("ViT-L" in name for name in shown[2:])
+    assert "ViT-B-32 openai" in css(desktop, "#choose-plot svg").text
+    assert "★" in css(desktop, "#bars-plot svg").text
+    css(desktop, "#only-pinned").click()
+    assert len(rows(desktop, "retrieval")) == 2
+    pin = "#retrieval th[data-value='RN50::openai'] .pin"
+    assert css(desktop, pin).get_attribute("aria-pressed") == "true"
+    press(desktop, pin, " ")
+    assert rows(desktop, "retrieval") == ["ViT-B-32::openai"]
+
+
+def test_models_of_another_source_stand_in_the_charts_under_its_name(desktop, files):
+    open_page(desktop, files["elsewhere"])
+    choose(desktop, "#choose-quality", "CIFAR-100")
+    choose(desktop, "#choose-cost", "GFLOPs of an image")
+    said = css(desktop, "#choose-answer").text
+    assert "open_clip: within this budget ViT-H-14::dfn5b" in said.replace("\n", " ")
+    assert "Published: within" in said
+    choose(desktop, "#bars-column", "CIFAR-100")
+    assert "ViT-L-14::openai (open_clip)" in css(desktop, "#bars-plot svg").text
+
+
+def test_a_column_that_only_another_source_has_sorts(desktop, files):
+    open_page(desktop, files["elsewhere"])
+    script = """return [...document.querySelectorAll('#classification thead th')]
+        .find(th => th.textContent.startsWith('ImageNet 1k')).dataset.column"""
+    number = desktop.execute_script(script)
+    button = f"#classification th[data-column='{number}'] button"
+    desktop.execute_script("document.querySelector(arguments[0]).click()", button)
+    assert rows(desktop, "classification")[0] == "ViT-H-14::dfn5b"
 
 
 def test_the_budget_slider_changes_the_answer(desktop, files):

@@ -45,7 +45,7 @@ def test_own_results_are_drawn_beside_the_published(tmp_path):
 def test_a_point_is_named_by_what_sets_it_apart():
     results = [classification("m", "vtab/pets", decoding=how) for how in ("full", "scaled")]
     results += [classification("m", "vtab/pets", checkpoint="11" * 32)]
-    models = page_data(build(results), (), {})["models"]
+    models = page_data(build(results), ())["models"]
     assert [m["label"] for m in models if m["kind"] == "measured"] == [
         "m (full decoding, unknown)",
         "m (scaled decoding, unknown)",

@@ -118,7 +118,7 @@ def test_each_data_set_has_its_row_and_retrieval_its_mean_recall():
 
 
 def points(*files):
-    data = page_data(build(*files), (), {})
+    data = page_data(build(*files), ())
     return {m["label"]: m for m in data["models"] if m["kind"] == "measured"}
 
 
@@ -195,7 +195,7 @@ def test_latencies_are_a_table_in_milliseconds():
 
 
 def test_latency_is_a_cost_of_the_plot():
-    costs = page_data(build(results_of(), speeds_of(**LATENCIES)), (), {})["costs"]
+    costs = page_data(build(results_of(), speeds_of(**LATENCIES)), ())["costs"]
     (latency,) = [cost for cost in costs if cost["key"] == "image_latency_p50"]
     assert latency["lower"]
 

@@ -7,6 +7,7 @@ rankings and pages take it from there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from clipbench.contract.endpoints import Task
 from clipbench.errors import UnknownName
@@ -60,6 +61,14 @@ Figure = Measure | Directed
 
 def parse(name: str) -> Figure:
     """The measure that prints as `name`, with or without a direction; raises `UnknownName`."""
+    if (known := _known(name)) is not None:
+        return known
+    examples = [str(measure) for cls in MEASURES for measure in cls.of_job((1, 5), 5)]
+    raise UnknownName("measure", name, examples)
+
+
+@lru_cache(maxsize=4096)  # a report asks for the same few names of each of thousands of results
+def _known(name: str) -> Figure | None:
     for cls in MEASURES:
         if (measure := cls.parse(name)) is not None:
             return measure
@@ -71,16 +80,13 @@ def parse(name: str) -> Figure:
             measure = cls.parse(rest)
             if measure is not None and direction in directions_of(cls):
                 return Directed(direction, measure)
-    examples = [str(measure) for cls in MEASURES for measure in cls.of_job((1, 5), 5)]
-    raise UnknownName("measure", name, examples)
+    return None
 
 
 def measure_of(name: str) -> Measure | None:
     """The measure behind a number of a result; None for the baselines, and for unknown names."""
-    try:
-        return parse(name).measure
-    except UnknownName:
-        return None
+    known = _known(name)
+    return None if known is None else known.measure
 
 
 def stated(
@@ -96,20 +102,26 @@ def stated(
 
 def found_in(names: Iterable[str], task: Task) -> list[Figure]:
     """The task's measures among the names of a result, in print order."""
-    found = [parse(name) for name in names if measure_of(name) is not None]
+    found = [figure for name in names if (figure := _known(name)) is not None]
     wanted = [figure for figure in found if figure.measure.task is task]
     return sorted(wanted, key=_place)
 
 
 def headlines(names: Iterable[str], task: Task) -> list[Figure]:
     """The numbers of a result that tables show: of each headline measure one cut-off."""
-    found, shown = found_in(names, task), []
+    return list(_headlines(tuple(names), task))
+
+
+@lru_cache(maxsize=1024)
+def _headlines(names: tuple[str, ...], task: Task) -> tuple[Figure, ...]:
+    found: list[Figure] = found_in(names, task)
+    shown: list[Figure] = []
     for cls in _of(task):
         mine = [figure for figure in found if cls.headline and isinstance(figure.measure, cls)]
         if mine:
             chosen = cls.shown([figure.measure for figure in mine])
             shown += [figure for figure in mine if figure.measure == chosen]
-    return shown
+    return tuple(shown)
 
 
 def principal(names: Iterable[str], task: Task) -> Figure | None:

@@ -1,29 +1,41 @@
 // One data set, all models, with intervals, chance and majority.
 "use strict";
 
+const FIRST_BARS = 40; // the best, and what is pinned, until all are asked for
+
 function setUpBars() {
   const columns = PAGE.qualities.filter((q) => !q.mean && PAGE.models.some((m) => m.quality[q.key]));
   if (!columns.length) return;
   byId("bars").hidden = false;
   fillSelect(byId("bars-column"), columns.map((q) => ({ value: q.key, text: q.title, group: q.group })), firstMeasured(columns));
   byId("bars-column").addEventListener("change", drawBars);
+  byId("bars-more").addEventListener("click", () => { byId("bars-more").dataset.all = "yes"; drawBars(); });
   new ResizeObserver(afterFrame(drawBars)).observe(byId("bars-plot"));
   drawBars();
 }
 
 function drawBars() {
   const column = PAGE.qualities.find((q) => q.key === byId("bars-column").value);
-  const rows = PAGE.models.filter((m) => m.quality[column.key])
-    .map((m) => ({ name: m.kind === "published" && PAGE.measured ? `${m.label} (published)` : m.label, kind: m.kind, ...m.quality[column.key] }))
+  const all = PAGE.models.filter((m) => m.quality[column.key])
+    .map((m) => ({ name: barName(m), kind: m.kind, pinned: pinned.has(m.label), ...m.quality[column.key] }))
     .sort((a, b) => (column.lower ? a.value - b.value : b.value - a.value));
+  const more = byId("bars-more");
+  const rows = more.dataset.all ? all : all.filter((row, i) => i < FIRST_BARS || row.pinned);
+  more.hidden = rows.length === all.length;
+  more.textContent = `Show all ${all.length}`;
   const baselines = [["chance", column.chance], ["majority", column.majority]].filter(([, value]) => value);
   byId("bars-plot").replaceChildren(barLegend(rows, baselines), barChart(column, rows, baselines));
 }
 
+function barName(model) {
+  if (model.kind === "elsewhere") return `${model.label} (${said(model.kind)})`;
+  return model.kind === "published" && (PAGE.measured || PAGE.elsewhere) ? `${model.label} (published)` : model.label;
+}
+
 function barLegend(rows, baselines) {
-  const said = baselines.map(([name, value]) => `${name} ${value.toFixed(3)}`).join(", ");
-  const made = PAGE.measured ? legend(rows) : element("p", { class: "legend" });
-  if (said) made.append(element("em", {}, `Dashed: ${said}`));
+  const dashed = baselines.map(([name, value]) => `${name} ${value.toFixed(3)}`).join(", ");
+  const made = PAGE.measured || PAGE.elsewhere ? legend(rows) : element("p", { class: "legend" });
+  if (dashed) made.append(element("em", {}, `Dashed: ${dashed}`));
   return made;
 }
 
@@ -41,9 +53,9 @@ function barChart(column, rows, baselines) {
     style: plotStyle(),
     ariaLabel: `${column.title} of ${rows.length} models; the tables below hold the same values`,
     x: { label: column.title, grid: true, domain: [0, extent(rows, baselines)], axis: "both" },
-    y: { label: null, domain: rows.map((row) => row.name), tickFormat: (name) => shorten(name, Math.floor((width * 0.48) / 7.8)) },
+    y: { label: null, domain: rows.map((row) => row.name), tickFormat: (name) => (rows.find((r) => r.name === name).pinned ? "★ " : "") + shorten(name, Math.floor((width * 0.48) / 7.8)) },
     marks: [
-      Plot.barX(rows, { y: "name", x: "value", fill: (r) => colour[r.kind], fillOpacity: 0.75, insetTop: 2, insetBottom: 2 }),
+      Plot.barX(rows, { y: "name", x: "value", fill: (r) => colour[r.kind], fillOpacity: (r) => (pinned.size && !r.pinned ? 0.4 : 0.75), insetTop: 2, insetBottom: 2 }),
       Plot.ruleY(rows.filter((r) => r.low !== null), { y: "name", x1: "low", x2: "high", stroke: colour.ink, strokeWidth: 1.5 }),
       Plot.ruleX(baselines.map((b) => b[1]), { stroke: colour.ink, strokeDasharray: "4 4" }),
       Plot.text(rows, { y: "name", x: (r) => r.high ?? r.value, text: (r) => r.value.toFixed(3), dx: 6, textAnchor: "start", fill: "currentColor" }),

@@ -66,14 +66,15 @@ function drawChoose() {
 
 function legend(points) {
   const kinds = KINDS.filter((kind) => points.some((p) => p.kind === kind));
-  const text = (kind) => (kind === "published" ? `published (${PAGE.publishedDevice})` : "measured");
+  const text = (kind) => (kind === "published" ? `published (${PAGE.publishedDevice})` : said(kind));
   return element("p", { class: "legend" }, ...kinds.map((kind) => element("span", { class: kind }, text(kind))));
 }
 
 function scatter({ cost, quality, points, fronts, budget, all }) {
   const colour = colours();
   const width = Math.max(byId("choose-plot").clientWidth || 600, 300);
-  const labelled = fronts.flat();
+  const marked = points.filter((p) => pinned.has(p.model));
+  const labelled = [...marked, ...spaced(fronts.flat().filter((p) => !marked.includes(p)))];
   const fill = (p) => colour[p.kind];
   return asPicture(Plot.plot({
     width,
@@ -90,12 +91,13 @@ function scatter({ cost, quality, points, fronts, budget, all }) {
       all ? null : Plot.ruleX([budget], { stroke: colour.ink, strokeDasharray: "4 4" }),
       ...fronts.map((front) => Plot.line(front, { x: "x", y: "y", stroke: fill(front[0]), strokeWidth: 2, curve: "step-before", strokeOpacity: 0.8 })),
       Plot.dot(points, {
-        x: "x", y: "y", r: 5, fill, symbol: (p) => (p.kind === "published" ? "square" : "circle"),
+        x: "x", y: "y", r: 5, fill, symbol: (p) => SYMBOLS[p.kind],
         fillOpacity: (p) => (p.inside ? 0.9 : 0.2), stroke: fill, strokeOpacity: (p) => (p.inside ? 1 : 0.35),
-        channels: { Model: "model", Figures: "kind" },
+        channels: { Model: "model", Figures: (p) => said(p.kind) },
         tip: { format: { x: (x) => cost.text(x), y: (y) => y.toFixed(3), symbol: false, fillOpacity: false, strokeOpacity: false, fill: false, stroke: false } },
       }),
-      ...(width < 560 ? [] : names(spaced(labelled), points, !cost.lower)),
+      Plot.dot(marked, { x: "x", y: "y", r: 9, stroke: "currentColor", strokeWidth: 2 }),
+      ...(width < 560 ? [] : names(labelled, points, !cost.lower)),
     ],
   }));
 }
@@ -131,7 +133,7 @@ function answer(front, cost, quality, points) {
   const best = front[0];
   const near = front.slice(1).filter((p) => p.high !== null && best.low !== null && p.high >= best.low);
   const others = points.filter((p) => p.inside && p.kind === best.kind && p !== best && p.high >= best.low);
-  const says = `${best.kind === "published" ? "Published" : "Measured"}: within this budget ${best.model} has the best ${quality.title.replace(/^Mean/, "mean")} (${best.y.toFixed(3)}) at ${cost.text(best.x)}.`;
+  const says = `${{ published: "Published", measured: "Measured" }[best.kind] ?? said(best.kind)}: within this budget ${best.model} has the best ${quality.title.replace(/^Mean/, "mean")} (${best.y.toFixed(3)}) at ${cost.text(best.x)}.`;
   const cheaper = near.length ? ` ${near.at(-1).model} cannot be told from it by its interval, at ${cost.text(near.at(-1).x)}.` : "";
   const close = !cheaper && others.length ? ` No clear winner: ${others.length} other ${others.length === 1 ? "model's interval overlaps" : "models' intervals overlap"} it.` : "";
   return element("span", { style: "display:block" }, says + cheaper + close);
@@ -141,7 +143,7 @@ function chooseTable(points, cost, quality, front) {
   const rows = [...points].sort((a, b) => b.y - a.y);
   return plainTable([
     { title: "Model", of: (p) => p.model },
-    { title: "Figures", of: (p) => p.kind },
+    { title: "Figures", of: (p) => said(p.kind) },
     { title: quality.title, of: (p) => p.y, text: (p) => p.y.toFixed(3) },
     { title: cost.title, of: (p) => p.x, text: (p) => cost.text(p.x) },
     { title: "On the line", of: (p) => (front.includes(p) ? "yes" : "") },

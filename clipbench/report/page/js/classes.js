@@ -2,17 +2,17 @@
 "use strict";
 
 function setUpClasses() {
-  const results = Object.entries(PAGE.provenance).filter(([, r]) => r.per_class && r.per_class.length);
+  const results = PAGE.classes;
   document.querySelector('[data-for="classes"]').hidden = !results.length;
   if (!results.length) return;
   byId("classes").hidden = false;
-  fillSelect(byId("classes-result"), results.map(([key, r]) => ({ value: key, text: `${r.model.name} on ${r.dataset.id} (${r.run.precision ?? "unknown precision"}${r.model.decoding === "scaled" ? ", scaled decoding" : ""})` })));
+  fillSelect(byId("classes-result"), results.map(({ key, text }) => ({ value: key, text })));
   byId("classes-result").addEventListener("change", drawClasses);
   drawClasses();
 }
 
 function drawClasses() {
-  const result = PAGE.provenance[byId("classes-result").value];
+  const result = sourceOf(byId("classes-result").value).document;
   const share = (hits, images) => (hits === null || !images ? null : hits / images);
   const percent = (value) => (value === null ? "" : `${(100 * value).toFixed(1)} %`);
   const parts = result.dataset.comparisons > 0; // of comparisons: groups of them, all right

@@ -3,6 +3,11 @@
 
 const byId = (id) => document.getElementById(id);
 
+// The file behind a value and its explanation; read when it is asked for.
+function sourceOf(key) {
+  return JSON.parse(document.querySelector(`script[data-key="${CSS.escape(key)}"]`).textContent);
+}
+
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {

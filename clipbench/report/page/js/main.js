@@ -11,8 +11,8 @@ function setUpProvenance() {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-source]");
     if (!button) return;
-    const document_ = PAGE.provenance[button.dataset.source];
-    const words = (PAGE.explanations[button.dataset.source] ?? "").split("\n\n").filter(Boolean);
+    const { document: document_, words: said } = sourceOf(button.dataset.source);
+    const words = said.split("\n\n").filter(Boolean);
     byId("provenance-words").replaceChildren(element("p", {}, element("code", {}, button.dataset.source)), ...words.map((text) => element("p", {}, text)));
     byId("provenance-json").textContent = JSON.stringify(document_, null, 2);
     dialog.showModal();

@@ -1,7 +1,9 @@
 // Models as points: a quality and a cost each, measured and published kept apart.
 "use strict";
 
-const KINDS = ["measured", "published"];
+const KINDS = ["measured", "published", "elsewhere"];
+const SYMBOLS = { measured: "circle", published: "square", elsewhere: "diamond2" };
+const said = (kind) => (kind === "elsewhere" ? PAGE.elsewhere : kind);
 
 function pointsOf(quality, cost) {
   return PAGE.models
