@@ -51,6 +51,7 @@ def assemble(
             language=dataset.language,
             duplicate_images=data["duplicate_images"],
             duplicate_texts=data["duplicate_texts"],
+            embeddings_sha256=data.get("embeddings_sha256"),
             judgements=data.get("judgements", 0),
             judgements_missing=data.get("judgements_missing", 0),
             comparisons=data.get("comparisons", 0),

@@ -36,6 +36,9 @@ PROFILE: Final = "/profile"
 CLASSIFICATION_OPEN: Final = "/classification/open"
 CLASSIFICATION_PROMPTS: Final = "/classification/prompts"
 CLASSIFICATION_IMAGES: Final = "/classification/images"
+CLASSIFICATION_GIVEN_OPEN: Final = "/classification/embeddings/open"
+CLASSIFICATION_GIVEN_PROMPTS: Final = "/classification/embeddings/prompts"
+CLASSIFICATION_GIVEN_IMAGES: Final = "/classification/embeddings/images"
 CLASSIFICATION_RESULT: Final = "/classification/result"
 CLASSIFICATION_RECORDS: Final = "/classification/records"
 CLASSIFICATION_DELETE: Final = "/classification/delete"
@@ -43,6 +46,9 @@ CLASSIFICATION_DELETE: Final = "/classification/delete"
 RETRIEVAL_OPEN: Final = "/retrieval/open"
 RETRIEVAL_IMAGES: Final = "/retrieval/images"
 RETRIEVAL_TEXTS: Final = "/retrieval/texts"
+RETRIEVAL_GIVEN_OPEN: Final = "/retrieval/embeddings/open"
+RETRIEVAL_GIVEN_IMAGES: Final = "/retrieval/embeddings/images"
+RETRIEVAL_GIVEN_TEXTS: Final = "/retrieval/embeddings/texts"
 RETRIEVAL_RESULT: Final = "/retrieval/result"
 RETRIEVAL_RECORDS: Final = "/retrieval/records"
 RETRIEVAL_DELETE: Final = "/retrieval/delete"
@@ -60,3 +66,9 @@ def encode_endpoint(model: str) -> str:
 def job_endpoint(task: Task, verb: str) -> str:
     """The endpoint of a job's `verb` (open, prompts, images, texts, result, records, delete)."""
     return f"/{task}/{verb}"
+
+
+def given_endpoint(endpoint: str) -> str:
+    """The endpoint that takes embeddings where this one takes images, texts or prompts."""
+    task, _, verb = endpoint.removeprefix("/").partition("/")
+    return f"/{task}/embeddings/{verb}"

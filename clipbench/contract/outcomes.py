@@ -33,7 +33,9 @@ class Reason(StrEnum):
     IMAGE_MISSING = "image_missing"  # the named image never came
     IMAGE_REFUSED = "image_refused"  # the named image was refused
     # the embedding
-    EMBEDDING_INVALID = "embedding_invalid"  # zero or not finite: there is nothing to normalise
+    EMBEDDING_INVALID = "embedding_invalid"  # zero, not finite, or of another dimension or dtype
+    EMBEDDING_MISSING = "embedding_missing"  # an endpoint or a file gave none; the detail says why
+    DIGEST_INVALID = "digest_invalid"  # of what a given embedding stands for: missing, or none
     # the reader, before anything is sent
     MEMBER_MISSING = "member_missing"  # a sample without its image, label or captions
     SHARD_DAMAGED = "shard_damaged"  # the shard is cut off or not a tar file

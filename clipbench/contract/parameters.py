@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clipbench.contract.endpoints import Task
+from clipbench.contract.origin import Origin
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import InvalidRequest
 
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _LONGEST_TEXT = 4096  # characters of a string parameter; larger values travel as documents
 _MOST_PROVENANCE = 64  # entries
+_MOST_DIMENSIONS = 65536
 
 
 def text_parameter(parameters: Mapping[str, Any], name: str, default: str | None = None) -> str:
@@ -93,6 +95,8 @@ class JobSpec:
     index: bool = False  # also what a smaller index costs; retrieval only
     expected_images: int | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin | None = None  # of embeddings that the client brings
+    dimension: int = 0  # of these
 
     @classmethod
     def read(cls, task: Task, parameters: Mapping[str, Any]) -> JobSpec:
@@ -103,6 +107,7 @@ class JobSpec:
             raise InvalidRequest(
                 f"parameter 'provenance' must be a mapping of at most {_MOST_PROVENANCE} entries"
             )
+        origin = parameters.get("origin")
         spec = cls(
             job=job_id(parameters),
             task=task,
@@ -123,7 +128,14 @@ class JobSpec:
                 str(key)[:_LONGEST_TEXT]: str(value)[:_LONGEST_TEXT]
                 for key, value in provenance.items()
             },
+            origin=None if origin is None else Origin.read(origin),
+            dimension=count_parameter(parameters, "dimension", 0),
         )
+        if (spec.origin is None) != (spec.dimension == 0) or spec.dimension > _MOST_DIMENSIONS:
+            raise InvalidRequest(
+                "parameters 'origin' and 'dimension' go together; a dimension is at most "
+                f"{_MOST_DIMENSIONS}"
+            )
         if task is Task.CLASSIFICATION and (spec.classes < 2 or spec.templates < 1):
             raise InvalidRequest(
                 f"classification needs at least 2 classes and 1 prompt template, "
@@ -153,7 +165,13 @@ class JobSpec:
             "index": self.index,
             "provenance": dict(self.provenance),
             **({} if self.expected_images is None else {"expected_images": self.expected_images}),
+            **self._of_given(),
         }
+
+    def _of_given(self) -> dict[str, Any]:
+        if self.origin is None:
+            return {}
+        return {"origin": self.origin.parameters(), "dimension": self.dimension}
 
 
 def _cutoffs(value: Any) -> tuple[int, ...]:

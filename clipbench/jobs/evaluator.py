@@ -18,6 +18,7 @@ from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import JobSpec
 from clipbench.errors import InvalidRequest, TooLarge
+from clipbench.jobs.given import embeddings_digest
 from clipbench.jobs.job import Job
 from clipbench.jobs.store import JobStore
 from clipbench.metrics.scores import Scores
@@ -136,13 +137,13 @@ class Evaluator:
                     batch.items[position].judgements or batch.items[position].labels
                 ),
                 "image_id": batch.items[position].image_id,
-                "embedding": None,
+                "embedding": row.astype("<f4").tobytes() if job.spec.origin else None,
                 "rank": None,
                 "best": None,
                 "near_tie": False,
                 **extra,
             }
-            for position, extra in zip(kept, columns, strict=True)
+            for position, row, extra in zip(kept, unit, columns, strict=True)
         ]
 
     def account(
@@ -234,7 +235,7 @@ class Evaluator:
         result = {
             **scored.measured,
             "documents": documents,
-            "data": data | scored.data,
+            "data": data | scored.data | embeddings_digest(self.store, job),
             "model": dict(job.model),
         }
         self.store.finish(job, result, scored.changes)

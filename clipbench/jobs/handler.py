@@ -6,7 +6,7 @@ The Executors of both evaluators bind its methods to their endpoints.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from clipbench.contract.batches import EncodedBatch
 from clipbench.contract.endpoints import Kind
 from clipbench.contract.parameters import JobSpec, count_parameter, job_id, text_parameter
 from clipbench.errors import InvalidRequest
+from clipbench.jobs import given
 from clipbench.jobs.classification import ClassificationEvaluator
 from clipbench.jobs.evaluator import Evaluator
 from clipbench.profiling.metrics import Metrics
@@ -36,36 +37,65 @@ class Handler:
         with self._measured("open"):
             if not len(documents) or documents[0].id != "model":
                 raise InvalidRequest("a job is opened through the encoder")
-            model = json.loads(documents[0].text)
-            names = [document.text or "" for document in documents[1:]]
             spec = JobSpec.read(self.evaluator.task, parameters)
-            state = self.evaluator.open(spec, owner(parameters), model, names)
-            for kind, done, expected in (
-                (Kind.IMAGE, state["images"], spec.expected_images),
-                (Kind.TEXT, state["texts"], None),
-            ):
-                self.metrics.job_opened(
-                    self.evaluator.task, spec.job, kind, done=done, expected=expected
-                )
-            self._count_jobs()
-            return packed(state)
+            if spec.origin is not None:
+                raise InvalidRequest("a job with an 'origin' is opened at …/embeddings/open")
+            return self._opened(spec, parameters, json.loads(documents[0].text), documents[1:])
+
+    def open_given(self, documents: DocumentArray, parameters: Parameters) -> DocumentArray:
+        """A job of embeddings that the client brings. The documents are class names."""
+        with self._measured("open_given"):
+            spec = JobSpec.read(self.evaluator.task, parameters)
+            return self._opened(spec, parameters, given.describe(spec), documents)
+
+    def _opened(
+        self,
+        spec: JobSpec,
+        parameters: Parameters,
+        model: Mapping[str, Any],
+        names: Iterable[Document],
+    ) -> DocumentArray:
+        texts = [document.text or "" for document in names]
+        state = self.evaluator.open(spec, owner(parameters), model, texts)
+        for kind, done, expected in (
+            (Kind.IMAGE, state["images"], spec.expected_images),
+            (Kind.TEXT, state["texts"], None),
+        ):
+            self.metrics.job_opened(
+                self.evaluator.task, spec.job, kind, done=done, expected=expected
+            )
+        self._count_jobs()
+        return packed(state)
 
     def prompts(self, documents: DocumentArray, parameters: Parameters) -> DocumentArray:
         """Prompts of a classification job."""
-        if not isinstance(self.evaluator, ClassificationEvaluator):
-            raise InvalidRequest("only classification jobs have prompts")
         with self._measured("prompts"):
-            batch = EncodedBatch.unpack(documents)
-            return self.evaluator.add_prompts(job_id(parameters), owner(parameters), batch).pack()
+            return self._add_prompts(EncodedBatch.unpack(documents), parameters)
 
     def add(self, documents: DocumentArray, parameters: Parameters) -> DocumentArray:
         """Images or texts."""
         with self._measured("add"):
-            batch = EncodedBatch.unpack(documents)
-            job = job_id(parameters)
-            outcome = self.evaluator.add(job, owner(parameters), batch)
-            self.metrics.job_documents(self.evaluator.task, job, batch.kind, outcome.counted)
-            return outcome.pack()
+            return self._add(EncodedBatch.unpack(documents), parameters)
+
+    def given(self, documents: DocumentArray, parameters: Parameters, kind: Kind) -> DocumentArray:
+        """Embeddings of images, texts or prompts that the client brings."""
+        with self._measured("given"):
+            job = self.evaluator.store.get(job_id(parameters), owner(parameters))
+            batch = given.read_batch(documents, job, kind, self.evaluator.limits)
+            if kind is Kind.PROMPT:
+                return self._add_prompts(batch, parameters)
+            return self._add(batch, parameters)
+
+    def _add(self, batch: EncodedBatch, parameters: Parameters) -> DocumentArray:
+        job = job_id(parameters)
+        outcome = self.evaluator.add(job, owner(parameters), batch)
+        self.metrics.job_documents(self.evaluator.task, job, batch.kind, outcome.counted)
+        return outcome.pack()
+
+    def _add_prompts(self, batch: EncodedBatch, parameters: Parameters) -> DocumentArray:
+        if not isinstance(self.evaluator, ClassificationEvaluator):
+            raise InvalidRequest("only classification jobs have prompts")
+        return self.evaluator.add_prompts(job_id(parameters), owner(parameters), batch).pack()
 
     def result(self, parameters: Parameters) -> DocumentArray:
         """The metrics, and the server's part of their provenance."""

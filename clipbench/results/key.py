@@ -40,12 +40,16 @@ class RunKey:
     settings: EncodeSettings
     device: str | None  # kind: cpu or cuda
     device_name: str | None
+    origin: str | None = None  # SHA-256 of a file of embeddings, or the address of an endpoint
 
     def agrees(self, other: RunKey) -> bool:
         """Whether quality of the one may stand beside speed of the other: nothing known differs.
 
         Both precisions must be known and equal. The device is ignored: scores hardly depend on it.
+        Of an endpoint nothing is known, so its speed stands beside its own quality alone.
         """
+        if self.origin or other.origin:
+            return self == other
         mine, theirs = self.settings.named(), other.settings.named()
         pairs = [(mine[name], theirs[name]) for name in mine.keys() & theirs.keys()]
         digests = (
@@ -122,6 +126,9 @@ def run_labels(keys: Iterable[RunKey]) -> dict[RunKey, str]:
         digests = shortest_digests(other.checkpoint for other in same)
         if len(digests) > 1:
             parts.append(digests[key.checkpoint])
+        if key.origin:
+            origins = shortest_digests(other.origin for other in same)
+            parts += [f"embeddings {origins[key.origin]}"] if len(origins) > 1 else []
         alike = [o for o in same if replace(o, configuration=key.configuration) == key]
         if len(alike) > 1:
             found = shortest_digests(other.configuration for other in alike)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from clipbench.contract.endpoints import Task as Task
+from clipbench.contract.origin import Origin as Origin
 from clipbench.encode_settings import EncodeSettings
 from clipbench.environment import Environment as Environment
 from clipbench.reference.tables import spelling
@@ -35,6 +36,7 @@ class Model:
     tokenizer: str | None = None
     embed_dim: int | None = None
     licence: str | None = None
+    origin: Origin | None = None  # of embeddings that this service's encoder did not make
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class MeasuredData:
     source: str | None = None
     duplicate_images: int | None = None
     duplicate_texts: int | None = None
+    embeddings_sha256: str | None = None  # of the vectors that were scored, where they were given
     judgements: int = 0  # of a query and an image, counted
     judgements_missing: int = 0  # of an image that is not there or was refused: left out
     language: str = ""  # of the captions or class names, where there are several
@@ -137,6 +140,7 @@ def run_key(model: Model, settings: EncodeSettings, run: Run) -> RunKey:
         settings=settings,
         device=run.device and run.device.partition(":")[0],
         device_name=run.device_name,
+        origin=model.origin and (model.origin.sha256 or model.origin.place),
     )
 
 

@@ -8,7 +8,7 @@ from jina import Executor, requests
 
 from clipbench import config
 from clipbench.contract import endpoints
-from clipbench.contract.endpoints import Task
+from clipbench.contract.endpoints import Kind, Task
 from clipbench.jobs.classification import ClassificationEvaluator
 from clipbench.jobs.handler import Handler
 from clipbench.jobs.store import JobStore
@@ -47,6 +47,24 @@ class ClassificationExecutor(Executor):
     @requests(on=endpoints.CLASSIFICATION_IMAGES)
     def images(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
         return self.handler.add(docs, parameters)
+
+    @requests(on=endpoints.CLASSIFICATION_GIVEN_OPEN)
+    def open_given(
+        self, docs: DocumentArray, parameters: dict[str, Any], **_: Any
+    ) -> DocumentArray:
+        return self.handler.open_given(docs, parameters)
+
+    @requests(on=endpoints.CLASSIFICATION_GIVEN_PROMPTS)
+    def given_prompts(
+        self, docs: DocumentArray, parameters: dict[str, Any], **_: Any
+    ) -> DocumentArray:
+        return self.handler.given(docs, parameters, Kind.PROMPT)
+
+    @requests(on=endpoints.CLASSIFICATION_GIVEN_IMAGES)
+    def given_images(
+        self, docs: DocumentArray, parameters: dict[str, Any], **_: Any
+    ) -> DocumentArray:
+        return self.handler.given(docs, parameters, Kind.IMAGE)
 
     @requests(on=endpoints.CLASSIFICATION_RESULT)
     def result(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:

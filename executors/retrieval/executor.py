@@ -8,7 +8,7 @@ from jina import Executor, requests
 
 from clipbench import config
 from clipbench.contract import endpoints
-from clipbench.contract.endpoints import Task
+from clipbench.contract.endpoints import Kind, Task
 from clipbench.jobs.handler import Handler
 from clipbench.jobs.retrieval import RetrievalEvaluator
 from clipbench.jobs.shards import ShardWorker
@@ -50,6 +50,24 @@ class RetrievalExecutor(Executor):
     @requests(on=[endpoints.RETRIEVAL_IMAGES, endpoints.RETRIEVAL_TEXTS])
     def add(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
         return self.handler.add(docs, parameters)
+
+    @requests(on=endpoints.RETRIEVAL_GIVEN_OPEN)
+    def open_given(
+        self, docs: DocumentArray, parameters: dict[str, Any], **_: Any
+    ) -> DocumentArray:
+        return self.handler.open_given(docs, parameters)
+
+    @requests(on=endpoints.RETRIEVAL_GIVEN_IMAGES)
+    def given_images(
+        self, docs: DocumentArray, parameters: dict[str, Any], **_: Any
+    ) -> DocumentArray:
+        return self.handler.given(docs, parameters, Kind.IMAGE)
+
+    @requests(on=endpoints.RETRIEVAL_GIVEN_TEXTS)
+    def given_texts(
+        self, docs: DocumentArray, parameters: dict[str, Any], **_: Any
+    ) -> DocumentArray:
+        return self.handler.given(docs, parameters, Kind.TEXT)
 
     @requests(on=endpoints.RETRIEVAL_RESULT)
     def result(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:
