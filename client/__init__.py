@@ -22,5 +22,7 @@ warnings.filterwarnings("ignore", message="Please ensure all the inputs are vali
 
 from clipbench.client.benchmark import JobOptions, evaluate  # noqa: E402
 from clipbench.client.connection import Connection  # noqa: E402
+from clipbench.client.given.endpoint import Endpoint  # noqa: E402
+from clipbench.client.given.file import EmbeddingFile  # noqa: E402
 
-__all__ = ["Connection", "JobOptions", "evaluate"]
+__all__ = ["Connection", "EmbeddingFile", "Endpoint", "JobOptions", "evaluate"]

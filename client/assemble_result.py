@@ -28,6 +28,7 @@ def assemble(
     seconds: Mapping[str, float],
     server: str,
     batch_size: int,
+    throughput: results.Throughput | None = None,
 ) -> results.Result:
     """One result with everything needed to repeat it."""
     model, data = answer["model"], answer["data"]
@@ -80,6 +81,7 @@ def assemble(
         index=tuple(
             decode(results.IndexCost, row, where="index") for row in answer.get("index", ())
         ),
+        throughput=throughput,
         timings={stage: round(value, 3) for stage, value in seconds.items()},
     )
 

@@ -6,8 +6,10 @@ import hashlib
 import json
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +17,21 @@ from clipbench import results
 from clipbench.client.assemble_result import assemble
 from clipbench.client.batches import BATCH_DOCUMENTS, Batch, document_shards, prompt_batches
 from clipbench.client.connection import DEFAULT_SERVER, Connection
+from clipbench.client.given.endpoint import Endpoint
+from clipbench.client.given.file import EmbeddingFile
+from clipbench.client.given.source import Source, embedded
 from clipbench.client.journal import NEXT, Journal
+from clipbench.client.nothing_scored import nothing_scored
 from clipbench.client.records import read_records
 from clipbench.client.stage_timer import StageTimer
-from clipbench.client.streaming import IN_FLIGHT, stream
+from clipbench.client.streaming import IN_FLIGHT, SentBatch, stream
 from clipbench.contract import documents as contract
-from clipbench.contract.endpoints import Task, job_endpoint
+from clipbench.contract.endpoints import Task, given_endpoint, job_endpoint
 from clipbench.contract.parameters import JobSpec, ModelOptions
 from clipbench.datasets import Dataset, Inventory, Unreadable, open_dataset
 from clipbench.datasets.types import UnreadableKind
 from clipbench.encode_settings import EncodeSettings
-from clipbench.errors import DataError, JobConflict
+from clipbench.errors import JobConflict
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the stage, how many documents are done, and how many there are (None: unknown)."""
@@ -54,6 +60,7 @@ class Run:
 
     spec: JobSpec
     journal: Journal | None
+    source: Source | None = None
     timer: StageTimer = field(default_factory=StageTimer)
     unreadable: list[Unreadable] = field(default_factory=list)
     too_large: dict[str, Unreadable] = field(default_factory=dict)  # by id; the server has none
@@ -65,6 +72,16 @@ class Run:
         """The parameters of every request with the job's documents."""
         return {"job": self.spec.job, **self.spec.options.parameters()}
 
+    def answers(
+        self, batches: Iterable[Batch], connection: Connection, options: JobOptions
+    ) -> Iterator[SentBatch]:
+        """The outcome of each batch; those of a source are embedded before they are sent."""
+        if self.source is None:
+            return stream(connection, batches, self.parameters, in_flight=options.in_flight)
+        prepare = partial(embedded, source=self.source)
+        at_a_time = self.source.concurrency
+        return stream(connection, batches, self.parameters, in_flight=at_a_time, prepare=prepare)
+
     @property
     def refused_here(self) -> list[Unreadable]:
         """The documents that never reached the server, which therefore does not list them."""
@@ -75,29 +92,43 @@ def evaluate(
     model: str,
     data: str | Path | Dataset,
     *,
+    source: Endpoint | EmbeddingFile | Source | None = None,
     server: str | Connection = DEFAULT_SERVER,
     options: JobOptions | None = None,
     progress: Progress | None = None,
 ) -> results.Result:
     """Score `model` on `data` through the Flow at `server`, and write the result file.
 
-    data: a registered id, a folder, an address or an opened data set. Raises ClipbenchError:
-    Unavailable when the server cannot be reached, DataError when nothing could be scored (then the
-    result file has no metrics, and lists what was refused).
+    data: a registered id, a folder, an address or an opened data set. source: what gives the
+    embeddings in the place of the Flow's encoder: an endpoint that serves `model` (empty: the only
+    one), or a file, of which `model` is then the name. Raises ClipbenchError: Unavailable when the
+    server cannot be reached, DataError when nothing could be scored (then the result file has no
+    metrics, and lists what was refused).
     """
     options = options or JobOptions()
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     report = progress or (lambda stage, done, total: None)
-    if isinstance(server, Connection):
-        return _evaluate(model, dataset, server, options, report)
-    with Connection(server) as connection:
-        return _evaluate(model, dataset, connection, options, report)
+    with ExitStack() as held:
+        if not isinstance(server, Connection):
+            server = held.enter_context(Connection(server))
+        opened = (
+            held.enter_context(source.open(model, dataset))
+            if isinstance(source, Endpoint | EmbeddingFile)
+            else source
+        )
+        model = opened.model if opened else model
+        return _evaluate(model, dataset, server, options, report, opened)
 
 
 def _evaluate(
-    model: str, dataset: Dataset, connection: Connection, options: JobOptions, report: Progress
+    model: str,
+    dataset: Dataset,
+    connection: Connection,
+    options: JobOptions,
+    report: Progress,
+    source: Source | None,
 ) -> results.Result:
-    run = _open(model, dataset, connection, options)
+    run = _open(model, dataset, connection, options, source)
     task = run.spec.task
     if task is Task.RETRIEVAL or _send_prompts(run, dataset, connection, options, report):
         _send_documents(run, dataset, connection, options, report)
@@ -116,7 +147,8 @@ def _evaluate(
         repeated=run.repeated,
         seconds=run.timer.seconds,
         server=connection.server,
-        batch_size=BATCH_DOCUMENTS,
+        batch_size=source.batch_size if source else BATCH_DOCUMENTS,
+        throughput=source.throughput() if source else None,
     )
     if options.folder is not None:
         records = read_records(connection, task, run.spec.job, run.refused_here)
@@ -138,9 +170,15 @@ def _refused_images(answer: Mapping[str, Any], too_large: Iterable[Unreadable]) 
     return refused
 
 
-def _open(model: str, dataset: Dataset, connection: Connection, options: JobOptions) -> Run:
+def _open(
+    model: str,
+    dataset: Dataset,
+    connection: Connection,
+    options: JobOptions,
+    source: Source | None,
+) -> Run:
     """Open a new job, or the one whose journal is found, and see that the server still has it."""
-    declared = _declaration(model, dataset, options)
+    declared = _declaration(model, dataset, options, source)
     about = declared | {"images": dataset.images}
     about["classes"] = list(dataset.classnames or dataset.subsets)
     journal, resumed = None, False
@@ -164,14 +202,17 @@ def _open(model: str, dataset: Dataset, connection: Connection, options: JobOpti
         cutoffs=options.cutoffs,
         index=options.index and _takes_index(dataset),
         expected_images=dataset.images,
+        origin=source.origin if source else None,
+        dimension=source.dimension if source else 0,
     )
-    run = Run(spec, journal)
+    run = Run(spec, journal, source)
     names = [
         contract.class_document(i, name)
         for i, name in enumerate(dataset.classnames or dataset.subsets)
     ]
     with run.timer.stage("open"):
         endpoint = job_endpoint(spec.task, "open")
+        endpoint = given_endpoint(endpoint) if source else endpoint
         try:
             answer = connection.request(endpoint, names, spec.parameters())
         except JobConflict as error:
@@ -198,7 +239,7 @@ def _send_prompts(
     done = refused = 0
     with run.timer.stage("prompts"):
         batches = prompt_batches(dataset)
-        for outcome in stream(connection, batches, run.parameters, in_flight=options.in_flight):
+        for outcome in run.answers(batches, connection, options):
             done += outcome.counted + outcome.repeated
             refused += len(outcome.refused) + len(outcome.too_large)
             report("prompts", done, total)
@@ -213,7 +254,7 @@ def _send_documents(
     ends: deque[int] = deque()  # of each batch in flight: how many documents are then answered
     with run.timer.stage("documents"):
         batches = _batches(run, dataset, ends)
-        for outcome in stream(connection, batches, run.parameters, in_flight=options.in_flight):
+        for outcome in run.answers(batches, connection, options):
             done += outcome.counted + outcome.repeated
             done += len(outcome.refused) + len(outcome.too_large)
             run.repeated += outcome.repeated
@@ -239,32 +280,11 @@ def _batches(run: Run, dataset: Dataset, ends: deque[int]) -> Iterator[Batch]:
         run.journal.finish_reading(through)
 
 
-def nothing_scored(
-    result: results.Result,
-    records: Iterable[Mapping[str, Any]],
-    unreadable: Sequence[Unreadable],
-    folder: Path | None,
-) -> DataError:
-    """The error that says why no document could be scored: each reason with its first document."""
-    reasons: dict[str, list[str]] = {}
-    for record in records:
-        if record["outcome"] == "refused":
-            reasons.setdefault(record["reason"], []).append(f"{record['id']}: {record['detail']}")
-    for item in unreadable:
-        reasons.setdefault(item.reason, []).append(f"{item.source}: {item.detail}")
-    counted, data = result.documents.counted, result.dataset
-    lines = [
-        f"nothing could be scored: of {counted + result.documents.refused:,} documents "
-        f"{counted:,} were counted ({data.images:,} images, {data.texts:,} texts)"
-    ]
-    lines += [f"  {len(found):,} {name}, the first {found[0]}" for name, found in reasons.items()]
-    if folder is not None:
-        lines.append(f"  All of them are listed beside {folder / results.file_name(result)}")
-    return DataError("\n".join(lines))
-
-
-def _declaration(model: str, dataset: Dataset, options: JobOptions) -> dict[str, Any]:
+def _declaration(
+    model: str, dataset: Dataset, options: JobOptions, source: Source | None
+) -> dict[str, Any]:
     return {
+        **({"origin": source.origin.parameters(), "dimension": source.dimension} if source else {}),
         **options.of_model(model).parameters(),
         "dataset": dataset.id,
         "split": dataset.split,
@@ -278,5 +298,4 @@ def _declaration(model: str, dataset: Dataset, options: JobOptions) -> dict[str,
 
 
 def _journal_name(declared: dict[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
-    return digest[:16]
+    return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:16]

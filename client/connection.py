@@ -43,7 +43,8 @@ class Connection:
 
     A request that the network lost is sent again until `retry_seconds` have passed (unless given,
     CLIPBENCH_RETRY_SECONDS, else 120): every endpoint of the contract may be asked twice. A refusal
-    of the server is raised at once. Raises InvalidRequest for an invalid address or certificate.
+    of the server is raised at once. own_token: without a token, that of the environment; a server
+    that is not ours does not get it. Raises InvalidRequest for an invalid address or certificate.
     """
 
     def __init__(
@@ -53,11 +54,12 @@ class Connection:
         *,
         certificate: Path | None = None,
         retry_seconds: float | None = None,
+        own_token: bool = True,
     ) -> None:
         scheme, target = _parsed(server)
         self.server = server
-        self.retry_seconds = _retry_seconds() if retry_seconds is None else retry_seconds
-        token = token or os.environ.get(TOKEN_VARIABLE)
+        self.retry_seconds = retry_budget() if retry_seconds is None else retry_seconds
+        token = token or (os.environ.get(TOKEN_VARIABLE) if own_token else None)
         if token and not (token.isascii() and token.isprintable()):
             raise InvalidRequest("a token is one line of printable ASCII characters")
         self._metadata = (("authorization", token),) if token else ()
@@ -184,7 +186,8 @@ def _certificate(path: Path) -> bytes:
     return text.encode()
 
 
-def _retry_seconds() -> float:
+def retry_budget() -> float:
+    """CLIPBENCH_RETRY_SECONDS, else 120. Raises InvalidRequest for what is no time."""
     text = os.environ.get(RETRY_VARIABLE, "")
     try:
         seconds = float(text or RETRY_SECONDS)

@@ -42,8 +42,11 @@ def stream(
     parameters: Mapping[str, Any],
     *,
     in_flight: int = IN_FLIGHT,
+    prepare: Callable[[Batch], Batch] | None = None,
 ) -> Iterator[SentBatch]:
     """Send every batch; the next is read only when there is a place for it.
+
+    prepare: makes what is sent out of a batch, in the thread that sends it.
 
     When the caller stops early (Ctrl-C), what is in flight is waited for, so that its outcome
     is not lost.
@@ -52,7 +55,7 @@ def stream(
     with ThreadPoolExecutor(in_flight) as threads:
         try:
             for batch in batches:
-                pending.append(threads.submit(_send, connection, batch, parameters))
+                pending.append(threads.submit(_send, connection, batch, parameters, prepare))
                 while len(pending) >= in_flight:
                     yield pending.popleft().result()
             while pending:
@@ -81,8 +84,17 @@ def ask_in_parts(
         return [answer for half in halves for answer in ask_in_parts(ask, half)]
 
 
-def _send(connection: Connection, batch: Batch, parameters: Mapping[str, Any]) -> SentBatch:
+def _send(
+    connection: Connection,
+    batch: Batch,
+    parameters: Mapping[str, Any],
+    prepare: Callable[[Batch], Batch] | None = None,
+) -> SentBatch:
     """The outcome of every document of a batch, which is let go."""
+    if prepare is not None:
+        made = prepare(batch)
+        batch.documents = []
+        batch = made
 
     def ask(documents: Sequence[JobDocument]) -> DocumentArray:
         return connection.request(batch.endpoint, [pack(documents)], parameters)

@@ -55,14 +55,14 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for the result files.")
 SERVER = DEFAULT_SERVER
 RESULTS = Path("results")
 TRACEBACK = "CLIPBENCH_TRACEBACK"
-_TOKEN_BYTES = 64 * 1024
+TOKEN_BYTES = 64 * 1024
 
 
 def connect(server: str, token_file: Path | None, certificate: Path | None) -> Connection:
     """A connection with the token of the file, if one is named."""
     token = None
     if token_file is not None:
-        token = read_text(token_file, what="token file", limit=_TOKEN_BYTES).strip()
+        token = read_text(token_file, what="token file", limit=TOKEN_BYTES).strip()
     return Connection(server, token, certificate=certificate)
 
 

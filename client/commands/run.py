@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from clipbench.client.benchmark import JobOptions, evaluate
+from clipbench.client.commands import given
 from clipbench.client.commands.common import (
     RESULTS,
     Certificate,
@@ -26,6 +28,9 @@ from clipbench.client.commands.common import (
 from clipbench.client.commands.datasets import ColumnChoice, Suite, columns_of
 from clipbench.client.commands.settings import takes_settings
 from clipbench.client.connection import Connection
+from clipbench.client.given.apis import Api
+from clipbench.client.given.endpoint import Endpoint
+from clipbench.client.given.file import EmbeddingFile
 from clipbench.client.model_groups import expand
 from clipbench.client.plan import extent, labels_of, plan_model, plan_table
 from clipbench.client.progress import job_progress
@@ -38,6 +43,7 @@ from clipbench.errors import ClipbenchError, DataError, InvalidRequest, Unsuppor
 from clipbench.files import writable_folder
 from clipbench.results import RESULT_SUFFIX, Result, Task, data_labels, file_name
 
+ALL_EMBEDDED = "all-embedded"
 INTERRUPTED = 130  # as a shell reports Ctrl-C
 
 
@@ -48,7 +54,7 @@ def run(
         typer.Option(
             help="Names (`clipbench models list`) or groups such as all-small, by commas."
         ),
-    ] = "all-embedded",
+    ] = ALL_EMBEDDED,
     data: Annotated[
         list[str] | None,
         typer.Option(help="Data set id, folder or address; repeat it for several."),
@@ -81,6 +87,13 @@ def run(
     index: Annotated[
         bool, typer.Option("--index", help="Of retrieval, also what smaller vectors cost.")
     ] = False,
+    endpoint: given.Address = None,
+    api: given.ApiChoice = Api.OPENAI,
+    endpoint_model: given.ModelName = "",
+    endpoint_key_file: given.KeyFile = None,
+    endpoint_concurrency: given.Concurrency = given.DEFAULT_CONCURRENCY,
+    endpoint_timeout: given.Timeout = given.DEFAULT_TIMEOUT,
+    embeddings: given.File = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the jobs that were interrupted.")
     ] = False,
@@ -91,6 +104,17 @@ def run(
 
     Example: clipbench run --models ViT-B-32::openai --data vtab/cifar100 --data flickr8k
     """
+    source = given.source_of(
+        endpoint,
+        embeddings,
+        api=api,
+        key_file=endpoint_key_file,
+        concurrency=endpoint_concurrency,
+        timeout=endpoint_timeout,
+    )
+    if source is not None:
+        other = ["--models"] if models != ALL_EMBEDDED else []
+        given.refuse_options_of_ours(settings, *other, *(["--force"] if force else []))
     options = JobOptions(settings, force, folder=out, resume=resume, index=index)
     writable_folder(out)
     specs = [(spec, split) for spec in data or ()]
@@ -111,10 +135,12 @@ def run(
         datasets += of_suite
     before = {path.name for path in out.glob(f"*{RESULT_SUFFIX}")}
     with at_server(server, token_file, certificate, out) as connection:
-        able, left_out = _plan(models, datasets, connection, options)
-        finished, failed = run_all(able, datasets, connection, options)
+        able, left_out = [endpoint_model], 0
+        if source is None:
+            able, left_out = _plan(models, datasets, connection, options)
+        finished, failed = run_all(able, datasets, connection, options, source)
     if finished:
-        print_tables(out, finished)
+        print_tables(out, finished, given.statistics_of(finished, out))
         _print_inventories(finished)
         for paragraph in ranking(finished, out):
             console.print(paragraph)
@@ -197,7 +223,11 @@ def replaced(finished: Sequence[Result], before: Collection[str]) -> list[str]:
 
 
 def run_all(
-    models: list[str], datasets: list[Dataset], connection: Connection, options: JobOptions
+    models: list[str],
+    datasets: list[Dataset],
+    connection: Connection,
+    options: JobOptions,
+    source: Endpoint | EmbeddingFile | None = None,
 ) -> tuple[list[Result], int]:
     """Every model on every data set; a job that fails is reported and the others go on.
 
@@ -208,16 +238,33 @@ def run_all(
     labels = labels_of(datasets)
     for model in models:
         for dataset in datasets:
+            name, label = model or str(source), labels[dataset.source, dataset.id]
             try:
-                with job_progress(console, model, labels[dataset.source, dataset.id]) as progress:
-                    result = evaluate(
-                        model, dataset, server=connection, options=options, progress=progress
-                    )
-                finished.append(result)
+                finished.append(_run_one(model, dataset, label, connection, options, source))
             except ClipbenchError as error:
                 failed += 1
-                fail(f"{model} on {labels[dataset.source, dataset.id]}", str(error))
+                fail(f"{name} on {label}", str(error))
             except KeyboardInterrupt:
                 errors.print("Interrupted. The same command with --resume goes on from here.")
                 sys.exit(INTERRUPTED)
     return finished, failed
+
+
+def _run_one(
+    model: str,
+    dataset: Dataset,
+    label: str,
+    connection: Connection,
+    options: JobOptions,
+    source: Endpoint | EmbeddingFile | None,
+) -> Result:
+    with ExitStack() as held:
+        opened = held.enter_context(source.open(model, dataset)) if source else None
+        name = opened.origin.named(opened.model) if opened else model
+        with job_progress(console, name, label) as progress:
+            result = evaluate(
+                model, dataset, source=opened, server=connection, options=options, progress=progress
+            )
+        for note in opened.notes() if opened and not options.resume else ():
+            console.paragraph(note)
+    return result

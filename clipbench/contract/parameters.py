@@ -149,6 +149,11 @@ class JobSpec:
             raise InvalidRequest("parameter 'index' is of retrieval whose texts name their image")
         return spec
 
+    @property
+    def model_name(self) -> str:
+        """As lists of jobs show it: with the origin of embeddings that are not our encoder's."""
+        return self.origin.named(self.options.model) if self.origin else self.options.model
+
     def parameters(self) -> dict[str, Any]:
         """The same as the parameters of an open request."""
         return {

@@ -65,7 +65,7 @@ class Evaluator:
             "task": self.task,
             "owner": job.owner,
             "state": "open" if job.result is None else "done",
-            "model": job.spec.options.model,
+            "model": job.spec.model_name,
             "dataset": job.spec.dataset,
             "split": job.spec.split,
             "images": self.store.count(job, Kind.IMAGE),
@@ -129,14 +129,12 @@ class Evaluator:
             {
                 "job": job.key,
                 "kind": batch.kind,
-                "id": batch.items[position].id,
-                "position": batch.items[position].index,
+                "id": item.id,
+                "position": item.index,
                 "digest": batch.digests[position],
                 "truncated": position in truncated,
-                "labels": json.dumps(
-                    batch.items[position].judgements or batch.items[position].labels
-                ),
-                "image_id": batch.items[position].image_id,
+                "labels": json.dumps(item.judgements or item.labels),
+                "image_id": item.image_id,
                 "embedding": row.astype("<f4").tobytes() if job.spec.origin else None,
                 "rank": None,
                 "best": None,
@@ -144,6 +142,7 @@ class Evaluator:
                 **extra,
             }
             for position, row, extra in zip(kept, unit, columns, strict=True)
+            for item in (batch.items[position],)
         ]
 
     def account(

@@ -25,7 +25,7 @@ from clipbench.contract.documents import (
     read_item,
     refusal,
 )
-from clipbench.contract.endpoints import Kind
+from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.limits import Limits
 from clipbench.contract.origin import is_digest
 from clipbench.contract.packing import unpack
@@ -44,7 +44,7 @@ def describe(spec: JobSpec) -> dict[str, Any]:
     if spec.origin is None:
         raise InvalidRequest("a job of embeddings has the parameters 'origin' and 'dimension'")
     decisive = {
-        "name": spec.origin.named(spec.options.model),
+        "name": spec.model_name,
         "origin": {**asdict(spec.origin), "kind": str(spec.origin.kind)},
         "embed_dim": spec.dimension,
         "settings": asdict(EncodeSettings.unstated()),
@@ -61,10 +61,11 @@ def read_batch(documents: Sequence[Document], job: Job, kind: Kind, limits: Limi
             f"job {spec.job!r} was opened for a model of this server: send it images and texts"
         )
     items, digests, rows = [], [], []
+    labelled = spec.task is Task.CLASSIFICATION
     refused: list[tuple[int, Refusal]] = []
     for document in unpack(documents, limits):
         try:
-            item = read_item(document, kind, labelled=bool(spec.classes), limits=limits)
+            item = read_item(document, kind, labelled=labelled, limits=limits)
             row, digest = _embedding(document, spec.dimension)
         except Refused as error:
             refused.append((index_or_none(document), refusal(document, error, limits)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from clipbench.encode_settings import Activation, Convert, Normalisation
 from clipbench.metrics import CHANCE, MAJORITY, chance_of, headlines, principal
 from clipbench.reference import DEVICE, SCORES_PRECISION, TableName, published, spelling
-from clipbench.report.notes import INEXACT_DECODING
+from clipbench.report.notes import INEXACT_DECODING, of_origin, of_statistics
 from clipbench.report.sections import SECTIONS
 from clipbench.report.sources import own_columns, shown_in
 from clipbench.results import MeasuredData, Result, Statistics, Task
@@ -34,6 +34,8 @@ def explain(result: Result) -> str:
 
 def explain_statistics(statistics: Statistics) -> str:
     """Paragraphs on how speed and memory were measured, and what would change them."""
+    if statistics.model.origin:
+        return " ".join([of_origin(statistics.model.origin), *of_statistics(statistics)])
     rates = []
     for what, qps in (("text", statistics.text_qps), ("image", statistics.image_qps)):
         if qps is not None:
@@ -150,6 +152,8 @@ def _ran(measured: Result | Statistics) -> str:
 
 def _model(result: Result) -> str:
     model, run, settings = result.model, result.run, result.settings
+    if model.origin:
+        return f"{of_origin(model.origin)}{_rates(result)}"
     said = [f"{_ran(result)}."]
     if run.runtime_difference is not None:
         said.append(
@@ -177,6 +181,18 @@ def _model(result: Result) -> str:
             "tokens and were cut off."
         )
     return " ".join(said)
+
+
+def _rates(result: Result) -> str:
+    """What an endpoint gave a second."""
+    found = result.throughput
+    if found is None:
+        return ""
+    pairs = (("images", found.images, found.image_qps), ("texts", found.texts, found.text_qps))
+    told = [f"{qps:,.1f} {what} a second (of {n:,})" for what, n, qps in pairs if qps]
+    if not told:
+        return ""
+    return f" It gave {' and '.join(told)}, with at most {found.concurrency} requests at a time."
 
 
 def _measure(result: Result) -> str:
@@ -258,7 +274,9 @@ def _changes(result: Result) -> str:
 
 def _levers(result: Result) -> Iterator[str]:
     settings = result.settings
-    if settings.precision != SCORES_PRECISION:
+    if result.model.origin:
+        yield "another model, precision or preprocessing at the endpoint or of the file"
+    elif settings.precision != SCORES_PRECISION:
         used = settings.precision or "the precision used"
         yield f"float32 instead of {used} (the published figures are float32)"
     else:
@@ -268,7 +286,8 @@ def _levers(result: Result) -> Iterator[str]:
         yield f"the activation ({other} fits only weights that were trained with it)"
     if settings.decoding in INEXACT_DECODING:
         yield "decoding JPEG files in full (as for the published figures)"
-    yield "the interpolation when resizing"
+    if not result.model.origin:
+        yield "the interpolation when resizing"
     if result.dataset.task is Task.CLASSIFICATION:
         yield "the template set and the class names"
     elif result.dataset.judgements:
@@ -280,4 +299,5 @@ def _levers(result: Result) -> Iterator[str]:
         yield "the number of images: a smaller corpus gives higher recall, so splits never compare"
     if result.dataset.sample:
         yield "another seed of the sample"
-    yield "other weights under the same name (compare the SHA-256)"
+    if not result.model.origin:
+        yield "other weights under the same name (compare the SHA-256)"

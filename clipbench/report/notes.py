@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clipbench.contract.origin import Origin, OriginKind
 from clipbench.encode_settings import Decoding
 from clipbench.reference import Footnote, TableName, footnotes
 from clipbench.report.types import OwnTable
@@ -61,6 +62,8 @@ def of_cell(table: TableName | OwnTable, model: str, column: str) -> list[str]:
 def of_result(result: Result) -> list[str]:
     """The reservations on a measured score."""
     documents, said = result.documents, []
+    if result.model.origin:
+        said.append(of_origin(result.model.origin))
     if documents.refused:
         reasons = ", ".join(f"{n} {reason}" for reason, n in documents.refused_by_reason.items())
         total = documents.counted + documents.refused
@@ -77,9 +80,26 @@ def of_result(result: Result) -> list[str]:
     return said
 
 
+def of_origin(origin: Origin) -> str:
+    """The reservation on embeddings that were given."""
+    if origin.kind is OriginKind.FILE:
+        whose = f"the file {origin.place} (SHA-256 {str(origin.sha256)[:12]}…)"
+    else:
+        whose = f"the endpoint {origin.place}, asked as {origin.api}"
+    return (
+        f"The embeddings came from {whose}. This service did not make them: the model behind them, "
+        "its weights and its settings are what their maker says."
+    )
+
+
 def of_statistics(statistics: Statistics) -> list[str]:
     """The reservations on measured statistics."""
     said = []
+    if statistics.model.origin:
+        said.append(
+            f"Of an endpoint: documents a second over the network, batch size "
+            f"{statistics.batch_size}, at most {statistics.concurrency} requests at a time."
+        )
     if statistics.run.device_name or statistics.run.device:
         device = statistics.run.device_name or statistics.run.device
         load = [f"batch size {statistics.batch_size}"] if statistics.batch_size else []

@@ -40,6 +40,7 @@ from clipbench.results.types import (
     Result,
     Run,
     Task,
+    Throughput,
 )
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "Statistics",
     "Subset",
     "Task",
+    "Throughput",
     "data_labels",
     "file_name",
     "load",

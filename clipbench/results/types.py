@@ -79,6 +79,17 @@ class MeasuredData:
 
 
 @dataclass(frozen=True)
+class Throughput:
+    """Documents a second that an endpoint gave while at least one request was at it."""
+
+    concurrency: int  # requests at a time, at most
+    image_qps: float | None = None
+    text_qps: float | None = None
+    images: int = 0  # that the rate is of
+    texts: int = 0
+
+
+@dataclass(frozen=True)
 class Documents:
     """The outcomes of all documents."""
 
@@ -140,7 +151,7 @@ def run_key(model: Model, settings: EncodeSettings, run: Run) -> RunKey:
         settings=settings,
         device=run.device and run.device.partition(":")[0],
         device_name=run.device_name,
-        origin=model.origin and (model.origin.sha256 or model.origin.place),
+        origin=(model.origin.sha256 or model.origin.place) if model.origin else None,
     )
 
 
@@ -165,6 +176,7 @@ class Result:
     per_class: tuple[PerClass, ...] = ()
     confused: tuple[Confused, ...] = ()
     index: tuple[IndexCost, ...] = ()  # where it was asked for
+    throughput: Throughput | None = None  # of an endpoint, measured by the client
     timings: Mapping[str, float] = field(default_factory=dict)  # seconds by stage
     server: Environment = field(default_factory=Environment)
     client: Environment = field(default_factory=Environment)

@@ -42,6 +42,13 @@ def folder(tmp_path_factory) -> Path:
     return made
 
 
+def write_features(folder: Path) -> None:
+    """Embeddings of the pictures, as another program has them."""
+    data = open_dataset(folder / "my-images")
+    prompts = np.eye(2, 8, dtype=np.float32).repeat(len(data.templates), axis=0)
+    np.savez(folder / "features.npz", images=np.eye(12, 8, dtype=np.float32) + 1, prompts=prompts)
+
+
 @pytest.fixture(scope="session")
 def measured(folder, documented_server):
     """Results under the names that the pages use."""
@@ -56,6 +63,7 @@ def measured(folder, documented_server):
     for name in ("results/one.result.json", "old.result.json", "new.result.json"):
         shutil.copy(one, folder / name)
     one.unlink()
+    write_features(folder)
     (folder / "benchmark.csv").write_text(interchange.write_csv(load_all(folder / "results")))
     return folder
 

@@ -90,7 +90,12 @@ def test_a_command_of_the_pages_runs(command, inside, measured, documented_serve
     # the shell that a person types in; a test may have none among its parents
     monkeypatch.setattr("shellingham.detect_shell", lambda *_: ("bash", "/bin/bash"))
     address = documented_server.address
-    words = [word.replace("grpc://127.0.0.1:51000", address) for word in command.arguments[1:]]
+    words = [
+        word.replace("grpc://127.0.0.1:51000", address).replace(
+            "http://127.0.0.1:51001", documented_server.http
+        )
+        for word in command.arguments[1:]
+    ]
     status, said = FAILING.get(str(command), (0, ""))
     outcome = CliRunner().invoke(main.build(), words, prog_name="clipbench")
     assert outcome.exit_code == status, f"{outcome.output}{outcome.exception!r}"

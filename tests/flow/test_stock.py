@@ -12,9 +12,11 @@ from clip_client import Client
 from docarray import Document, DocumentArray
 
 from clipbench import registry
+from clipbench.client import Endpoint, evaluate
+from clipbench.datasets import open_dataset
 from clipbench.networks.architectures import config_of_architecture
 from tests.flow.flow_server import FlowServer
-from tests.flow.pictures import encoded, jpeg, picture, png
+from tests.flow.pictures import UNUSABLE, encoded, jpeg, picture, png
 from tests.flow.stock_server import stock_server
 from tests.networks.files import clip_shapes, state_of
 from tests.networks.stock import cosines
@@ -26,7 +28,7 @@ TEXTS = ["a cat", "a photo of two dogs, running!", "“quotes” & café", "word
 
 
 @pytest.fixture(scope="module")
-def clients(tmp_path_factory):
+def addresses(tmp_path_factory):
     """(stock, ours)."""
     folder = tmp_path_factory.mktemp("stock")
     info = registry.find(NAME)
@@ -36,7 +38,13 @@ def clients(tmp_path_factory):
     torch.save(state_of(shapes), path)
     settings = {"CLIPBENCH_WEIGHTS": str(folder), "CLIPBENCH_MODEL": NAME}
     with stock_server(NAME, path) as stock, FlowServer(folder / "state", settings) as ours:
-        yield Client(stock), Client(ours.address)
+        yield stock, ours.address
+
+
+@pytest.fixture(scope="module")
+def clients(addresses):
+    """Clients of (stock, ours)."""
+    return tuple(map(Client, addresses))
 
 
 def pictures():
@@ -140,3 +148,20 @@ def test_the_fields_that_come_back_are_the_same(clients):
         client.encode(documents, on_done=lambda response, into=answers: into.extend(response.docs))
         found.append([sorted(document.non_empty_fields) for document in answers])
     assert found[0] == found[1]
+
+
+def test_stock_clip_server_is_scored_as_an_endpoint(addresses, tmp_path):
+    """Six pictures of two captions each, and one that is half a picture."""
+    stock, ours = addresses
+    for number in range(6):
+        (tmp_path / f"{number}.png").write_bytes(png(number))
+        (tmp_path / f"{number}.txt").write_text(f"picture {number}\nthe {number}th of them\n")
+    (tmp_path / "6.jpg").write_bytes(UNUSABLE["truncated"][0]())
+    (tmp_path / "6.txt").write_text("half a picture\n")
+    source = Endpoint(stock, "clip-as-service")
+    found = evaluate("", open_dataset(tmp_path), source=source, server=ours)
+    assert found.model.name == f"clip-server @ {stock}"
+    assert found.model.embed_dim == 512
+    assert found.documents.counted == 18
+    assert found.documents.refused_by_reason == {"embedding_missing": 1, "image_refused": 1}
+    assert found.throughput.images == 6

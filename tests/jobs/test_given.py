@@ -82,6 +82,7 @@ def test_given_embeddings_are_scored_and_the_result_says_whose_they_are(handlers
     handler, state = opened(handlers, Task.RETRIEVAL)
     rows = vectors(20)
     assert state["state"] == "open"
+    assert state["model"] == "m @ http://host:7997/v1"
     assert send(handler, Kind.IMAGE, documents(rows, "i")).counted == 20
     pairs = [f"i{i}" for i in range(20)]
     assert send(handler, Kind.TEXT, documents(rows, "t", image_id=pairs)).counted == 20
@@ -121,7 +122,7 @@ def broken():
     yield changed(good.content[:-4]), "embedding_invalid"
     yield changed(good.content[:-1]), "embedding_invalid"
     yield changed(good.content * 2), "embedding_invalid"
-    yield changed(b"", detail="half \ud800 and \0"), "embedding_missing"
+    yield changed(b"", detail="a zero \0 in it"), "embedding_missing"
     yield changed(dtype="float64"), "embedding_invalid"
     yield changed(dtype="object"), "embedding_invalid"
     yield changed(dtype=["float32"]), "embedding_invalid"

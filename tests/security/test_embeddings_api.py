@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import base64
+import socket
 
+import numpy as np
 import pytest
+from docarray import Document
 
+from clipbench.contract.batches import BatchOutcome
+from clipbench.contract.documents import JobDocument
+from clipbench.contract.packing import pack
+from clipbench.errors import ClipbenchError, InvalidRequest, Unauthorized
 from tests.conftest import MODEL
 from tests.flow.pictures import bomb
 
@@ -49,10 +56,33 @@ def test_the_embeddings_api_has_the_limits_of_a_request(guarded):
         assert http.post("/v1/embeddings", json={"model": MODEL, "input": "a"}).status_code == 200
 
 
-def test_the_embeddings_api_has_the_rate_of_the_token(guarded):
-    with guarded.http("fast") as http:
-        for _ in range(600):
-            if (answer := http.get("/v1/models")).status_code == 429:
-                break
-    assert answer.headers["retry-after"] == "1"
-    assert answer.json()["error"]["type"] == "rate_limit_error"
+# jobs of embeddings that a client brings
+
+
+def opened_with(job, origin):
+    parameters = {"job": job, "model": "m", "dataset": "d", "split": "s", "dimension": 4}
+    return parameters | {"origin": origin}
+
+
+def test_a_job_of_given_embeddings_is_its_owner_s_and_opens_no_address(as_, job_id):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        origin = {"kind": "endpoint", "place": f"http://127.0.0.1:{listener.getsockname()[1]}/v1"}
+        declared = opened_with(job_id, origin)
+        with pytest.raises(Unauthorized):
+            as_("encode").request("/retrieval/embeddings/open", (), declared)
+        as_("submit").request("/retrieval/embeddings/open", (), declared)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+    document = JobDocument("a", np.ones(4, np.float32).tobytes(), {"index": 0, "sha256": "a" * 64})
+    sent = [pack([document])]
+    with pytest.raises(InvalidRequest, match="unknown retrieval job"):
+        as_("other").request("/retrieval/embeddings/images", sent, {"job": job_id})
+    for rubbish in ([], [Document(blob=b"\xff" * 40)], [Document(text='{"kind": "image"}')]):
+        with pytest.raises(ClipbenchError):
+            as_("submit").request("/retrieval/embeddings/images", rubbish, {"job": job_id})
+    with pytest.raises(ClipbenchError):  # nor does it take pictures
+        as_("submit").request("/retrieval/images", sent, {"job": job_id, "model": MODEL})
+    answer = as_("submit").request("/retrieval/embeddings/images", sent, {"job": job_id})
+    assert BatchOutcome.unpack(answer).counted == 1
+    as_("submit").request("/retrieval/delete", (), {"job": job_id})
