@@ -9,15 +9,14 @@ on ImageNet alone; ours is of the models in the table, and says so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 
-from clipbench.datasets import suite
 from clipbench.report.sources import Variants, by_row, dataset_title
 from clipbench.report.types import Cell, Heading, OwnTable, Row, Table, signed
 from clipbench.results import Result, RunKey, Task, file_name
 
-BASE, *SHIFTS = suite("imagenet-shifts").datasets
 TITLE = "Robustness"
 FEWEST = 3  # models with all shifts, for a line
 NOTE = (
@@ -37,13 +36,17 @@ def robustness_table(
 ) -> Table | None:
     """A row for each run with ImageNet and a shift, both whole; None where there is none."""
     rows = {key: _whole(mine) for key, mine in by_row(results).items()}
-    rows = {key: mine for key, mine in rows.items() if BASE in mine and len(mine) > 1}
+    rows = {key: mine for key, mine in rows.items() if len(mine) > 1}
     if not rows:
         return None
-    shown = [id for id in SHIFTS if any(id in mine for mine in rows.values())]
-    columns = [BASE, *shown]
+    base, *shifts = suite()
+    rows = {key: mine for key, mine in rows.items() if base in mine}
+    if not rows:
+        return None
+    shown = [id for id in shifts if any(id in mine for mine in rows.values())]
+    columns = [base, *shown]
     means = {key: _mean(mine, shown) for key, mine in rows.items()}
-    apart_from_line = _residuals({key: (_score(rows[key][BASE]), m) for key, m in means.items()})
+    apart_from_line = _residuals({key: (_score(rows[key][base]), m) for key, m in means.items()})
     titles = {id: dataset_title(mine[id], apart) for mine in rows.values() for id in mine}
     headings = [Heading(id, titles[id], metric="acc1", dataset=id, split="test") for id in columns]
     headings.append(Heading(MEAN, "Mean of the shifts", metric="acc1"))
@@ -98,14 +101,23 @@ def _residuals(scores: Mapping[RunKey, tuple[float, float | None]]) -> dict[RunK
 
 def _whole(results: Sequence[Result]) -> dict[str, Result]:
     """The results of whole test splits of the suite, by data set."""
-    return {
+    whole = {
         result.dataset.id: result
         for result in results
-        if result.dataset.id in (BASE, *SHIFTS)
-        and result.dataset.task is Task.CLASSIFICATION
+        if result.dataset.task is Task.CLASSIFICATION
         and result.dataset.sample is None
         and "acc1" in result.metrics
     }
+    known = suite() if whole else ()
+    return {id: result for id, result in whole.items() if id in known}
+
+
+@cache
+def suite() -> tuple[str, ...]:
+    """ImageNet and its shifts. Data sets are read with packages that tables do not need."""
+    from clipbench.datasets import suite as named
+
+    return named("imagenet-shifts").datasets
 
 
 def _mean(results: Mapping[str, Result], shown: Sequence[str]) -> float | None:
