@@ -49,7 +49,7 @@ def test_a_row_that_lacks_a_language_has_no_mean_and_no_worst():
 
 def test_the_page_offers_each_language_and_the_worst_for_the_front():
     report = build(results())
-    qualities = [q["key"] for q in page_data(report, (), {})["qualities"]]
+    qualities = [q["key"] for q in page_data(report, ())["qualities"]]
     assert {"xm3600 worst language", "xm3600 mean", "xm3600/sw mean_recall@5"} <= set(qualities)
     page = render_html(report)
     shown = page.partition('<section id="languages"')[2].partition("</section>")[0]
