@@ -74,7 +74,7 @@ function scatter({ cost, quality, points, fronts, budget, all }) {
   const colour = colours();
   const width = Math.max(byId("choose-plot").clientWidth || 600, 300);
   const marked = points.filter((p) => pinned.has(p.model));
-  const labelled = [...marked, ...spaced(fronts.flat().filter((p) => !marked.includes(p)))];
+  const labelled = spaced(points, fronts.flat(), marked, cost.log ? Math.log : Number);
   const fill = (p) => colour[p.kind];
   return asPicture(Plot.plot({
     width,
@@ -97,17 +97,17 @@ function scatter({ cost, quality, points, fronts, budget, all }) {
         tip: { format: { x: (x) => cost.text(x), y: (y) => y.toFixed(3), symbol: false, fillOpacity: false, strokeOpacity: false, fill: false, stroke: false } },
       }),
       Plot.dot(marked, { x: "x", y: "y", r: 9, stroke: "currentColor", strokeWidth: 2 }),
-      ...(width < 560 ? [] : names(labelled, points, !cost.lower)),
+      ...(width < 560 ? [] : names(labelled, points, !cost.lower, cost.log ? Math.log : Number)),
     ],
   }));
 }
 
 // At the edges a name grows inwards.
-function names(labelled, points, reversed) {
-  const xs = points.map((p) => p.x);
+function names(labelled, points, reversed, scale) {
+  const xs = points.map((p) => scale(p.x));
   const [low, high] = [Math.min(...xs), Math.max(...xs)];
   const side = (p) => {
-    const share = (p.x - low) / (high - low || 1);
+    const share = (scale(p.x) - low) / (high - low || 1);
     const place = reversed ? 1 - share : share;
     return place < 0.1 ? "start" : place > 0.9 ? "end" : "middle";
   };
@@ -117,14 +117,14 @@ function names(labelled, points, reversed) {
   }));
 }
 
-// Names of the frontier that would not run into each other: at most six.
-function spaced(points) {
-  const kept = [];
-  const xs = points.map((p) => p.x), ys = points.map((p) => p.y);
+// The marked points, and those of the frontier whose names would not run into each other: at most six.
+function spaced(points, front, marked, scale) {
+  const kept = [...marked];
+  const xs = points.map((p) => scale(p.x)), ys = points.map((p) => p.y);
   const [spanX, spanY] = [Math.max(...xs) - Math.min(...xs) || 1, Math.max(...ys) - Math.min(...ys) || 1];
-  for (const point of points) {
-    const clear = kept.every((k) => Math.abs(k.x - point.x) / spanX > 0.28 || Math.abs(k.y - point.y) / spanY > 0.12);
-    if (clear && kept.length < 6) kept.push(point);
+  for (const point of front) {
+    const clear = kept.every((k) => Math.abs(scale(k.x) - scale(point.x)) / spanX > 0.28 || Math.abs(k.y - point.y) / spanY > 0.12);
+    if (clear && kept.length < marked.length + 6) kept.push(point);
   }
   return kept;
 }
