@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from clipbench import results
+from clipbench.client import Endpoint
 from clipbench.client.benchmark import JobOptions, evaluate
 from clipbench.compare import compare_paths, observations_of
 from clipbench.datasets import Image, Text, open_dataset
@@ -79,6 +80,14 @@ def test_every_score_has_chance_an_interval_and_comes_from_its_records(scored):
     }
     assert {(part.name, part.images) for part in result.per_class} == {("a", 39), ("b", 39)}
     assert sum(part.top1 for part in result.per_class) == result.counts["group_score"][0]
+
+
+def test_an_endpoint_that_serves_the_model_has_its_scores(flow, winoground, scored):
+    source = Endpoint(f"{flow.http}/v1", "infinity")
+    found = evaluate(MODEL, winoground, source=source, server=flow.address)
+    ours = result_of(scored, MODEL)
+    assert found.metrics == ours.metrics
+    assert found.key.data == ours.key.data
 
 
 def test_two_models_are_compared_group_by_group(scored, tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from clipbench import results
+from clipbench.client import Endpoint
 from clipbench.client.benchmark import JobOptions, evaluate
 from clipbench.compare import compare_paths, observations_of
 from clipbench.datasets import Image, Text, open_dataset
@@ -91,6 +92,14 @@ def test_every_measure_has_an_interval_and_comes_from_its_records(scored, corpus
     assert 0.5 < result.metrics["text_to_image_negatives_beaten"] <= 1
     assert "image_to_image_negatives_beaten" not in result.metrics
     assert not any("recall@" in name for name in result.metrics)
+
+
+def test_an_endpoint_that_serves_the_model_has_its_scores(flow, folder, scored):
+    source = Endpoint(f"{flow.http}/v1", "infinity")
+    found = evaluate(MODEL, folder, source=source, server=flow.address)
+    ours = result_of(scored, MODEL)
+    assert found.metrics == ours.metrics
+    assert found.key.data == ours.key.data
 
 
 def test_two_models_are_compared_query_by_query(scored, tmp_path):
