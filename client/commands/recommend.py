@@ -45,7 +45,10 @@ def recommend(
     images: Annotated[str | None, typer.Option(help="Images to encode, such as 10M.")] = None,
     texts: Annotated[str | None, typer.Option(help="Texts to encode, such as 1M.")] = None,
     price_per_hour: Annotated[
-        float | None, typer.Option(help="Of the machine that the speeds are of.")
+        str | None,
+        typer.Option(
+            metavar="[NAME=]PRICE", help="Of the machine that the speeds are of, such as g5=1.01."
+        ),
     ] = None,
     max_price: Annotated[
         float | None, typer.Option(help="For all --images and --texts, at --price-per-hour.")

@@ -256,8 +256,11 @@ def _with_workload(found: Field, workload: Workload) -> Field:
     candidates = tuple(
         replace(c, costs={**c.costs, **workload.costs(c.costs)}) for c in found.candidates
     )
+    priced = f" and price ({workload.price_per_hour:g} an hour" if workload.price_per_hour else ""
+    if priced:
+        priced += f" of {workload.instance})" if workload.instance else ")"
     say = (
-        f"Hours{' and price' if workload.price_per_hour else ''} are of {workload.images:,.0f} "
+        f"Hours{priced} are of {workload.images:,.0f} "
         f"images and {workload.texts:,.0f} texts at the rate of one machine, and come again when "
         "the model changes: every vector is encoded anew."
     )

@@ -15,11 +15,15 @@ BITS = {"float32": 32, "float16": 16, "int8": 8, "binary": 1}  # of one dimensio
 
 @dataclass(frozen=True)
 class Workload:
-    """images and texts to encode once; price of an hour of the machine, in the user's money."""
+    """images and texts to encode once; price of an hour of the machine, in the user's money.
+
+    instance: the machine's name, as the user calls it.
+    """
 
     images: float = 0
     texts: float = 0
     price_per_hour: float | None = None
+    instance: str = ""
 
     @classmethod
     def of(
@@ -27,17 +31,24 @@ class Workload:
         *,
         images: str | float | None = None,
         texts: str | float | None = None,
-        price_per_hour: float | None = None,
+        price_per_hour: str | float | None = None,
     ) -> Workload:
-        """From what a command line holds: counts as `10M`. Raises InvalidRequest."""
-        if price_per_hour is not None and not 0 < price_per_hour < float("inf"):
-            raise InvalidRequest(f"the price of an hour must be above 0, not {price_per_hour:g}")
+        """From what a command line holds: counts as `10M`, a price as `2.50` or `g5.xlarge=1.01`.
+
+        Raises InvalidRequest.
+        """
+        instance, _, price = str(price_per_hour or 0).rpartition("=")
+        if price_per_hour is not None and not 0 < _number(price) < float("inf"):
+            raise InvalidRequest(
+                f"the price of an hour is a number above 0, or NAME=PRICE, not {price_per_hour!r}"
+            )
         if price_per_hour is not None and images is None and texts is None:
             raise InvalidRequest("a price needs what to encode: --images 10M, --texts 1M, or both")
         return cls(
             images=0.0 if images is None else parse_count(images),
             texts=0.0 if texts is None else parse_count(texts),
-            price_per_hour=price_per_hour,
+            price_per_hour=None if price_per_hour is None else _number(price),
+            instance=instance.strip(),
         )
 
     @property
@@ -66,3 +77,11 @@ def parse_count(text: str | float) -> float:
     if found is None or float(found[1]) <= 0:
         raise InvalidRequest(f"cannot read the number {text!r}; write 250k, 10M or 1.5B")
     return float(found[1]) * COUNTS[found[2].lower()]
+
+
+def _number(text: str) -> float:
+    """The number that a text says; 0 where it says none."""
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

@@ -109,6 +109,8 @@ def test_hours_money_and_bytes_are_those_of_the_workload():
     costs = work.costs({"image_qps": 100.0, "text_qps": 1000.0})
     assert costs["hours"] == pytest.approx((1e7 / 100 + 1e6 / 1000) / 3600)
     assert costs["price"] == pytest.approx(2 * costs["hours"])
+    named = Workload.of(images="10M", price_per_hour="g5.xlarge=1.006")
+    assert (named.instance, named.price_per_hour) == ("g5.xlarge", 1.006)
     assert work.costs({"image_qps": 100.0}) == {}
     sizes = work.index_bytes(512)
     assert sizes == {"float32": 11e6 * 2048, "float16": 11e6 * 1024, "int8": 11e6 * 512,
@@ -122,7 +124,8 @@ def test_what_cannot_be_answered_is_refused_with_what_it_needs(known):
         recommend("retrieval", Constraints.of(max_price=5), figures=known)
     with pytest.raises(UnknownName, match="language 'dee'"):
         recommend("retrieval", figures=known, languages=["dee"])
-    for wrong in ({"images": "ten"}, {"images": "0"}, {"price_per_hour": 2.0}):
+    prices = ({"images": "1M", "price_per_hour": p} for p in ("g5=", "g5=-1", "nan", "inf", 0))
+    for wrong in ({"images": "ten"}, {"images": "0"}, {"price_per_hour": 2.0}, *prices):
         with pytest.raises(InvalidRequest):
             Workload.of(**wrong)
 
