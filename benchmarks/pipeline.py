@@ -45,6 +45,7 @@ from clipbench.datasets.types import Document
 MODEL = "ViT-nano-16-64::embedded"  # whose tokenizer the idle encoder has
 SHARE = 0.7  # of the decoder's own rate
 THREADS = 2
+HOP = "a hop of gRPC"  # among the stages; it is in the rest of two processes
 REPEATS = 3  # of each stage
 CAPTIONS = 5  # an image, as in Flickr30k
 IDLE = {"encoder": {"uses": str(HERE / "idle_executor.yml")}}
@@ -194,6 +195,8 @@ def show(kind: str, spent: dict[str, float], within: dict[str, dict[str, float]]
         lines += [(f"  {role}: {stage}", value) for stage, value in each.items()]
         lines.append((f"  {role}: {'rest' if each else 'all'}", whole - sum(each.values())))
     lines.append(("  sum", sum(spent.values())))
+    (hop,) = within[HOP].values()
+    lines.append(("  of it each hop by gRPC alone, both ends", hop))
     return "\n".join(name if x is None else f"{name:<44}{x:8.1f}" for name, x in lines)
 
 

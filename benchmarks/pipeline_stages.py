@@ -8,8 +8,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import grpc
 
 from benchmarks.account import OWNER, Account, unwire, wire
 from benchmarks.sides.idle_encoder import MODEL, IdleEncoder
@@ -60,6 +64,7 @@ def stages(
     sent = found.add(
         "client: pack, serialise", repeats, lambda: [wire([pack(b.documents)]) for b in batches]
     )
+    found.add("a hop of gRPC: both ends", repeats, partial(_hop, sent))
     got = found.add("encoder: parse", repeats, lambda: [unwire(data) for data in sent])
     _encoder(found, encoder, kind, items, got, repeats)
     encoded = [_encoded(encoder, kind, part) for part in got]
@@ -78,6 +83,27 @@ def stages(
         process, _, stage = name.partition(": ")
         by_process.setdefault(process, {})[stage] = value
     return by_process
+
+
+class _Answers(grpc.GenericRpcHandler):
+    """A server that answers at once."""
+
+    def service(self, details: Any) -> Any:
+        return grpc.unary_unary_rpc_method_handler(lambda message, context: b"")
+
+
+def _hop(messages: Sequence[bytes]) -> None:
+    """The messages sent from one thread of this process to another, by gRPC and nothing else."""
+    options = [(f"grpc.max_{way}_message_length", -1) for way in ("send", "receive")]
+    server = grpc.server(ThreadPoolExecutor(1), options=options)
+    server.add_generic_rpc_handlers((_Answers(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options) as channel:
+        call = channel.unary_unary("/a/hop")
+        for message in messages:
+            call(message)
+    server.stop(None)
 
 
 def _encoder(
