@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -183,7 +181,7 @@ def _open(
     about["classes"] = list(dataset.classnames or dataset.subsets)
     journal, resumed = None, False
     if options.folder is not None:
-        path = options.folder / f"{_journal_name(declared)}.job.json"
+        path = options.folder / Journal.name_of(declared)
         found = Journal.find(path) if options.resume else None
         resumed = found is not None
         journal = found or Journal(path, f"run-{uuid.uuid4().hex}", about)
@@ -295,7 +293,3 @@ def _declaration(
         "templates": list(dataset.templates),
         "language": dataset.language,
     }
-
-
-def _journal_name(declared: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:16]

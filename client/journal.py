@@ -8,6 +8,7 @@ left out when it is read. The shards' digests tell whether the data are still th
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -39,6 +40,12 @@ class Journal:
     answered: int = 0
     too_large: list[Unreadable] = field(default_factory=list)
     _read: int = 0  # of the shards, how many have come again
+
+    @staticmethod
+    def name_of(about: Mapping[str, Any]) -> str:
+        """The name of the file of a job that is about this."""
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+        return f"{digest[:16]}.job.json"
 
     @classmethod
     def find(cls, path: Path) -> Journal | None:

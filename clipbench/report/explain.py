@@ -18,18 +18,8 @@ def explain(result: Result) -> str:
     if not result.metrics:
         nothing = "Nothing could be scored. The records beside the file list every document."
         return f"{_data(result)}\n\n{nothing}"
-    return "\n\n".join(
-        paragraph
-        for paragraph in (
-            _data(result),
-            _model(result),
-            _measure(result),
-            _sure(result),
-            _published(result),
-            _changes(result),
-        )
-        if paragraph
-    )
+    parts = (_data, _model, _measure, _sure, _published, _changes)
+    return "\n\n".join(filter(None, (part(result) for part in parts)))
 
 
 def explain_statistics(statistics: Statistics) -> str:

@@ -45,7 +45,7 @@ class Run:
 
     device: str | None = None  # cpu, cuda:0, …
     device_name: str | None = None  # "TITAN RTX", the CPU's model name
-    batch_size: int | None = None
+    batch_size: int | None = None  # images a request; texts travel 256 at a time
     server: str | None = None  # address the client spoke to
     runtime_difference: float | None = None  # of exported graphs from torch, relative
 

@@ -17,7 +17,6 @@ from typing import TypeVar
 
 import torch
 
-from clipbench.contract import Reason
 from clipbench.encode_settings import Decoding, EncodeSettings
 from clipbench.environment import processor_name
 from clipbench.networks.runtimes import Floats
@@ -40,7 +39,7 @@ from clipbench.serving.options import (
     ModelDescription,
 )
 from clipbench.serving.out_of_memory import in_parts, load_or_evict
-from clipbench.serving.request_rows import Rows
+from clipbench.serving.request_rows import Rows, text_problem
 from clipbench.serving.worker_pool import WorkerPool
 from clipbench.weights.own import UserCheckpoint
 from clipbench.weights.sources import Sources
@@ -156,7 +155,7 @@ class Encoder:
         length. Raises UnknownName, CheckpointError and Unsupported.
         """
         loaded = self.load(model, options)
-        problems = {i: why for i, text in enumerate(texts) if (why := _text_problem(text))}
+        problems = {i: why for i, text in enumerate(texts) if (why := text_problem(text))}
         usable = [i for i in range(len(texts)) if i not in problems]
         with self._stage("tokenise"):
             tokens = loaded.tokenizer([texts[i] for i in usable], loaded.info.context_length)
@@ -285,17 +284,6 @@ class Encoder:
         size = sizes.shard(self._workers.count, weights)
         each = [[documents[i] for i in shard] for shard in shards(weights, size)]
         return [result for results in self._workers.run(fitting, each) for result in results]
-
-
-def _text_problem(text: str) -> tuple[Reason, str] | None:
-    if not text or text.isspace():
-        return Reason.EMPTY, "the text is empty"
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            return Reason.TEXT_NOT_UTF8, f"character {error.start} is half a surrogate pair"
-    return None
 
 
 def _device_name(device: torch.device) -> str:

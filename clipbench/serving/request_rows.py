@@ -56,3 +56,15 @@ class Rows:
             (i, *self._refused[key]) for i, key in enumerate(self._keys) if key in self._refused
         )
         return Encoded(embeddings, np.array(accepted, np.int64), refused, truncated)
+
+
+def text_problem(text: str) -> tuple[Reason, str] | None:
+    """Why a text cannot be encoded, and what is wrong; None when it can."""
+    if not text or text.isspace():
+        return Reason.EMPTY, "the text is empty"
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            return Reason.TEXT_NOT_UTF8, f"character {error.start} is half a surrogate pair"
+    return None
