@@ -49,7 +49,7 @@ bench: setup-dev ## speed and memory against peers, each with its bar
 bench-gpu: setup ## one card in five minutes, offline
 	$(BIN)/python -m benchmarks.gpu
 
-PYTHON_VERSION := 3.12
+PYTHON_VERSION ?= 3.12
 bundle: ## for a machine with Python and PyTorch alone: PYTHON_VERSION=3.12 HAVE=FILE PARTS=12M
 	rm -rf build
 	"$$(.ci/python $(PYTHON_VERSION))" -m venv --clear build/bundle

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from clipbench import results
 from clipbench.client import EmbeddingFile, Endpoint, evaluate, main
+from clipbench.client.given.endpoint import CONCURRENCY
 from clipbench.compare import compare_paths
 from clipbench.contract.origin import OriginKind
 from clipbench.datasets import Image, Text, open_dataset
@@ -191,4 +192,5 @@ def test_a_run_that_is_killed_goes_on_and_asks_for_nothing_twice(flow, tmp_path)
     assert result.documents.counted == result.dataset.images + result.dataset.texts
     assert result.documents.refused == 0
     asked = sum(len(talk.body["input"]) for talk in seen[before:])
-    assert asked <= result.documents.counted - journal.answered + 1  # and the probe
+    late = CONCURRENCY * 32  # of the killed run, recorded after it; and the probe
+    assert asked <= result.documents.counted - journal.answered + late + 1
