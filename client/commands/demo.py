@@ -28,6 +28,7 @@ DATASETS = ("emoji", "fashion_mnist")
 def demo(
     out: Out = RESULTS,
     seconds: Annotated[float, typer.Option(help="Length of one speed measurement.")] = 2.0,
+    sample: Annotated[int | None, typer.Option(help="Only so many images of each set.")] = None,
 ) -> None:
     """Benchmark two small models on two small data sets and print the three tables.
 
@@ -45,7 +46,7 @@ def demo(
                 with console.status(f"measuring memory and speed of {model}"):
                     statistics.append(measure_fresh(connection, ModelOptions(model), seconds))
                 results.write_statistics(statistics[-1], out)
-            datasets = [open_dataset(name) for name in DATASETS]
+            datasets = [open_dataset(name, sample=sample) for name in DATASETS]
             finished, failed = run_all(list(MODELS), datasets, connection, JobOptions(folder=out))
     print_tables(out, finished, statistics)
     page = write_page(out)

@@ -176,7 +176,7 @@ def test_a_strangers_module_named_client_is_not_ours(
 
 @pytest.mark.slow
 def test_the_demo_runs_from_the_wheel_without_a_checkout(beside: Path, tmp_path: Path) -> None:
-    demo = (beside / "clipbench", "demo", "--seconds", "0.2")
+    demo = (beside / "clipbench", "demo", "--seconds", "0.2", "--sample", "200")
     lines = screens.plain(run(*demo, cwd=tmp_path, seconds=600, width=80))
     screens.fits([line for line in lines if str(tmp_path) not in line], 80)
     screens.whole(lines, [*MODELS, *DATASETS, "Zero-shot retrieval"])

@@ -1,10 +1,11 @@
-"""PyTorch and ONNX Runtime score the embedded data alike: whole sets through the Flow."""
+"""PyTorch and ONNX Runtime score the embedded data alike, through the Flow."""
 
 from __future__ import annotations
 
 import pytest
 
 from clipbench.client.benchmark import JobOptions, evaluate
+from clipbench.datasets import open_dataset
 from clipbench.encode_settings import EncodeSettings
 
 MODELS = ["ViT-nano-16-64::embedded", "ViT-mini-16-64::embedded"]
@@ -14,6 +15,7 @@ MODELS = ["ViT-nano-16-64::embedded", "ViT-mini-16-64::embedded"]
 @pytest.mark.parametrize("data", ["fashion_mnist", "emoji"])
 @pytest.mark.parametrize("model", MODELS)
 def test_scores_do_not_depend_on_the_runtime(connection, model, data):
+    data = open_dataset(data, sample=1600)
     torch, onnx = (
         evaluate(
             model, data, server=connection, options=JobOptions(EncodeSettings(runtime=runtime))
