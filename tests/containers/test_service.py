@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 from PIL import Image
+
+from clipbench.encode_settings import Activation, Interpolation
 
 from ..deploy.dashboard import queries, without_data
 from .stack import FLOW, ROOT, SERVICES, Stack
@@ -137,20 +140,28 @@ def test_prometheus_holds_every_series_that_the_panels_ask_for(
     other = tmp_path / "data" / "other"
     other.mkdir()
     Image.new("RGB", (32, 32), "red").save(other / "1.png")
-    out = tmp_path / "out"
     data = ("--data", str(tmp_path / "data"), "--data", "fashion_mnist")
-    arguments = ("--models", MODEL, *data)
-    run = start_run(stack, out, *arguments)
+    # two at a time, each with settings of its own: a job whose embeddings are kept from another
+    # is over before Prometheus has looked twice
+    ways = itertools.cycle(itertools.product(Interpolation, Activation))
+
+    def start(place: int) -> subprocess.Popen[bytes]:
+        interpolation, activation = next(ways)
+        settings = ("--interpolation", interpolation, "--activation", activation)
+        return start_run(stack, tmp_path / str(place), "--models", MODEL, *settings, *data)
+
+    runs = [start(place) for place in range(2)]
 
     def going_on() -> None:
-        nonlocal run
-        assert run.poll() in (None, 0), (out / "run.log").read_text()
-        if run.poll() == 0:  # on a fast machine before Prometheus has looked twice
-            run = start_run(stack, out, *arguments)
+        for place, run in enumerate(runs):
+            assert run.poll() in (None, 0), (tmp_path / str(place) / "run.log").read_text()
+            if run.poll() == 0:
+                runs[place] = start(place)
 
     missing = without_data(stack.prometheus, queries(gpu=False), 240, going_on)
-    run.terminate()
-    run.wait(60)
+    for run in runs:
+        run.terminate()
+        run.wait(60)
     assert missing == {}
 
 
