@@ -31,7 +31,9 @@ class Cluster:
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self._programs, self._data = programs, folder / "data"
-        self._as = {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}
+        # not `subprocess.run(user=…)`, which forks: gRPC in this process may crash in the child
+        other = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
+        self._as = other if os.geteuid() == 0 else ()
         if self._as:
             shutil.chown(folder, USER, USER)
         with socket.socket() as probe:
@@ -58,7 +60,7 @@ class Cluster:
         return f"postgresql+psycopg://clipbench@127.0.0.1:{self.port}/{name}"
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._programs / program), "-D", str(self._data), *arguments]
+        command = [*self._as, str(self._programs / program), "-D", str(self._data), *arguments]
         subprocess.run(
             command,
             check=True,
@@ -66,7 +68,6 @@ class Cluster:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            **self._as,
         )
 
 
