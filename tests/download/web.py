@@ -86,6 +86,7 @@ def serve(site: Site) -> Iterator[Site]:
                 length //= 2
             self.send_response(status)
             self.send_header("Content-Length", str(length))
+            self.send_header("Connection", "close")  # said, or a client asks on a closing one
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
