@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from xml.etree.ElementTree import Element, SubElement
 
+from clipbench.report.svg import label, shown
 from clipbench.report.types import Row, Table
 
 WIDTH, HEIGHT, LEFT, BOTTOM, RIGHT, TOP = 720, 320, 56, 40, 16, 16
@@ -36,7 +37,7 @@ def curve(table: Table) -> Element:
     said = SubElement(figure, "figcaption")
     for i, name in enumerate(lines):
         key = SubElement(said, "span", {"style": f"color: var({_colour(i)}); margin-right: 1em"})
-        key.text = f"{'— ' if not DASHES[i // len(COLOURS) % len(DASHES)] else '-- '}{_shown(name)}"
+        key.text = f"{'— ' if not DASHES[i // len(COLOURS) % len(DASHES)] else '-- '}{shown(name)}"
     return figure
 
 
@@ -48,7 +49,7 @@ def _line(svg: Element, points: list[Point], every: list[Point], i: int, name: s
     for bytes_, value, kind in points:
         at = {"cx": f"{_x(bytes_, every):.1f}", "cy": f"{_y(value, every):.1f}", "r": "4"}
         mark = SubElement(svg, "circle", {**at, "fill": colour})
-        SubElement(mark, "title").text = _shown(f"{name}: {kind}, {bytes_:,.0f} bytes, {value:.3f}")
+        SubElement(mark, "title").text = shown(f"{name}: {kind}, {bytes_:,.0f} bytes, {value:.3f}")
 
 
 def _front(points: list[Point]) -> list[tuple[float, float]]:
@@ -63,20 +64,16 @@ def _front(points: list[Point]) -> list[tuple[float, float]]:
 def _axes(svg: Element, every: list[Point], title: str) -> None:
     for bytes_ in sorted({b for b, _, _ in every}):
         at = {"x": f"{_x(bytes_, every):.1f}", "y": str(HEIGHT - BOTTOM + 16)}
-        _label(svg, f"{bytes_:,.0f}", at | {"text-anchor": "middle"})
+        label(svg, f"{bytes_:,.0f}", at | {"text-anchor": "middle"})
     low, high = _range(every)
     for step in range(5):
         value = low + (high - low) * step / 4
         y = f"{_y(value, every):.1f}"
         ends = {"x1": str(LEFT), "x2": str(WIDTH - RIGHT), "y1": y, "y2": y}
         SubElement(svg, "line", {**ends, "stroke": "var(--line)"})
-        _label(svg, f"{value:.2f}", {"x": str(LEFT - 6), "y": y, "text-anchor": "end"})
+        label(svg, f"{value:.2f}", {"x": str(LEFT - 6), "y": y, "text-anchor": "end"})
     middle = {"x": str((LEFT + WIDTH) // 2), "y": str(HEIGHT - 4), "text-anchor": "middle"}
-    _label(svg, f"bytes a vector (log scale); {title}", middle)
-
-
-def _label(svg: Element, text: str, attributes: dict[str, str]) -> None:
-    SubElement(svg, "text", {"font-size": "12", "fill": "var(--quiet)", **attributes}).text = text
+    label(svg, f"bytes a vector (log scale); {title}", middle)
 
 
 def _x(bytes_: float, every: list[Point]) -> float:
@@ -101,7 +98,3 @@ def _bytes(row: Row) -> float:
 
 def _colour(i: int) -> str:
     return COLOURS[i % len(COLOURS)]
-
-
-def _shown(text: str) -> str:
-    return "".join(sign for sign in text if sign.isprintable())

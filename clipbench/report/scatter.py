@@ -6,6 +6,7 @@ import math
 from xml.etree.ElementTree import Element, SubElement
 
 from clipbench.report.robustness import MEAN, expected, fitted
+from clipbench.report.svg import label, shown
 from clipbench.report.types import Table
 
 SIDE, LEFT, BOTTOM, EDGE = 420, 56, 44, 16
@@ -43,7 +44,7 @@ def scatter(table: Table) -> Element | None:
         where = {"cx": f"{scale.x(x):.1f}", "cy": f"{scale.y(y):.1f}", "r": "4"}
         mark = SubElement(svg, "circle", {**where, "fill": "var(--measured)"})
         text = f"{name}: ImageNet {x:.3f}, shifts {y:.3f}"
-        SubElement(mark, "title").text = "".join(sign for sign in text if sign.isprintable())
+        SubElement(mark, "title").text = shown(text)
     return figure
 
 
@@ -71,18 +72,14 @@ def _axes(svg: Element, scale: _Scale) -> None:
         x, y = f"{scale.x(value):.1f}", f"{scale.y(value):.1f}"
         ends = {"x1": str(LEFT), "x2": str(SIDE - EDGE), "y1": y, "y2": y}
         SubElement(svg, "line", {**ends, "stroke": "var(--line)"})
-        _label(svg, f"{value:.2f}", {"x": str(LEFT - 6), "y": y, "text-anchor": "end"})
+        label(svg, f"{value:.2f}", {"x": str(LEFT - 6), "y": y, "text-anchor": "end"})
         below = {"x": x, "y": str(SIDE - BOTTOM + 16), "text-anchor": "middle"}
-        _label(svg, f"{value:.2f}", below)
+        label(svg, f"{value:.2f}", below)
     middle = {"x": str((LEFT + SIDE) // 2), "y": str(SIDE - 6), "text-anchor": "middle"}
-    _label(svg, "accuracy on ImageNet; upwards: mean of the shifts", middle)
+    label(svg, "accuracy on ImageNet; upwards: mean of the shifts", middle)
 
 
 def _path(svg: Element, points: list[Point], scale: _Scale, dash: str) -> None:
     path = " ".join(f"{scale.x(x):.1f},{scale.y(y):.1f}" for x, y in points)
     look = {"fill": "none", "stroke": "var(--quiet)", "stroke-dasharray": dash}
     SubElement(svg, "polyline", {"points": path, **look})
-
-
-def _label(svg: Element, text: str, attributes: dict[str, str]) -> None:
-    SubElement(svg, "text", {"font-size": "12", "fill": "var(--quiet)", **attributes}).text = text
