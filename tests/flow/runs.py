@@ -16,6 +16,7 @@ from typing import Any
 
 from clipbench import results
 from clipbench.client.journal import Journal
+from clipbench.compare import Change, compare_paths
 from tests.flow.flow_server import ROOT
 
 COMMAND = [sys.executable, "-c", "from clipbench.client.main import run; run()"]
@@ -91,3 +92,19 @@ def _rows(database: sqlite3.Connection, job: str) -> Iterator[tuple[Any, ...]]:
         "WHERE job = (SELECT key FROM jobs WHERE id = ?) ORDER BY class_index, template_index",
         (job,),
     )
+
+
+def result_of(folder: Path, model: str) -> results.Result:
+    """The result of the model in a folder of one data set."""
+    return next(r for r in results.load_all(folder) if r.model.name == model)
+
+
+def compared(folder: Path, before: str, after: str, scratch: Path) -> dict[str, Change]:
+    """The changes by measure from one model of the folder to another."""
+    for model, name in ((before, "before"), (after, "after")):
+        result = result_of(folder, model)
+        (scratch / name).mkdir()
+        for file in (results.file_name(result), str(result.records)):
+            (scratch / name / file).write_bytes((folder / file).read_bytes())
+    (comparison,) = compare_paths(scratch / "before", scratch / "after")
+    return {change.metric: change for change in comparison.changes}

@@ -11,7 +11,7 @@ import pytest
 from clipbench import results
 from clipbench.client import Endpoint
 from clipbench.client.benchmark import JobOptions, evaluate
-from clipbench.compare import compare_paths, observations_of
+from clipbench.compare import observations_of
 from clipbench.datasets import Image, Text, open_dataset
 from clipbench.datasets.conversion import convert
 from clipbench.report import build
@@ -20,7 +20,15 @@ from clipbench.report.html import render_html
 from clipbench.report.mistakes import collect
 from tests.conftest import MODEL
 from tests.datasets import building, serving
-from tests.flow.runs import clipbench, essence, finished, only_result, until_answered
+from tests.flow.runs import (
+    clipbench,
+    compared,
+    essence,
+    finished,
+    only_result,
+    result_of,
+    until_answered,
+)
 
 OTHER = "ViT-mini-16-64::embedded"
 NAMES = ("text_score", "image_score", "group_score")
@@ -59,10 +67,6 @@ def scored(flow, winoground, tmp_path_factory):
     return out
 
 
-def result_of(out, model):
-    return next(r for r in results.load_all(out) if r.model.name == model)
-
-
 def test_every_score_has_chance_an_interval_and_comes_from_its_records(scored):
     result = result_of(scored, MODEL)
     records = results.sidecar_of(result, scored)
@@ -91,13 +95,7 @@ def test_an_endpoint_that_serves_the_model_has_its_scores(flow, winoground, scor
 
 
 def test_two_models_are_compared_group_by_group(scored, tmp_path):
-    for model, name in ((MODEL, "before"), (OTHER, "after")):
-        result = result_of(scored, model)
-        (tmp_path / name).mkdir()
-        for file in (results.file_name(result), result.records):
-            (tmp_path / name / file).write_bytes((scored / file).read_bytes())
-    (comparison,) = compare_paths(tmp_path / "before", tmp_path / "after")
-    changes = {change.metric: change for change in comparison.changes}
+    changes = compared(scored, MODEL, OTHER, tmp_path)
     assert set(changes) == set(NAMES)
     assert all(change.paired and change.interval for change in changes.values())
 
