@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipbench.networks.token_batches import Ids, Rows, TokenLayout, pad
+from clipbench.networks.token_batches import Ids, Rows, TokenLayout, end_of, pad
 
 _LENGTHS = (8, 16, 24, 32, 48, 64, 77, 96, 128, 192, 256, 384, 512)
 
@@ -35,7 +35,12 @@ class Buckets:
         return torch.cat([pixels, pixels[-1:].expand(missing, -1, -1, -1)]) if missing else pixels
 
     def arrange(
-        self, rows: Rows, layout: TokenLayout, padding: int, context_length: int
+        self,
+        rows: Rows,
+        layout: TokenLayout,
+        padding: int,
+        context_length: int,
+        end: int | None = None,
     ) -> tuple[Ids, ...]:
         """The arrays of a layout. Their shapes follow from two numbers: of texts, and their length.
 
@@ -43,9 +48,9 @@ class Buckets:
         """
         length = _padded(max(map(len, rows)), layout, context_length)
         rows = [*rows, *[rows[-1]] * (_at_least(len(rows)) - len(rows))]
-        return (
-            _apart(rows, length) if layout is TokenLayout.PREFIXES else pad(rows, padding, length)
-        )
+        if layout is TokenLayout.PREFIXES:
+            return _apart(rows, length, end)
+        return pad(rows, padding, length)
 
     def image_counts(self) -> Iterator[int]:
         """Of every batch of images that there can be, the smallest first."""
@@ -81,13 +86,13 @@ def _at_most(count: int) -> int:
     return 1 << (max(1, count).bit_length() - 1)
 
 
-def _apart(rows: Rows, length: int) -> tuple[Ids, ...]:
+def _apart(rows: Rows, length: int, end: int | None) -> tuple[Ids, ...]:
     """The arrays of `blocks.Prefixes` of n texts with a state for each of n × length tokens.
 
     What stands after a text's end is seen by nothing that is read.
     """
     tokens, _ = pad(rows, 0, length)
-    ends = np.array([row.index(max(row)) for row in rows], np.int64)
+    ends = np.array([end_of(row, end) for row in rows], np.int64)
     positions = np.tile(np.arange(length), len(rows))
     places = np.arange(tokens.size)
     return tokens.ravel(), positions, places.reshape(tokens.shape), places, ends

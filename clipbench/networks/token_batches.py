@@ -26,10 +26,12 @@ Ids = NDArray[np.int64]
 Rows = Sequence[Sequence[int]]
 
 
-def arrange(rows: Rows, layout: TokenLayout, padding: int, context_length: int) -> tuple[Ids, ...]:
-    """The arrays of a layout."""
+def arrange(
+    rows: Rows, layout: TokenLayout, padding: int, context_length: int, end: int | None = None
+) -> tuple[Ids, ...]:
+    """The arrays of a layout. end: the end token of a causal tower, see `end_of`."""
     if layout is TokenLayout.PREFIXES:
-        return prefixes(rows)
+        return prefixes(rows, end)
     return pad(rows, padding, context_length if layout is TokenLayout.WHOLE else 0)
 
 
@@ -47,20 +49,28 @@ def pad(rows: Rows, padding: int, least: int = 0) -> tuple[Ids, Ids]:
     return ids, mask
 
 
-def prefixes(rows: Rows) -> tuple[Ids, ...]:
-    """The arrays of `blocks.Prefixes`, for a causal tower.
+def end_of(row: Sequence[int], end: int | None) -> int:
+    """The position at which a causal tower reads a text: nothing after it counts.
 
-    A text ends at its first token of the highest id, where CLIP reads it: nothing after it counts.
+    The first token of the highest id, as CLIP's; or the first token `end`, as MetaCLIP 2's, and
+    in a text without one the first token of all, as open_clip has it.
     """
+    if end is None:
+        return row.index(max(row))
+    return row.index(end) if end in row else 0
+
+
+def prefixes(rows: Rows, end: int | None = None) -> tuple[Ids, ...]:
+    """The arrays of `blocks.Prefixes`, for a causal tower whose texts end as `end_of` says."""
     states: dict[tuple[int, int], int] = {}  # (state before, token): state
     tokens: list[int] = []
     positions: list[int] = []
     places: list[int] = []
-    ends = [row.index(max(row)) for row in rows]
+    ends = [end_of(row, end) for row in rows]
     paths = np.empty((len(rows), max(ends) + 1), np.int64)
-    for i, (row, end) in enumerate(zip(rows, ends, strict=True)):
+    for i, (row, last) in enumerate(zip(rows, ends, strict=True)):
         state = -1
-        for position in range(end + 1):
+        for position in range(last + 1):
             step = state, row[position]
             found = states.get(step)
             if found is None:
@@ -69,7 +79,7 @@ def prefixes(rows: Rows) -> tuple[Ids, ...]:
                 positions.append(position)
                 places.append(i * paths.shape[1] + position)
             paths[i, position] = state = found
-        paths[i, end + 1 :] = state
+        paths[i, last + 1 :] = state
     token_ids, at, first, end_at = (
         np.array(values, np.int64) for values in (tokens, positions, places, ends)
     )

@@ -108,7 +108,7 @@ def first(out: Any) -> Tensor:
 
 
 class CausalTextTower(nn.Module):
-    """CLIP's own text tower: causal, read at the end token, which has the highest id."""
+    """CLIP's own text tower, and MetaCLIP 2's: causal, read at the end token."""
 
     def __init__(self, clip: Any) -> None:
         super().__init__()

@@ -16,6 +16,7 @@ from clipbench.encode_settings import Activation, EncodeSettings, Precision, Run
 from clipbench.errors import CheckpointError, Unsupported
 from clipbench.networks.building import logit_scale
 from clipbench.networks.families import Family, Weights, family_of
+from clipbench.networks.families.family import end_token
 from clipbench.networks.precision_check import require_faster
 from clipbench.networks.runtimes import Floats, Runtime, TorchRuntime
 from clipbench.networks.shape_buckets import Buckets
@@ -40,7 +41,8 @@ _ONNX = (Precision.FLOAT32, Precision.INT8)
 class Loaded:
     """A model that is ready.
 
-    layout: how its text tower takes token ids. sha256: of the file, or of both joined by '+'.
+    layout, end: how its text tower takes token ids, and the end token of a causal one (`end_of`).
+    sha256: of the file, or of both joined by '+'.
     difference: of exported graphs from torch's embeddings, relative. buckets: the shapes of batches
     that it keeps to, all of which ran when it was loaded.
     """
@@ -49,6 +51,7 @@ class Loaded:
     runtime: Runtime
     tokenizer: Tokenizer
     layout: TokenLayout
+    end: int | None
     sha256: str
     checkpoint_bytes: int
     logit_scale: float
@@ -84,7 +87,8 @@ class Loaded:
     def batch(self, rows: Rows) -> tuple[Ids, ...]:
         """Token ids of texts as the text tower takes them; buckets add repeats of the last text."""
         arranged = self.buckets.arrange if self.buckets else arrange
-        return arranged(rows, self.layout, self.tokenizer.padding, self.info.context_length)
+        padding, length = self.tokenizer.padding, self.info.context_length
+        return arranged(rows, self.layout, padding, length, self.end)
 
     def encode_images(self, pixels: Tensor) -> Floats:
         """(n, 3, side, side) float32 pixels to (n, embed_dim)."""
@@ -169,6 +173,7 @@ def load(
         runtime=runtime,
         tokenizer=family.tokenizer(info, paths.get("tokenizer")),
         layout=family.layout(info),
+        end=end_token(info),
         sha256=request.digest,
         checkpoint_bytes=sum(checkpoint.bytes for checkpoint in read.values()),
         logit_scale=logit_scale(read["towers"].state),

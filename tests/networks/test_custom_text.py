@@ -88,6 +88,20 @@ def test_pixels_ids_and_embeddings_are_open_clip_s(name, folder, encoder):
     assert_equal(of_texts, theirs.encode_text(ids, **as_it_is).numpy())
 
 
+@torch.inference_mode()
+def test_metaclip_2_shares_beginnings_and_is_read_at_its_own_end_token(folder, encoder):
+    """Its end token has the lowest id but one, and may stand in a text itself."""
+    theirs, _ = reference(folder / "metaclip2")
+    texts = ["a photo of a cat", "a photo of a cat on a table", "a photo </s> of a dog", "x"]
+    ids = open_clip.get_tokenizer(f"local-dir:{folder / 'metaclip2'}")(texts)
+    assert [row.tolist().count(1) for row in ids] == [1, 1, 2, 1]
+    loaded = encoder.load("metaclip2", EncodeOptions())
+    tokens, *_ = loaded.batch(loaded.tokenizer(texts, 77).ids)
+    assert len(tokens) < sum(row.tolist().index(1) + 1 for row in ids)
+    expected = theirs.eval().encode_text(ids, normalize=False).numpy()
+    assert_equal(encoder.encode_texts("metaclip2", EncodeOptions(), texts).embeddings, expected)
+
+
 def test_texts_are_cut_while_others_are_tokenised(encoder):
     tokenizer = encoder.load("siglip", EncodeOptions()).tokenizer
     with ThreadPoolExecutor(4) as threads:

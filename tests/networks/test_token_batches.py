@@ -37,6 +37,13 @@ def test_a_text_ends_at_its_first_end_token():
     assert ends.tolist() == [1]
 
 
+def test_an_end_token_need_not_have_the_highest_id():
+    tokens, _, paths, _, ends = prefixes([[5, 1, 7, 1], [5, 8], [5, 6, 1]], end=1)
+    assert ends.tolist() == [1, 0, 2]  # without one the first token is read, as in open_clip
+    assert tokens.tolist() == [5, 1, 6, 1]
+    assert paths.tolist() == [[0, 1, 1], [0, 0, 0], [0, 2, 3]]
+
+
 @given(rows)
 def test_every_text_can_be_read_back_and_no_state_is_there_twice(given_rows):
     tokens, positions, paths, places, ends = prefixes(given_rows)

@@ -1,7 +1,7 @@
 """Plain CLIP: OpenAI's, and open_clip's that have its checkpoint's layout.
 
 LAION, DataComp, DFN and MetaCLIP have its shape too; CLIPA sees a text both ways and averages its
-image's tokens; MetaCLIP 2 is read at another vocabulary's end token.
+image's tokens; MetaCLIP 2 is causal as well, and read at another vocabulary's end token.
 """
 
 from __future__ import annotations

@@ -21,10 +21,10 @@ from clipbench.networks.tokenizers import HuggingFaceTokenizer, Tokenizer, clip_
 from clipbench.networks.towers import Towers
 from clipbench.registry.table import ModelInfo
 
-# The settings of open_clip's text transformer that make it CLIP's own: causal, read at the token
-# of the highest id.
+_END = "eos"  # the pooling at an end token that the configuration names
+# The settings of open_clip's text transformer that make it CLIP's own but for where it is read:
+# causal, and nothing but the tokens decides.
 _CLIP_TEXT: dict[str, Any] = {
-    "pool_type": "argmax",
     "proj_type": "linear",
     "block_type": "default",
     **dict.fromkeys(("no_causal_mask", "embed_cls", "proj_bias", "qk_norm"), False),
@@ -102,7 +102,14 @@ def open_clip_layout(info: ModelInfo) -> TokenLayout:
     """Texts share their beginnings where CLIP's own text tower would compute the same."""
     text = config_of(info)["text_cfg"]
     same = all(text.get(name, value) in (value, None) for name, value in _CLIP_TEXT.items())
-    return TokenLayout.PREFIXES if same else TokenLayout.WHOLE
+    read_at_end = text.get("pool_type", "argmax") in ("argmax", _END)
+    return TokenLayout.PREFIXES if same and read_at_end else TokenLayout.WHOLE
+
+
+def end_token(info: ModelInfo) -> int | None:
+    """The token at which a causal text tower is read, as MetaCLIP 2's; None: the highest id."""
+    text = config_of(info)["text_cfg"]
+    return int(text.get("eos_id", 2)) if text.get("pool_type") == _END else None
 
 
 def open_clip_vocabulary(info: ModelInfo) -> int:
