@@ -10,7 +10,7 @@ export JINA_HIDE_SURVEY := 1
 export JINA_MP_START_METHOD := spawn
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo bench bench-gpu bundle test test-quick test-containers check docs wheel lock clean
+.PHONY: help setup setup-dev demo bench bench-gpu bundle test test-quick test-full-size test-containers check docs wheel lock clean
 
 ifneq (,$(filter-out help lock clean bundle,$(MAKECMDGOALS)))
 INTERPRETER := $(shell PYTHON='$(PYTHON)' .ci/python $(VENV))
@@ -57,11 +57,15 @@ bundle: ## for a machine with Python and PyTorch alone: PYTHON_VERSION=3.12 HAVE
 	rm -rf build
 
 CORE := tests/metrics tests/contract tests/results tests/flow
-test: setup-dev ## the whole suite but for what needs a container engine
-	$(BIN)/python -m pytest -m "not container" -n 2 --dist loadfile --max-worker-restart 0
+test: setup-dev ## the whole suite but for what needs a container engine, and all models at full size
+	$(BIN)/python -m pytest -m "not container and not full_size" -n 2 --dist loadfile --max-worker-restart 0
 
 test-quick: setup-dev ## the core on one more Python: metrics, contract, results, the Flow
 	$(BIN)/python -m pytest -m "not container and not slow" -n 2 --dist loadfile --max-worker-restart 0 $(CORE)
+
+test-full-size: setup-dev ## models of every kind at full size against the originals: half an hour, 8 GB
+	$(BIN)/python -m pytest -m full_size
+	$(BIN)/python -m tests.networks.full_size
 
 test-containers: setup-dev ## what needs a Docker engine
 	$(BIN)/python -m pytest -m container

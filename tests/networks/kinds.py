@@ -6,18 +6,22 @@ A folder has random weights and, where the kind has one, a small tokenizer of it
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import open_clip
 import timm
+import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from clipbench.networks.architectures import TEXT_CONFIGS
 from clipbench.networks.token_batches import TokenLayout
-from tests.networks.files import state_of
+from tests.networks.files import state_of, without_initialisation
 
 TEXTS = [
     "A photo of a cat.",
@@ -262,7 +266,9 @@ KINDS = {
 }
 LAYOUTS = {
     **dict.fromkeys(KINDS, TokenLayout.WHOLE),
-    **dict.fromkeys(("clip", "resnet", "convnext", "eva", "pe", "vitamin"), TokenLayout.PREFIXES),
+    **dict.fromkeys(
+        ("clip", "resnet", "convnext", "eva", "pe", "vitamin", "metaclip2"), TokenLayout.PREFIXES
+    ),
     **dict.fromkeys(("nllb", "xlmr"), TokenLayout.MASKED),
 }
 # Of each kind whose tokenizer is not CLIP's: the special tokens of the small one beside `</s>`.
@@ -298,7 +304,7 @@ def text_shapes():
     from transformers import AutoConfig
 
     def from_pretrained(name, **_):
-        return AutoConfig.for_model(**TEXT_SHAPES[name])
+        return AutoConfig.for_model(**(TEXT_SHAPES | TEXT_CONFIGS)[name])
 
     with mock.patch.object(AutoConfig, "from_pretrained", from_pretrained):
         yield
@@ -320,28 +326,35 @@ _DEEP = [config["model_cfg"]["vision_cfg"]["timm_model_name"] for config in (EVA
 
 
 def write(root: Path) -> None:
-    """A folder for each kind in `root`, as a hub repository has it, and its text tower's shape."""
+    """A folder for each kind in `root`."""
     for name, config in KINDS.items():
-        made = root / name
-        made.mkdir(parents=True)
-        (made / "open_clip_config.json").write_text(json.dumps({"preprocess_cfg": {}} | config))
-        with text_shapes():
-            model = open_clip.create_model(
-                f"local-dir:{made}", load_weights=False, pretrained_text=False
-            )
-        state = state_of({n: t.shape for n, t in model.state_dict().items()})
-        for key, tensor in state.items():
-            if key.endswith("running_var"):
-                tensor.fill_(4)  # sums of branches stay in float16's range, as trained ones do
-        save_file(state, made / "open_clip_model.safetensors")
-        if name in TOKENIZERS:
-            write_tokenizer(made, **TOKENIZERS[name])
-        shape = config["model_cfg"]["text_cfg"].get("hf_model_name")
-        if shape:
-            (made / "text_config.json").write_text(json.dumps(TEXT_SHAPES[shape]))
+        write_folder(root / name, config, TOKENIZERS.get(name))
+
+
+def write_folder(made: Path, config: Mapping[str, Any], special: Mapping[str, str] | None) -> None:
+    """A folder as a hub repository has it, and beside it the shape of its small text tower.
+
+    special: special tokens of its tokenizer; None for CLIP's own, which needs no file.
+    """
+    made.mkdir(parents=True)
+    (made / "open_clip_config.json").write_text(json.dumps({"preprocess_cfg": {}} | config))
+    with text_shapes(), torch.device("meta"), without_initialisation():
+        model = open_clip.create_model(
+            f"local-dir:{made}", load_weights=False, pretrained_text=False, device="meta"
+        )
+    state = state_of({n: t.shape for n, t in model.state_dict().items()})
+    for key, tensor in state.items():
+        if key.endswith("running_var"):
+            tensor.fill_(4)  # sums of branches stay in float16's range, as trained ones do
+    save_file(state, made / "open_clip_model.safetensors")
+    if special is not None:
+        write_tokenizer(made, **special)
+    shape = config["model_cfg"]["text_cfg"].get("hf_model_name")
+    if shape in TEXT_SHAPES:
+        (made / "text_config.json").write_text(json.dumps(TEXT_SHAPES[shape]))
 
 
 def reference(folder):
     """open_clip's model and transform of a folder."""
-    with text_shapes():
+    with text_shapes(), without_initialisation():
         return open_clip.create_model_from_pretrained(f"local-dir:{folder}", pretrained_text=False)

@@ -29,19 +29,15 @@ from tests.networks.files import (
 )
 from tests.networks.stock import cosines
 
-# each kind of tower at full size; the others differ in widths and depths alone, which
-# test_open_clip_loading compares for all of them. ViT-H and ViT-g do not fit beside a second worker
-SLOW_OPENAI = ["RN50x4", "ViT-B-16"]
+# One of each format runs in the suite. The others differ in widths and depths alone, which
+# test_open_clip_loading compares for all of them; `make test-full-size` runs these.
 LARGE = {"ViT-L-14"}
-SLOW_OPEN_CLIP = [
-    "RN50::yfcc15m",
-    "ViT-B-16-plus-240::laion400m_e32",
-    "ViT-L-14::laion400m_e31",
-]
+OPENAI = ["RN50x4", "ViT-B-32", "ViT-B-16", "ViT-L-14"]
+OPEN_CLIP = ["ViT-B-16-plus-240::laion400m_e32", "ViT-L-14::laion400m_e31"]
 
 
-def slow(names):
-    marks = [pytest.mark.slow, pytest.mark.timeout(1800)]
+def full_size(names):
+    marks = [pytest.mark.full_size, pytest.mark.slow, pytest.mark.timeout(1800)]
     return [pytest.param(name, marks=marks) for name in names]
 
 
@@ -65,7 +61,7 @@ def assert_as_stock(stock, name, path, images, texts, tmp_path):
     gc.collect()
 
 
-@pytest.mark.parametrize("architecture", ["RN50", "ViT-B-32", *slow(SLOW_OPENAI)])
+@pytest.mark.parametrize("architecture", ["RN50", *full_size(OPENAI)])
 def test_openai_s_torchscript_archives(architecture, stock, images, texts, tmp_path):
     name = f"{architecture}::openai"
     folder = tmp_path / registry.find(name).folder
@@ -75,7 +71,9 @@ def test_openai_s_torchscript_archives(architecture, stock, images, texts, tmp_p
     assert_as_stock(stock, name, path, images, texts, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["ViT-B-32::laion2b-s34b-b79k", *slow(SLOW_OPEN_CLIP)])
+@pytest.mark.parametrize(
+    "name", ["ViT-B-32::laion2b-s34b-b79k", "RN50::yfcc15m", *full_size(OPEN_CLIP)]
+)
 def test_open_clip_s_checkpoints(name, stock, images, texts, tmp_path):
     info = registry.find(name)
     config = config_of_architecture(info.architecture)

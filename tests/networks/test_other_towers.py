@@ -82,8 +82,19 @@ def free_memory():
     gc.collect()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
+FULL_SIZE = [pytest.mark.full_size, pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(params=["two layers", pytest.param("full size", marks=FULL_SIZE)])
+def text_tower(request, monkeypatch):
+    """Text towers at full width, with two layers and few words; `make test-full-size` runs all."""
+    if request.param == "two layers":
+        for name, config in TEXT_CONFIGS.items():
+            small = config | {"num_hidden_layers": 2, "vocab_size": 2000}
+            monkeypatch.setitem(TEXT_CONFIGS, name, small)
+
+
+@pytest.mark.usefixtures("text_tower")
 @pytest.mark.parametrize(
     "name",
     [
@@ -128,8 +139,7 @@ def from_config_of(name):
     return lambda _name, **options: from_config(name, **options)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("text_tower")
 @pytest.mark.parametrize("name", ["M-CLIP/XLM-Roberta-Large-Vit-B-32"])
 @torch.inference_mode()
 def test_m_clip_is_clip_server_s_pair(name, tmp_path):
@@ -209,8 +219,7 @@ def _vision(name):
     return name
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("text_tower")
 @pytest.mark.parametrize("name", ["CN-CLIP/ViT-B-16"])
 @torch.inference_mode()
 def test_cn_clip_is_transformers_chinese_clip(name, tmp_path):
