@@ -42,7 +42,7 @@ class JobOptions:
     settings: EncodeSettings = field(default_factory=EncodeSettings)
     forced: bool = False
     cutoffs: tuple[int, ...] = (1, 5, 10)
-    index: bool = False  # of a retrieval, also what smaller vectors cost
+    index: bool = False  # also what smaller vectors cost
     in_flight: int = IN_FLIGHT
     folder: Path | None = None  # where results and journals go; None: nothing is written
     resume: bool = False
@@ -225,8 +225,8 @@ def _open(
 
 
 def _takes_index(dataset: Dataset) -> bool:
-    """Whether ranks over the whole corpus are measured, which a smaller index may change."""
-    return dataset.task is Task.RETRIEVAL and not (dataset.judged or dataset.composed)
+    """Whether every query has one rank, which smaller vectors may change."""
+    return not (dataset.judged or dataset.composed or dataset.multilabel)
 
 
 def _send_prompts(

@@ -41,7 +41,7 @@ from clipbench.datasets.inventory import sums
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import ClipbenchError, DataError, InvalidRequest, Unsupported
 from clipbench.files import writable_folder
-from clipbench.results import RESULT_SUFFIX, Result, Task, data_labels, file_name
+from clipbench.results import RESULT_SUFFIX, Result, data_labels, file_name
 
 ALL_EMBEDDED = "all-embedded"
 INTERRUPTED = 130  # as a shell reports Ctrl-C
@@ -84,9 +84,7 @@ def run(
     names: Annotated[
         Path | None, typer.Option(help="Folder of class names and templates by language.")
     ] = None,
-    index: Annotated[
-        bool, typer.Option("--index", help="Of retrieval, also what smaller vectors cost.")
-    ] = False,
+    index: Annotated[bool, typer.Option("--index", help="Also what smaller vectors cost.")] = False,
     endpoint: given.Address = None,
     api: given.ApiChoice = Api.OPENAI,
     endpoint_model: given.ModelName = "",
@@ -145,10 +143,10 @@ def run(
         for paragraph in ranking(finished, out):
             console.print(paragraph)
         for result in finished:
-            if index and result.dataset.task is Task.RETRIEVAL and not result.index:
+            if index and not result.index:
                 errors.print(
                     f"{result.dataset.id}: no index costs came: they are of captions (not of "
-                    "judgements), and an older server has none"
+                    "judgements) and of images with one label, and an older server has none"
                 )
         for name in replaced(finished, before):
             console.paragraph(f"Replaced the result of the same run: {name}")

@@ -92,7 +92,7 @@ class JobSpec:
     judged: bool = False
     composed: bool = False  # images choose among texts: their tag `judgements` has the numbers
     cutoffs: tuple[int, ...] = (1, 5, 10)
-    index: bool = False  # also what a smaller index costs; retrieval only
+    index: bool = False  # also what smaller vectors cost
     expected_images: int | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     origin: Origin | None = None  # of embeddings that the client brings
@@ -145,8 +145,11 @@ class JobSpec:
             raise InvalidRequest("parameters 'judged' and 'composed' are of retrieval")
         if spec.judged and spec.composed:
             raise InvalidRequest("a job is 'judged' or 'composed', not both")
-        if spec.index and (spec.judged or spec.composed or task is not Task.RETRIEVAL):
-            raise InvalidRequest("parameter 'index' is of retrieval whose texts name their image")
+        if spec.index and (spec.judged or spec.composed or spec.multilabel):
+            raise InvalidRequest(
+                "parameter 'index' is of retrieval whose texts name their image, and of "
+                "classification with one label an image"
+            )
         return spec
 
     @property

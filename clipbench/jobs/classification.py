@@ -17,11 +17,13 @@ from clipbench.contract.documents import Item
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.parameters import JobSpec
 from clipbench.errors import InvalidRequest, TooLarge
-from clipbench.jobs.evaluator import Evaluator, Json, Scored, score_columns, unscored
+from clipbench.jobs.columns import index_columns, score_columns, unscored
+from clipbench.jobs.evaluator import Evaluator, Json, Scored
 from clipbench.jobs.job import Job
 from clipbench.jobs.repeats import FirstOf, Outcome, Outcomes, StoredEmbeddings
 from clipbench.jobs.store import JobStore
 from clipbench.metrics.classification import classify
+from clipbench.metrics.index import classification_costs
 from clipbench.metrics.multilabel import targets_of
 from clipbench.metrics.scores import classification_scores, multilabel_scores
 from clipbench.metrics.tables import confused, per_class
@@ -134,11 +136,15 @@ class ClassificationEvaluator(Evaluator):
     def _single_label(self, job: Job, changed: list[Json]) -> Json:
         """The scores. Images whose outcome is that of an earlier, equal one go to `changed`."""
         labels, ranks, predicted, near_ties = [], [], [], 0
+        first: dict[str, str] = {}
+        seen = FirstOf(self.store, job, Kind.IMAGE) if job.spec.index else None
         outcomes = Outcomes(frozenset(self.store.repeated_contents(job, Kind.IMAGE)))
         columns = ("id", "digest", "labels", "rank", "best", "near_tie")
         for row in self.store.documents(job, Kind.IMAGE, *columns):
             label, measured = json.loads(row.labels)[0], Outcome.of(row)
             outcome = outcomes.first_outcome(row.digest, label, measured)
+            if seen and (same := seen.repeats(row.digest, row.id)) is not None:
+                first[row.id] = same
             if outcome != measured:
                 changed.append({"id": row.id, **outcome.columns()})
             labels.append(label)
@@ -147,11 +153,16 @@ class ClassificationEvaluator(Evaluator):
             near_ties += outcome.near_tie
         label, rank = np.array(labels, np.int64), np.array(ranks, np.int64)
         scores = classification_scores(rank, label, job.spec.classes)
-        return score_columns(scores) | {
+        found = score_columns(scores) | {
             "near_ties": near_ties,
             "per_class": [asdict(row) for row in per_class(rank, label, job.spec.classes)],
             "confused": [asdict(pair) for pair in confused(label, np.array(predicted, np.int64))],
         }
+        if job.spec.index:
+            stored = StoredEmbeddings.of(self.store, job, Kind.IMAGE, len(label), first)
+            costs = classification_costs(stored, self._class_vectors(job), label)
+            found["index"] = index_columns(costs)
+        return found
 
     def _multilabel(self, job: Job) -> Json:
         labels: list[tuple[int, ...]] = []

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from clipbench.contract.endpoints import Kind
-from clipbench.jobs.evaluator import Json, Scored, late_refusals, score_columns, unscored
+from clipbench.jobs.columns import late_refusals, score_columns, unscored
+from clipbench.jobs.evaluator import Json, Scored
 from clipbench.jobs.job import Job
 from clipbench.jobs.repeats import Corpus
 from clipbench.jobs.store import JobStore

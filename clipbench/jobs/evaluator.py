@@ -21,7 +21,6 @@ from clipbench.errors import InvalidRequest, TooLarge
 from clipbench.jobs.given import embeddings_digest
 from clipbench.jobs.job import Job
 from clipbench.jobs.store import JobStore
-from clipbench.metrics.scores import Scores
 from clipbench.metrics.vectors import Float32Array, invalid_rows, normalise
 
 Json = dict[str, Any]
@@ -125,6 +124,7 @@ class Evaluator:
         unit = normalise(batch.embeddings[list(kept)])
         truncated = set(batch.truncated)
         columns = self.evaluate(job, batch, unit, kept)
+        keeps = job.spec.origin is not None or job.spec.index
         return [
             {
                 "job": job.key,
@@ -135,7 +135,7 @@ class Evaluator:
                 "truncated": position in truncated,
                 "labels": json.dumps(item.judgements or item.labels),
                 "image_id": item.image_id,
-                "embedding": row.astype("<f4").tobytes() if job.spec.origin else None,
+                "embedding": row.astype("<f4").tobytes() if keeps else None,
                 "rank": None,
                 "best": None,
                 "near_tie": False,
@@ -264,35 +264,6 @@ def judged_record(record: Json) -> Json:
         "judged": [id_ for id_, _ in pairs],
         "grades": [grade for _, grade in pairs],
         "ranks": ranks or [None] * len(pairs),
-    }
-
-
-def late_refusals(late: Sequence[tuple[Kind, int, Refusal]]) -> list[Json]:
-    """As the result holds documents that turn out to be refused when it is asked for."""
-    return [
-        {
-            "kind": kind,
-            "id": refusal.id,
-            "index": position,
-            "reason": refusal.reason,
-            "detail": refusal.detail,
-        }
-        for kind, position, refusal in late
-    ]
-
-
-def unscored() -> Json:
-    """The result of a job in which nothing was counted."""
-    empty: Json = {"metrics": {}, "counts": {}, "intervals": {}}
-    return empty | {"per_class": [], "confused": [], "near_ties": 0}
-
-
-def score_columns(scores: Scores) -> Json:
-    """The scores as the result has them."""
-    return {
-        "metrics": scores.metrics,
-        "counts": {name: list(count) for name, count in scores.counts.items()},
-        "intervals": {name: [i.low, i.high] for name, i in scores.intervals.items()},
     }
 
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from clipbench.contract import Reason, Refusal
 from clipbench.contract.endpoints import Kind
-from clipbench.jobs.evaluator import Json, Scored, late_refusals, score_columns, unscored
+from clipbench.jobs.columns import late_refusals, score_columns, unscored
+from clipbench.jobs.evaluator import Json, Scored
 from clipbench.jobs.job import Job
 from clipbench.jobs.repeats import FirstOf, StoredEmbeddings
 from clipbench.jobs.store import JobStore

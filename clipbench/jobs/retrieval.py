@@ -12,21 +12,15 @@ from clipbench.contract.batches import EncodedBatch
 from clipbench.contract.documents import Item
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.errors import InvalidRequest
+from clipbench.jobs.columns import index_columns, late_refusals, score_columns, unscored
 from clipbench.jobs.composed import score_composed
-from clipbench.jobs.evaluator import (
-    Evaluator,
-    Json,
-    Scored,
-    late_refusals,
-    score_columns,
-    unscored,
-)
+from clipbench.jobs.evaluator import Evaluator, Json, Scored
 from clipbench.jobs.job import Job
 from clipbench.jobs.judged import score_judged
 from clipbench.jobs.repeats import Corpus, FirstOf, StoredEmbeddings
 from clipbench.jobs.shards import Shards
 from clipbench.metrics.embeddings import EmbeddingSlice
-from clipbench.metrics.index import index_costs
+from clipbench.metrics.index import retrieval_costs
 from clipbench.metrics.retrieval import AboveCounts, RetrievalRanks, count_above, positives, ranks
 from clipbench.metrics.scores import retrieval_scores
 from clipbench.metrics.vectors import Float32Array, IntArray
@@ -91,7 +85,8 @@ class RetrievalEvaluator(Evaluator):
             "images_without_text": int((ranks.image_to_text == 0).sum()),
         }
         if job.spec.index:
-            measured["index"] = _index_rows(job, corpus)
+            rows = corpus.image_rows, corpus.text_rows, corpus.image_of_text
+            measured["index"] = index_columns(retrieval_costs(*rows, job.spec.cutoffs))
         return measured, {
             Kind.IMAGE: _rank_column(corpus.images, ranks.image_to_text),
             Kind.TEXT: _rank_column(corpus.texts, ranks.text_to_image),
@@ -168,23 +163,6 @@ class _Texts:
     image: list[int] = field(default_factory=list)
     first: dict[str, str] = field(default_factory=dict)
     late: list[tuple[Kind, int, Refusal]] = field(default_factory=list)
-
-
-def _index_rows(job: Job, corpus: Corpus) -> list[Json]:
-    """What each type of index leaves, as the result has it."""
-    rows = corpus.image_rows, corpus.text_rows, corpus.image_of_text
-    return [
-        {
-            "name": cost.name,
-            "bytes": cost.bytes,
-            "metrics": cost.metrics,
-            "differences": {
-                name: [found.value, found.interval.low, found.interval.high]
-                for name, found in cost.differences.items()
-            },
-        }
-        for cost in index_costs(*rows, job.spec.cutoffs)
-    ]
 
 
 def _rank_column(ids: Sequence[str], ranks: IntArray) -> list[Json]:

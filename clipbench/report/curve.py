@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from xml.etree.ElementTree import Element, SubElement
 
 from clipbench.report.svg import label, shown
@@ -14,20 +15,28 @@ COLOURS = ("--measured", "--published", "--good", "--bad")
 Point = tuple[float, float, str]
 
 
-def curve(table: Table) -> Element:
-    """Recall (first mean recall of the table that all rows have, the largest K) by bytes.
+def curves(table: Table) -> Iterator[Element]:
+    """A picture for retrieval (mean recall of the largest K) and one for classification (acc1),
+    where results of it are in the table."""
+    keys = [heading.key for heading in table.headings]
+    recalls = [place for place, key in enumerate(keys) if key.startswith("mean_")]
+    for place in (*recalls[-1:], *(place for place, key in enumerate(keys) if key == "acc1")):
+        yield _curve(table, place)
+
+
+def _curve(table: Table, place: int) -> Element:
+    """The score in a column of the table by bytes.
 
     A mark for each type, whose name shows when it is pointed at, and a line for each result
     through those that no type of as few bytes beats. Bytes are on a logarithmic scale.
     """
-    place = max(i for i, h in enumerate(table.headings) if h.key.startswith("mean_"))
     lines: dict[str, list[Point]] = {}
     for row in table.rows:
         if (value := row.cells[place].value) is not None:
             name, _, kind = row.label.rpartition(": ")
             lines.setdefault(name, []).append((_bytes(row), value, kind))
     every = [point for points in lines.values() for point in points]
-    figure = Element("figure")
+    figure = Element("figure", {"class": "curve"})
     size = {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "width": str(WIDTH), "height": str(HEIGHT)}
     title = table.headings[place].title
     svg = SubElement(figure, "svg", {"role": "img", "aria-label": f"{title} by bytes", **size})
@@ -53,7 +62,7 @@ def _line(svg: Element, points: list[Point], every: list[Point], i: int, name: s
 
 
 def _front(points: list[Point]) -> list[tuple[float, float]]:
-    """Bytes and recall of the points with more recall than all of fewer bytes, ascending."""
+    """Bytes and score of the points with a higher score than all of fewer bytes, ascending."""
     front: list[tuple[float, float]] = []
     for bytes_, value, _ in sorted(points, key=lambda point: (point[0], -point[1])):
         if not front or value > front[-1][1]:

@@ -1,19 +1,20 @@
-"""What smaller vectors cost in quality: a row for each type of index, bytes beside recall."""
+"""What smaller vectors cost: a row for each type of index, bytes beside recall or accuracy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from clipbench.metrics import Directed, Direction, RecallAt, parse, principal
+from clipbench.metrics import Directed, Direction, found_in, parse, principal
 from clipbench.report.sources import Variants, by_row, dataset_title
 from clipbench.report.types import Cell, Heading, OwnTable, Row, Table, signed
 from clipbench.results import IndexCost, Result, RunKey, Task, file_name
 
 TITLE = "What smaller vectors cost"
 NOTE = (
-    "Images and texts are stored in the same type and compared by cosine (binary: by Hamming "
-    "distance), exactly. Differences are to float32 of the same job, paired by image, with their "
-    "95 % interval. Rescoring reads the whole vectors of the best 100, which stay on disk."
+    "Images, and the texts or class vectors that they are compared with, are stored in the same "
+    "type and compared by cosine (binary: by Hamming distance), exactly. Differences are to "
+    "float32 of the same job, in the measure that ranks models, paired by image, with their 95 % "
+    "interval. Rescoring reads the whole vectors of the best 100, which stay on disk."
 )
 BYTES = Heading("bytes", "Bytes a vector", metric="bytes", lower_is_better=True)
 DIFFERENCE = Heading("difference", "Difference from float32 (95 %)", metric="difference")
@@ -22,18 +23,21 @@ DIFFERENCE = Heading("difference", "Difference from float32 (95 %)", metric="dif
 def index_table(
     results: Sequence[Result], label: Mapping[RunKey, str], apart: Variants
 ) -> Table | None:
-    """Mean recalls by type, of every result that has them; None where none has."""
+    """Mean recalls and accuracies by type, of every result that has them; None where none has."""
     found = [(key, r) for key, mine in by_row(results).items() for r in mine if r.index]
     if not found:
         return None
-    names = sorted(
-        {name for _, r in found for cost in r.index for name in cost.metrics if _is_mean(name)},
-        key=lambda name: int(name.rpartition("@")[2]),
-    )
+    stated = {name for _, r in found for cost in r.index for name in cost.metrics}
+    names = [
+        str(figure)
+        for task in (Task.RETRIEVAL, Task.CLASSIFICATION)
+        for figure in found_in(stated, task)
+        if not isinstance(figure, Directed) or figure.direction is Direction.MEAN
+    ]
     headings = (BYTES, *(Heading(n, n.replace("_", " "), metric=n) for n in names), DIFFERENCE)
     rows = []
     for key, result in found:
-        figure = str(principal(result.metrics, Task.RETRIEVAL))
+        figure = str(principal(result.metrics, result.dataset.task))
         place = f"{label[key]}, {dataset_title(result, apart)}"
         rows += [_row(key, result, cost, names, figure, place) for cost in result.index]
     return Table(OwnTable.INDEX, TITLE, headings, tuple(rows), (NOTE,), (1,), measured=True)
@@ -55,12 +59,3 @@ def _row(
     else:
         cells.append(Cell())
     return Row(key.model, f"{place}: {cost.name}", tuple(cells), (), True, key)
-
-
-def _is_mean(name: str) -> bool:
-    figure = parse(name)
-    return (
-        isinstance(figure, Directed)
-        and figure.direction is Direction.MEAN
-        and isinstance(figure.measure, RecallAt)
-    )

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from clipbench.errors import UnknownName
 from clipbench.registry import find
-from clipbench.report.curve import curve
+from clipbench.report.curve import curves
 from clipbench.report.formats.plain import BESIDE_NOTE, ELSEWHERE_NOTE, TIED, beside, legend
 from clipbench.report.scatter import scatter
 from clipbench.report.types import Cell, Heading, OwnTable, Row, Table
@@ -25,7 +25,7 @@ def section(table: Table, *, plain: bool = False) -> str:
         _text(SubElement(root, "p", {"class": "hint"}), "Nothing measured.")
         return tostring(root, encoding="unicode", method="html")
     if table.name is OwnTable.INDEX:
-        root.append(curve(table))
+        root.extend(curves(table))
     if table.name is OwnTable.ROBUSTNESS and (figure := scatter(table)) is not None:
         root.append(figure)
     region = {

@@ -131,9 +131,10 @@ class Confused:
 
 @dataclass(frozen=True)
 class IndexCost:
-    """Retrieval from vectors that are stored in one type. bytes: of a vector in the index.
+    """Scores of vectors that are stored in one type. bytes: of a vector in the index.
 
-    differences: mean recall minus that of float32, with both ends of its 95 % interval.
+    differences: mean recalls or accuracies minus those of float32, with both ends of the 95 %
+    interval.
     """
 
     name: str

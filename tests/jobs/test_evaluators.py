@@ -80,6 +80,21 @@ def test_a_retrieval_job_that_asks_for_it_says_what_smaller_vectors_cost(url):
     assert all(len(row["differences"]["mean_recall@5"]) == 3 for row in others)
 
 
+def test_a_classification_job_that_asks_for_it_says_the_accuracy_of_smaller_vectors(url):
+    evaluator = made.classification(url)
+    spec = replace(made.spec(made.Task.CLASSIFICATION), index=True)
+    evaluator.open(spec, made.OWNER, made.MODEL, [f"class {i}" for i in range(made.CLASSES)])
+    evaluator.add_prompts("job", made.OWNER, made.prompts())
+    for part in made.images(labelled=True):
+        evaluator.add("job", made.OWNER, part)
+    result = evaluator.result("job", made.OWNER)
+    whole, *others = result["index"]
+    assert whole["bytes"] == 4 * made.DIM
+    assert whole["metrics"] == {n: result["metrics"][n] for n in ("acc1", "acc5")}
+    assert {row["name"]: row["bytes"] for row in others}["binary"] == made.DIM // 8
+    assert all(len(row["differences"]["acc1"]) == 3 for row in others)
+
+
 def test_texts_without_their_image_are_refused_in_the_result(retrieval):
     result = retrieval.result("job", made.OWNER)
     named = [item.image_id for part in made.texts() for item in part.items]

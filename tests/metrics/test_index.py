@@ -6,9 +6,14 @@ import pytest
 from clipbench.datasets import open_dataset
 from clipbench.datasets.types import Image, Text
 from clipbench.errors import InvalidRequest
-from clipbench.metrics import ArrayEmbeddings, normalise
-from clipbench.metrics import index as of_index
-from clipbench.metrics.index import index_costs, index_types, signs
+from clipbench.metrics import ArrayEmbeddings, class_vectors, normalise
+from clipbench.metrics.index import (
+    classification_costs,
+    index_types,
+    rescoring,
+    retrieval_costs,
+    signs,
+)
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 from tests.metrics import oracle
 
@@ -25,26 +30,29 @@ def corpus(images=150, texts=400, dim=24, seed=0):
 
 
 def plain(name, images, texts, owner):
-    """(text to image, image to text) ranks, by the definition of each type."""
-    dim = images.shape[1]
+    """(text to image, image to text) ranks of a type."""
+    to_image = scores_of(name, texts, images)
+    if "rescored" not in name:
+        return ranks(to_image, owner)
+    to_text = scores_of(name, images, texts).T
+    return ranks(to_image, owner, of_images=False), ranks(to_text, owner, of_texts=False)
+
+
+def scores_of(name, queries, candidates):
+    """(queries, candidates) scores, by the definition of each type."""
+    both = queries, candidates
     if name == "float16":
-        images, texts = (unit(x.astype(np.float16).astype(np.float64)) for x in (images, texts))
+        both = [unit(x.astype(np.float16).astype(np.float64)) for x in both]
     elif name == "int8":
-        images, texts = (
-            unit(np.rint(x / np.abs(x).max(axis=1, keepdims=True) * np.float32(127)))
-            for x in (images, texts)
-        )
+        both = [
+            unit(np.rint(x / np.abs(x).max(axis=1, keepdims=True) * np.float32(127))) for x in both
+        ]
     elif name.startswith("first"):
-        images, texts = (unit(x[:, : int(name.split()[1])]) for x in (images, texts))
+        both = [unit(x[:, : int(name.split()[1])]) for x in both]
     elif name.startswith("binary"):
-        equal = ((texts > 0)[:, None] == (images > 0)[None]).sum(axis=2)
-        if "rescored" not in name:
-            return ranks(equal, owner)
-        return ranks(rescored(equal, oracle.scores(texts, images)), owner, of_images=False), ranks(
-            rescored(equal.T, oracle.scores(images, texts)).T, owner, of_texts=False
-        )
-    assert dim
-    return ranks(oracle.scores(texts, images), owner)
+        equal = ((queries > 0)[:, None] == (candidates > 0)[None]).sum(axis=2)
+        return rescored(equal, oracle.scores(*both)) if "rescored" in name else equal
+    return oracle.scores(*both)
 
 
 def unit(rows):
@@ -81,11 +89,11 @@ def recall(found, k):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_recall_of_each_type_is_that_of_a_plain_computation(seed, monkeypatch):
-    monkeypatch.setattr(of_index, "QUERY_BLOCK", 7)
-    monkeypatch.setattr(of_index, "QUERY_RUN", 50)
-    monkeypatch.setattr(of_index, "CANDIDATES", 33)
+    monkeypatch.setattr(rescoring, "QUERY_BLOCK", 7)
+    monkeypatch.setattr(rescoring, "QUERY_RUN", 50)
+    monkeypatch.setattr(rescoring, "CANDIDATES", 33)
     images, texts, owner = corpus(seed=seed)
-    costs = index_costs(ArrayEmbeddings(images), ArrayEmbeddings(texts), owner, (1, 10))
+    costs = retrieval_costs(ArrayEmbeddings(images), ArrayEmbeddings(texts), owner, (1, 10))
     assert [(c.name, c.bytes) for c in costs] == [
         ("float32", 96),
         ("float16", 48),
@@ -107,7 +115,7 @@ def test_recall_of_each_type_is_that_of_a_plain_computation(seed, monkeypatch):
 
 def test_differences_are_paired_with_the_whole_vectors():
     images, texts, owner = corpus()
-    whole, *others = index_costs(ArrayEmbeddings(images), ArrayEmbeddings(texts), owner, (10,))
+    whole, *others = retrieval_costs(ArrayEmbeddings(images), ArrayEmbeddings(texts), owner, (10,))
     assert whole.differences == {}
     for cost in others:
         difference = cost.differences["mean_recall@10"]
@@ -128,10 +136,10 @@ def test_equal_hamming_distances_are_equal_scores(dim):
 
 def test_a_type_in_which_a_vector_would_be_zero_is_left_out():
     images = np.eye(16, dtype=np.float32)
-    names = [c.name for c in index_costs(*[ArrayEmbeddings(images)] * 2, np.arange(16), (1,))]
+    names = [c.name for c in retrieval_costs(*[ArrayEmbeddings(images)] * 2, np.arange(16), (1,))]
     assert names == ["float32", "float16", "int8", "binary", "binary, best 100 rescored"]
     with pytest.raises(InvalidRequest, match="dimensions"):
-        index_costs(ArrayEmbeddings(images), ArrayEmbeddings(images[:8, :8]), np.arange(8), (1,))
+        retrieval_costs(*map(ArrayEmbeddings, (images, images[:8, :8])), np.arange(8), (1,))
     assert [kind.bytes for kind in index_types(1)] == [4, 2, 1, 1, 1]
 
 
@@ -147,8 +155,57 @@ def test_on_the_embedded_data_it_is_the_plain_computation():
     encoder.close()
     images, texts = normalise(of_images.embeddings), normalise(of_texts.embeddings)
     assert len(texts) == 2 * len(images) == 320
-    for cost in index_costs(ArrayEmbeddings(images), ArrayEmbeddings(texts), owner, (1, 5, 10)):
+    for cost in retrieval_costs(ArrayEmbeddings(images), ArrayEmbeddings(texts), owner, (1, 5, 10)):
         to_image, to_text = plain(cost.name, images, texts, owner)
         for k in (1, 5, 10):
             assert cost.metrics[f"text_to_image_recall@{k}"] == recall(to_image, k), cost.name
             assert cost.metrics[f"image_to_text_recall@{k}"] == recall(to_text, k), cost.name
+
+
+def accuracy(name, images, classes, labels, k):
+    table = scores_of(name, images, classes)
+    return np.mean([oracle.rank(row, label) <= k for row, label in zip(table, labels, strict=True)])
+
+
+def assert_plain(costs, images, classes, labels):
+    for cost in costs:
+        for k in (1, 5):
+            expected = accuracy(cost.name, images, classes, labels, k)
+            assert cost.metrics[f"acc{k}"] == expected, cost.name
+    whole, *others = costs
+    for cost in others:
+        gap = cost.metrics["acc1"] - whole.metrics["acc1"]
+        difference = cost.differences["acc1"]
+        assert difference.value == pytest.approx(gap)
+        assert difference.interval.low <= gap <= difference.interval.high
+
+
+def test_accuracy_of_each_type_is_that_of_a_plain_computation(monkeypatch):
+    monkeypatch.setattr(rescoring, "CANDIDATES", 33)
+    rng = np.random.default_rng(0)
+    classes = normalise(rng.standard_normal((140, 24)))  # more than are rescored
+    labels = rng.integers(0, 140, 300)
+    images = normalise(classes[labels] + 0.6 * rng.standard_normal((300, 24)))
+    costs = classification_costs(ArrayEmbeddings(images), classes, labels)
+    assert [cost.name for cost in costs] == [kind.name for kind in index_types(24)]
+    whole, *_, binary, again = (cost.metrics["acc5"] for cost in costs)
+    assert binary < again < whole
+    assert_plain(costs, images, classes, labels)
+    few = classification_costs(ArrayEmbeddings(images), classes[:3], labels % 3)
+    assert set(few[0].metrics) == {"acc1"}  # the best five of three say nothing
+
+
+def test_accuracy_on_the_embedded_data_is_the_plain_computation():
+    data = open_dataset("fashion_mnist", sample=120)
+    pictures = [d for d in data.documents() if isinstance(d, Image)]
+    prompts = [t.format(c=name) for name in data.classnames for t in data.templates]
+    encoder = Encoder(EncoderSettings(offline=True))
+    of_images = encoder.encode_images(NANO, EncodeOptions(), [d.data for d in pictures])
+    of_texts = encoder.encode_texts(NANO, EncodeOptions(), prompts).embeddings
+    encoder.close()
+    numbers = np.repeat(np.arange(len(data.classnames)), len(data.templates))
+    classes = class_vectors([(numbers, of_texts)], len(data.classnames))
+    images, labels = normalise(of_images.embeddings), np.array([d.labels[0] for d in pictures])
+    costs = classification_costs(ArrayEmbeddings(images), classes, labels)
+    assert_plain(costs, images, classes, labels)
+    assert costs[-1].metrics == costs[0].metrics  # all ten classes are rescored
