@@ -81,6 +81,13 @@ def assemble(
         index=tuple(
             decode(results.IndexCost, row, where="index") for row in answer.get("index", ())
         ),
+        thresholds=decode(results.Thresholds, answer["thresholds"], where="thresholds")
+        if "thresholds" in answer
+        else None,
+        groups=tuple(
+            decode(results.GroupScore, row, where="groups") for row in answer.get("groups", ())
+        ),
+        groups_left_out=answer.get("groups_left_out", {}),
         throughput=throughput,
         timings={stage: round(value, 3) for stage, value in seconds.items()},
     )

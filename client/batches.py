@@ -101,10 +101,12 @@ class _OpenShard:
         place = [type(document).__name__, document.id, document.index]
         if isinstance(document, Image):
             digest = hashlib.sha256(document.data).hexdigest()
-            self._seen(*place, document.labels, document.judgements, digest)
+            groups = [document.groups] if document.groups else []
+            self._seen(*place, document.labels, document.judgements, digest, *groups)
             labels = document.labels if self._labelled else None
             made = contract.image_document(
-                document.id, document.index, document.data, labels, document.judgements
+                *(document.id, document.index, document.data, labels),
+                *(document.judgements, document.groups),
             )
             _put(self._images, made)
         elif isinstance(document, Text) and document.judgements:

@@ -43,6 +43,8 @@ class JobOptions:
     forced: bool = False
     cutoffs: tuple[int, ...] = (1, 5, 10)
     index: bool = False  # also what smaller vectors cost
+    thresholds: bool = False  # of a classification, also calibration and thresholds
+    at_precision: float = 0.9  # that a class's stricter threshold keeps
     in_flight: int = IN_FLIGHT
     folder: Path | None = None  # where results and journals go; None: nothing is written
     resume: bool = False
@@ -199,6 +201,8 @@ def _open(
         composed=dataset.composed,
         cutoffs=options.cutoffs,
         index=options.index and _takes_index(dataset),
+        thresholds=options.thresholds and dataset.task is Task.CLASSIFICATION,
+        at_precision=options.at_precision,
         expected_images=dataset.images,
         origin=source.origin if source else None,
         dimension=source.dimension if source else 0,
@@ -233,8 +237,7 @@ def _send_prompts(
     run: Run, dataset: Dataset, connection: Connection, options: JobOptions, report: Progress
 ) -> bool:
     """Send every prompt; False when one was refused, so that there are no class vectors."""
-    total = run.spec.classes * run.spec.templates
-    done = refused = 0
+    done, refused, total = 0, 0, run.spec.classes * run.spec.templates
     with run.timer.stage("prompts"):
         batches = prompt_batches(dataset)
         for outcome in run.answers(batches, connection, options):
@@ -290,6 +293,8 @@ def _declaration(
         "sample": str(dataset.sample) if dataset.sample else None,
         "cutoffs": list(options.cutoffs),
         "index": options.index,
+        "thresholds": options.thresholds,
+        "at_precision": options.at_precision,
         "templates": list(dataset.templates),
         "language": dataset.language,
     }

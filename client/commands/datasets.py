@@ -16,7 +16,7 @@ from clipbench.errors import ClipbenchError, InvalidRequest
 from clipbench.report.grid import Column, Grid
 
 SHOWN = 50  # of faults and of classes without an image
-PARTS = ("image", "caption", "label", "relevance")
+PARTS = ("image", "caption", "label", "relevance", "group")
 
 app = typer.Typer(help="Data sets: list, fetch, check, convert.", no_args_is_help=True)
 

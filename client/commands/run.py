@@ -85,6 +85,13 @@ def run(
         Path | None, typer.Option(help="Folder of class names and templates by language.")
     ] = None,
     index: Annotated[bool, typer.Option("--index", help="Also what smaller vectors cost.")] = False,
+    thresholds: Annotated[
+        bool,
+        typer.Option("--thresholds", help="Of classification, also calibration and thresholds."),
+    ] = False,
+    at_precision: Annotated[
+        float, typer.Option(help="Precision that the stricter threshold of a class keeps.")
+    ] = 0.9,
     endpoint: given.Address = None,
     api: given.ApiChoice = Api.OPENAI,
     endpoint_model: given.ModelName = "",
@@ -113,7 +120,8 @@ def run(
     if source is not None:
         other = ["--models"] if models != ALL_EMBEDDED else []
         given.refuse_options_of_ours(settings, *other, *(["--force"] if force else []))
-    options = JobOptions(settings, force, folder=out, resume=resume, index=index)
+    more: dict[str, Any] = {"thresholds": thresholds, "at_precision": at_precision}
+    options = JobOptions(settings, force, folder=out, resume=resume, index=index, **more)
     writable_folder(out)
     specs = [(spec, split) for spec in data or ()]
     if not (specs or suite):

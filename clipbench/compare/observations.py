@@ -10,12 +10,16 @@ from clipbench.errors import UnknownName
 from clipbench.metrics import (
     BothWays,
     Directed,
+    Grouped,
     JudgedQueries,
     JudgedWays,
     Observations,
+    Predictions,
     Queries,
+    SharedHits,
     parse,
 )
+from clipbench.metrics.calibration import Confidences, errors_by_bin
 from clipbench.metrics.composition import Compositions, Pairs, Places, compositions
 from clipbench.results import Sidecar
 from clipbench.results.sidecar import IntArray, Records
@@ -36,7 +40,17 @@ def observations_of(metric: str, records: Sidecar) -> Observations | None:
         return figure.observations(_both_ways(records))
     if figure.reads is Compositions:
         return figure.observations(_composed(records)) if records.composed else None
-    return figure.observations(_labelled(records.images)) if figure.reads is Queries else None
+    images = records.images
+    if figure.reads is Queries:
+        return figure.observations(_labelled(images))
+    read = {
+        Predictions: _predictions,
+        Grouped: _grouped,
+        Confidences: _confidences,
+        SharedHits: _hits,
+    }.get(figure.reads)
+    evidence = read(images) if read else None
+    return None if evidence is None else figure.observations(evidence)
 
 
 def common(first: Sidecar, second: Sidecar) -> tuple[Sidecar, Sidecar]:
@@ -106,6 +120,44 @@ def _labelled(images: Records) -> Queries:
     single = all(len(labels) == 1 for labels in images.labels)
     labels = np.array([labels[0] for labels in images.labels]) if single else None
     return Queries.of_images(images.rank, labels)
+
+
+def _single(images: Records) -> bool:
+    return bool(images.ids) and all(len(labels) == 1 for labels in images.labels)
+
+
+def _predictions(images: Records) -> Predictions | None:
+    if not _single(images) or (images.predicted < 0).any():
+        return None
+    return Predictions(np.array([labels[0] for labels in images.labels]), images.predicted)
+
+
+def _grouped(images: Records) -> Grouped:
+    """Groups are numbered in the order of their names."""
+    found = [dict(text.partition("=")[::2] for text in groups) for groups in images.groups]
+    columns = {column for groups in found for column in groups}
+    numbers = {}
+    for column in columns:
+        names = sorted({groups[column] for groups in found if column in groups})
+        place = {name: number for number, name in enumerate(names)}
+        numbers[column] = np.array([place.get(groups.get(column, ""), -1) for groups in found])
+    return Grouped(images.rank, numbers)
+
+
+def _confidences(images: Records) -> Confidences | None:
+    """Of images with one label; of several the sums by bin are in no record."""
+    lengths = {len(values) for values in images.confidence}
+    if not lengths <= {1, 2} or len(lengths) != 1:
+        return None
+    values, right = np.array(images.confidence), (images.rank == 1).astype(np.float64)
+    stages = [errors_by_bin(stage[:, None], (right - stage)[:, None]) for stage in values.T]
+    return Confidences(stages[0], stages[1] if len(stages) == 2 else None, np.ones(len(right)))
+
+
+def _hits(images: Records) -> SharedHits | None:
+    if not images.hits or not all(len(values) == 5 for values in images.hits):
+        return None
+    return SharedHits(np.array(images.hits))
 
 
 def _both_ways(records: Sidecar) -> BothWays:

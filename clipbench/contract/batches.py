@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from docarray import Document, DocumentArray
@@ -45,7 +46,7 @@ class EncodedBatch:
             "kind": self.kind,
             "model": self.model,
             "items": [
-                [i.id, i.index, i.labels, i.image_id, i.template_index, i.judgements]
+                [i.id, i.index, i.labels, i.image_id, i.template_index, i.judgements, i.groups]
                 for i in self.items
             ],
             "digests": self.digests,
@@ -71,10 +72,7 @@ class EncodedBatch:
             batch = cls(
                 kind=Kind(header["kind"]),
                 model=header["model"],
-                items=tuple(
-                    Item(id_, index, tuple(labels), image_id, template, tuple(map(tuple, judged)))
-                    for id_, index, labels, image_id, template, judged in header["items"]
-                ),
+                items=tuple(map(_item, header["items"])),
                 digests=tuple(header["digests"]),
                 embeddings=np.zeros((0, 0), np.float32) if embeddings is None else embeddings,
                 refused=tuple(
@@ -89,6 +87,12 @@ class EncodedBatch:
         if not len(batch.items) == len(batch.digests) == rows:
             raise InvalidRequest("a batch whose items, digests and embeddings differ in number")
         return batch
+
+
+def _item(values: Sequence[Any]) -> Item:
+    id_, index, labels, image_id, template, judged, groups = values
+    pairs = tuple(map(tuple, judged)), tuple(map(tuple, groups))
+    return Item(id_, index, tuple(labels), image_id, template, *pairs)
 
 
 @dataclass(frozen=True)

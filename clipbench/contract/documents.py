@@ -2,12 +2,14 @@
 
 The content is an image's file, or a text in UTF-8. The rest are
 tags: `index` (position in the data set, whole number), `label` (a whole number or a list of them),
-`image_id` (string), `class_index` and `template_index`; `judgements` maps ids of images to grades.
+`image_id` (string), `class_index` and `template_index`; `judgements` maps ids of images to grades,
+`groups` columns to the group that an image is in.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +24,13 @@ from clipbench.errors import InvalidRequest
 Judged = tuple[tuple[str, int], ...]
 """Ids of images with their grades, by id; 0 or less is not relevant."""
 
+Groups = tuple[tuple[str, str], ...]
+"""Columns with the group that an image is in, by column."""
+
 _MOST_GRADE = 2**31
+MOST_COLUMNS = 8  # of groups
+LONGEST_GROUP = 100  # characters
+COLUMN = re.compile("[a-z0-9_]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ class Item:
     image_id: str = ""
     template_index: int = 0
     judgements: Judged = ()
+    groups: Groups = ()
 
 
 class Refused(Exception):
@@ -55,7 +64,12 @@ class Refused(Exception):
 
 
 def image_document(
-    id_: str, index: int, data: bytes, labels: Sequence[int] | None, judgements: Judged = ()
+    id_: str,
+    index: int,
+    data: bytes,
+    labels: Sequence[int] | None,
+    judgements: Judged = (),
+    groups: Groups = (),
 ) -> JobDocument:
     """An image of a job; `labels` is None in retrieval. One with judgements is a query too."""
     tags: dict[str, Any] = {"index": index}
@@ -63,6 +77,8 @@ def image_document(
         tags["judgements"] = dict(judgements)
     if labels is not None:
         tags["label"] = labels[0] if len(labels) == 1 else list(labels)
+    if groups:
+        tags["groups"] = dict(groups)
     return JobDocument(id_, data, tags)
 
 
@@ -111,7 +127,11 @@ def read_item(document: JobDocument, kind: Kind, *, labelled: bool, limits: Limi
             raise Refused(Reason.IMAGE_ID_MISSING, "tag 'image_id' must name the text's image")
         return Item(id=id_, index=index, image_id=image_id)
     return Item(
-        id=id_, index=index, labels=_labels(tags) if labelled else (), judgements=judgements
+        id=id_,
+        index=index,
+        labels=_labels(tags) if labelled else (),
+        judgements=judgements,
+        groups=_groups(tags) if labelled else (),
     )
 
 
@@ -222,6 +242,29 @@ def _judgements(tags: Any, limits: Limits) -> Judged:
                 Reason.JUDGEMENT_INVALID, f"a grade is a whole number, not {grade!r:.100}"
             )
     return tuple((id_, int(grade)) for id_, grade in found)
+
+
+def _groups(tags: Any) -> Groups:
+    """The tag `groups`, sorted by column; empty without it."""
+    value = tags.get("groups")
+    if value is None:
+        return ()
+    try:
+        found = sorted(dict(value).items())
+    except (TypeError, ValueError) as error:
+        raise Refused(Reason.GROUP_INVALID, "tag 'groups' must map columns to groups") from error
+    if len(found) > MOST_COLUMNS:
+        raise Refused(Reason.GROUP_INVALID, f"at most {MOST_COLUMNS} columns of groups")
+    for column, group in found:
+        if not isinstance(column, str) or not COLUMN.fullmatch(column):
+            detail = "a column of groups has 1 to 40 small letters, digits and underscores"
+            raise Refused(Reason.GROUP_INVALID, detail)
+        if not isinstance(group, str) or not 1 <= len(group) <= LONGEST_GROUP or _halved(group):
+            detail = f"a group is a text of 1 to {LONGEST_GROUP} characters"
+            raise Refused(Reason.GROUP_INVALID, detail)
+        if not group.isprintable():
+            raise Refused(Reason.GROUP_INVALID, "a group has printable characters only")
+    return tuple(found)
 
 
 def _labels(tags: Any) -> tuple[int, ...]:

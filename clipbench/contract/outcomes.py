@@ -22,6 +22,8 @@ class Reason(StrEnum):
     LABEL_MISSING = "label_missing"
     LABEL_INVALID = "label_invalid"  # not an integer or a set of integers
     LABEL_OUT_OF_RANGE = "label_out_of_range"  # negative, or past the declared classes
+    # the groups
+    GROUP_INVALID = "group_invalid"  # not a few columns with a short text each
     # the judgements
     JUDGEMENT_INVALID = "judgement_invalid"  # no whole number, or one where the job has none
     # the identity

@@ -44,6 +44,16 @@ def count_parameter(parameters: Mapping[str, Any], name: str, default: int | Non
     return int(value)
 
 
+def share_parameter(parameters: Mapping[str, Any], name: str, default: float) -> float:
+    """A number above 0 and at most 1. Raises InvalidRequest otherwise."""
+    value = parameters.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise InvalidRequest(
+            f"parameter {name!r} must be a number above 0 and at most 1, not {value!r:.200}"
+        )
+    return float(value)
+
+
 def job_id(parameters: Mapping[str, Any]) -> str:
     """The job's id: letters, digits, `.`, `_` and `-`, at most 128. Raises InvalidRequest."""
     value = text_parameter(parameters, "job")
@@ -93,6 +103,8 @@ class JobSpec:
     composed: bool = False  # images choose among texts: their tag `judgements` has the numbers
     cutoffs: tuple[int, ...] = (1, 5, 10)
     index: bool = False  # also what smaller vectors cost
+    thresholds: bool = False  # also calibration and thresholds; classification only
+    at_precision: float = 0.9  # that a class's stricter threshold keeps
     expected_images: int | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     origin: Origin | None = None  # of embeddings that the client brings
@@ -121,6 +133,8 @@ class JobSpec:
             composed=parameters.get("composed") is True,
             cutoffs=_cutoffs(parameters.get("cutoffs", (1, 5, 10))),
             index=parameters.get("index") is True,
+            thresholds=parameters.get("thresholds") is True,
+            at_precision=share_parameter(parameters, "at_precision", 0.9),
             expected_images=None
             if expected is None
             else count_parameter(parameters, "expected_images"),
@@ -150,6 +164,8 @@ class JobSpec:
                 "parameter 'index' is of retrieval whose texts name their image, and of "
                 "classification with one label an image"
             )
+        if spec.thresholds and task is not Task.CLASSIFICATION:
+            raise InvalidRequest("parameter 'thresholds' is of classification")
         return spec
 
     @property
@@ -171,6 +187,8 @@ class JobSpec:
             "composed": self.composed,
             "cutoffs": list(self.cutoffs),
             "index": self.index,
+            "thresholds": self.thresholds,
+            "at_precision": self.at_precision,
             "provenance": dict(self.provenance),
             **({} if self.expected_images is None else {"expected_images": self.expected_images}),
             **self._of_given(),

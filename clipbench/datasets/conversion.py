@@ -16,9 +16,9 @@ from clipbench.contract.formats import kind_of
 from clipbench.datasets import composition
 from clipbench.datasets.dataset import Dataset
 from clipbench.datasets.entries import documents
-from clipbench.datasets.layouts import wds
+from clipbench.datasets.layouts import groups, wds
 from clipbench.datasets.tarstream import BLOCK
-from clipbench.datasets.types import Document, Image, Task, Text
+from clipbench.datasets.types import Document, Entry, Image, Task, Text
 from clipbench.errors import DataError, InvalidRequest
 
 SHARD_SIZE = 10_000
@@ -100,6 +100,7 @@ class _Writer:
         self._in_shard = 0
         self._group = ""
         self._texts = _texts(dataset) if dataset.composed else {}
+        self._columns = _group_columns(dataset)
 
     def add(self, sample: _Sample) -> None:
         self.refused += sample.refused
@@ -115,6 +116,10 @@ class _Writer:
         key = f"s{self.images:07d}"
         _add(shard, f"{key}.{kind_of(sample.image.data) or 'jpg'}", sample.image.data)
         _add(shard, f"{key}.{label[0]}", label[1])
+        if self._columns:
+            groups = dict(sample.image.groups)
+            values = np.array([groups.get(column, "") for column in self._columns])
+            _add(shard, f"{key}.npy", _array(values))
         self.images += 1
         self.captions += len(sample.captions)
         self._in_shard += 1
@@ -154,9 +159,21 @@ class _Writer:
         if any(not 0 <= label < len(vector) for label in labels):
             return None
         vector[list(labels)] = 1
-        array = BytesIO()
-        np.save(array, vector, allow_pickle=False)
-        return "npy", array.getvalue()
+        return "npy", _array(vector)
+
+
+def _array(values: np.ndarray) -> bytes:
+    array = BytesIO()
+    np.save(array, values, allow_pickle=False)
+    return array.getvalue()
+
+
+def _group_columns(dataset: Dataset) -> list[str]:
+    """Columns of the groups that images are in, where they have one label each."""
+    if dataset.task is not Task.CLASSIFICATION or dataset.multilabel:
+        return []
+    found = (item.groups for item in dataset.read(False) if isinstance(item, Entry))
+    return sorted({column for groups in found for column, _ in groups})
 
 
 def _texts(dataset: Dataset) -> dict[str, str]:
@@ -181,6 +198,8 @@ def _write_metadata(dataset: Dataset, out: Path) -> None:
     if dataset.task is Task.CLASSIFICATION:
         texts[wds.CLASSNAMES] = _lines(dataset.classnames)
         texts[wds.TEMPLATES] = _lines(dataset.templates)
+        if columns := _group_columns(dataset):
+            texts[groups.FILE] = _lines(tuple(columns))
     for name, text in texts.items():
         path = out / name
         if path.exists() and path.read_text(encoding="utf-8") != text:

@@ -99,7 +99,7 @@ def _image(entry: Entry, index: int) -> Image | Unreadable:
     elif isinstance(entry.labels, Flaw):
         flaw = entry.labels
     else:
-        return Image(entry.id, index, entry.image, entry.labels, entry.judgements)
+        return Image(entry.id, index, entry.image, entry.labels, entry.judgements, entry.groups)
     return Unreadable(entry.id, entry.source, flaw.reason, flaw.detail, UnreadableKind.IMAGE, index)
 
 
@@ -196,7 +196,7 @@ def parse_label_array(data: bytes, classes: int, *, multilabel: bool) -> tuple[i
     Multilabel: a vector of one 0 or 1 per class. Single label: one integer. Never unpickles, and
     never takes the header's word for the size.
     """
-    array = _read_array(data)
+    array = _read_array(data, "biuf", Reason.LABEL_INVALID)
     if isinstance(array, Flaw):
         return array
     if not multilabel:
@@ -212,9 +212,24 @@ def parse_label_array(data: bytes, classes: int, *, multilabel: bool) -> tuple[i
     return tuple(int(index) for index in np.flatnonzero(array))
 
 
-def _read_array(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]] | Flaw:
+def read_values(data: bytes, reason: Reason) -> list[int | str] | Flaw:
+    """Whole numbers or texts of a `.npy`, in a row. Never unpickles."""
+    array = _read_array(data, "biuUS", reason)
+    if isinstance(array, Flaw):
+        return array
+    try:
+        values = [v.decode() if isinstance(v, bytes) else v for v in array.ravel().tolist()]
+    except ValueError as error:  # no Unicode
+        return Flaw(reason, f"{_described(array)} holds no text: {error}")
+    return [str(value) if isinstance(value, str) else int(value) for value in values]
+
+
+def _read_array(
+    data: bytes, kinds: str, reason: Reason
+) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]] | Flaw:
+    """kinds: letters of NumPy's types that are read."""
     if len(data) > MAX_LABEL_BYTES:
-        return Flaw(Reason.LABEL_INVALID, f"{len(data):,} bytes, the limit is {MAX_LABEL_BYTES:,}")
+        return Flaw(reason, f"{len(data):,} bytes, the limit is {MAX_LABEL_BYTES:,}")
     stream = BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)
@@ -225,12 +240,14 @@ def _read_array(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]
         )
         shape, _, dtype = header(stream, max_header_size=_NPY_HEADER_BYTES)
     except (ValueError, SyntaxError, TypeError, EOFError, RecursionError, MemoryError) as error:
-        return Flaw(Reason.LABEL_INVALID, f"not an array of numbers: {error}")
-    if dtype.kind not in "biuf":
-        return Flaw(Reason.LABEL_INVALID, f"an array of {dtype}, not of numbers")
+        return Flaw(reason, f"not an array of numbers: {error}")
+    if dtype.kind not in kinds or not dtype.itemsize:
+        if dtype.hasobject:
+            return Flaw(reason, "a pickled array, which nobody here unpickles")
+        return Flaw(reason, f"an array of {dtype}, not of numbers")
     body = data[stream.tell() :]
     if min(shape, default=0) < 0 or prod(shape) * dtype.itemsize != len(body):
-        return Flaw(Reason.LABEL_INVALID, f"the array of shape {shape} has {len(body)} bytes")
+        return Flaw(reason, f"the array of shape {shape} has {len(body)} bytes")
     return np.frombuffer(body, dtype).reshape(shape)
 
 

@@ -30,6 +30,8 @@ class Fingerprint:
         """Takes the next document of a data set."""
         if isinstance(document, Image | Text) and document.judgements:
             self._digest.update(f"judged {document.judgements} ".encode())
+        if isinstance(document, Image) and document.groups:
+            self._digest.update(f"groups {document.groups} ".encode())
         match document:
             case Image():
                 content = hashlib.sha256(document.data)

@@ -67,13 +67,14 @@ def open_dataset(
         files = (
             None if layout or columns else remote(info, root, offline=offline, progress=progress)
         )
+        wanted = replace(wanted, groups=info.groups)
         if files is not None:
-            dataset = _remote_dataset(info.id, files, split, templates)
+            dataset = _remote_dataset(info.id, files, wanted, templates)
         else:
             dataset = _local_dataset(info.id, local_folder(info, root), wanted, layout, templates)
     elif name.startswith(("http://", "https://")):
         files = at_address(name, root if keep else None, offline=offline, progress=progress)
-        dataset = _remote_dataset(_address_id(name), files, split, templates)
+        dataset = _remote_dataset(_address_id(name), files, wanted, templates)
     else:
         path = Path(spec).expanduser()
         if not path.exists():
@@ -204,10 +205,11 @@ def _address_id(url: str) -> str:
 
 
 def _remote_dataset(
-    id: str, files: Remote, split: str | None, templates: Sequence[str] | None
+    id: str, files: Remote, wanted: Wanted, templates: Sequence[str] | None
 ) -> Dataset:
     source = shown(files.base)
-    return _assembled(id, wds.open_files(files, split, source), source, "wds", templates)
+    contents = wds.open_files(files, wanted.split, source, wanted.groups)
+    return _assembled(id, contents, source, "wds", templates)
 
 
 def _local_dataset(

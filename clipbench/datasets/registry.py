@@ -50,6 +50,7 @@ class DatasetInfo:
     hub: str | None = None
     licence: str | None = None
     traps: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
     @property
     def embedded(self) -> bool:
@@ -152,6 +153,7 @@ def _info(row: dict[str, Any]) -> DatasetInfo:
     values["task"] = Task(values["task"])
     values["splits"] = {name: Split(**counts) for name, counts in values["splits"].items()}
     values["traps"] = tuple(values.get("traps", ()))
+    values["groups"] = tuple(values.get("groups", ()))
     if "published" in values:
         values["published"] = Published(**values["published"])
     return DatasetInfo(**values)

@@ -22,6 +22,10 @@ Judged = tuple[tuple[str, int], ...]
 """Ids of images with the grade that a person gave each for one query, sorted by id."""
 
 
+Groups = tuple[tuple[str, str], ...]
+"""Columns with the group that an image is in (`region`, `Africa`), by column."""
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """One encoded image. `index` is its position among the images of the whole data set.
@@ -35,6 +39,7 @@ class Image:
     data: bytes
     labels: tuple[int, ...] | None
     judgements: Judged = ()
+    groups: Groups = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,8 @@ class Entry:
     `image` is empty when a reader was asked for labels and captions only. `pieces` are the files,
     members and rows that it is made of, as if nothing were wrong with the image. `grades` are those
     of the captions where a column has them; `judgements` those of the image as a query, or of its
-    captions in comparisons. `group`: what it is drawn with; empty for itself.
+    captions in comparisons. `group`: what it is drawn with; empty for itself. `groups`: those of
+    people, places or conditions that it is in.
     """
 
     id: str
@@ -140,6 +146,7 @@ class Entry:
     judgements: Judged = ()
     comparisons: tuple[Comparison, ...] = ()
     group: str = ""
+    groups: Groups = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +185,7 @@ class Wanted:
     split: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     language: str | None = None
+    groups: tuple[str, ...] = ()  # the registry's names of columns of groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,15 +19,17 @@ from clipbench.contract.parameters import JobSpec
 from clipbench.errors import InvalidRequest, TooLarge
 from clipbench.jobs.columns import index_columns, score_columns, unscored
 from clipbench.jobs.evaluator import Evaluator, Json, Scored
+from clipbench.jobs.groups import score_groups
 from clipbench.jobs.job import Job
 from clipbench.jobs.repeats import FirstOf, Outcome, Outcomes, StoredEmbeddings
 from clipbench.jobs.store import JobStore
+from clipbench.jobs.thresholds import score_thresholds
 from clipbench.metrics.classification import classify
 from clipbench.metrics.index import classification_costs
 from clipbench.metrics.multilabel import targets_of
-from clipbench.metrics.scores import classification_scores, multilabel_scores
+from clipbench.metrics.scores import Scores, classification_scores, multilabel_scores
 from clipbench.metrics.tables import confused, per_class
-from clipbench.metrics.vectors import Float32Array, class_vectors, invalid_rows
+from clipbench.metrics.vectors import Float32Array, IntArray, class_vectors, invalid_rows
 
 _HELD_JOBS = 4  # class vectors kept in memory; 1,000 classes of 1,024 floats are 4 MB
 
@@ -127,7 +129,7 @@ class ClassificationEvaluator(Evaluator):
         if not self.store.count(job, Kind.IMAGE):
             measured = unscored()
         elif job.spec.multilabel:
-            measured = self._multilabel(job)
+            measured = self._multilabel(job, changed)
         else:
             measured = self._single_label(job, changed)
         measured |= {"class_names": list(job.class_names)}
@@ -135,11 +137,11 @@ class ClassificationEvaluator(Evaluator):
 
     def _single_label(self, job: Job, changed: list[Json]) -> Json:
         """The scores. Images whose outcome is that of an earlier, equal one go to `changed`."""
-        labels, ranks, predicted, near_ties = [], [], [], 0
+        labels, ranks, predicted, groups, near_ties = [], [], [], [], 0
         first: dict[str, str] = {}
         seen = FirstOf(self.store, job, Kind.IMAGE) if job.spec.index else None
         outcomes = Outcomes(frozenset(self.store.repeated_contents(job, Kind.IMAGE)))
-        columns = ("id", "digest", "labels", "rank", "best", "near_tie")
+        columns = ("id", "digest", "labels", "rank", "best", "near_tie", "groups")
         for row in self.store.documents(job, Kind.IMAGE, *columns):
             label, measured = json.loads(row.labels)[0], Outcome.of(row)
             outcome = outcomes.first_outcome(row.digest, label, measured)
@@ -150,21 +152,40 @@ class ClassificationEvaluator(Evaluator):
             labels.append(label)
             ranks.append(outcome.rank)
             predicted.append(outcome.best[0])
+            groups.append(row.groups)
             near_ties += outcome.near_tie
         label, rank = np.array(labels, np.int64), np.array(ranks, np.int64)
-        scores = classification_scores(rank, label, job.spec.classes)
-        found = score_columns(scores) | {
-            "near_ties": near_ties,
-            "per_class": [asdict(row) for row in per_class(rank, label, job.spec.classes)],
-            "confused": [asdict(pair) for pair in confused(label, np.array(predicted, np.int64))],
-        }
+        best = np.array(predicted, np.int64)
+        scores = classification_scores(rank, label, job.spec.classes, best)
+        by_group = score_groups(groups, rank, job.spec.classes)
+        scores.add(by_group.scores)
+        more = self._thresholds(job, scores, changed, best)
         if job.spec.index:
             stored = StoredEmbeddings.of(self.store, job, Kind.IMAGE, len(label), first)
             costs = classification_costs(stored, self._class_vectors(job), label)
-            found["index"] = index_columns(costs)
-        return found
+            more["index"] = index_columns(costs)
+        return {
+            **score_columns(scores),
+            **more,
+            "groups": by_group.rows,
+            "groups_left_out": by_group.left_out,
+            "near_ties": near_ties,
+            "per_class": [asdict(row) for row in per_class(rank, label, job.spec.classes)],
+            "confused": [asdict(pair) for pair in confused(label, best)],
+        }
 
-    def _multilabel(self, job: Job) -> Json:
+    def _thresholds(
+        self, job: Job, scores: Scores, changed: list[Json], predicted: IntArray | None
+    ) -> Json:
+        """Where they are asked for: their scores go to `scores`, those of images to `changed`."""
+        if not job.spec.thresholds:
+            return {}
+        found = score_thresholds(self.store, job, self._class_vectors(job), predicted)
+        scores.add(found.scores)
+        changed += found.columns
+        return {"thresholds": found.stated}
+
+    def _multilabel(self, job: Job, changed: list[Json]) -> Json:
         labels: list[tuple[int, ...]] = []
         first: dict[str, str] = {}
         seen = FirstOf(self.store, job, Kind.IMAGE)
@@ -176,7 +197,8 @@ class ClassificationEvaluator(Evaluator):
         images = np.concatenate([block for _, block in stored.blocks(4096)])
         targets = targets_of(labels, job.spec.classes)
         scores = multilabel_scores(images, self._class_vectors(job), targets)
-        return score_columns(scores) | {"near_ties": 0, "per_class": [], "confused": []}
+        more = self._thresholds(job, scores, changed, None)
+        return score_columns(scores) | more | {"near_ties": 0, "per_class": [], "confused": []}
 
     def _prompt_account(self, job: Job) -> Json:
         digest, count, truncated = hashlib.sha256(), 0, 0

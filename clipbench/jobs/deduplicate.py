@@ -19,13 +19,13 @@ class Deduplicated:
     clashes: list[tuple[int, Refusal]] = field(default_factory=list)
 
 
-Claim = tuple[int, str, str, str]
-"""Position, digest of the content, labels, image of the text: the smallest claim keeps an id."""
+Claim = tuple[int, str, str, str, str]
+"""Position, digest of the content, labels, image of the text, groups: the smallest keeps an id."""
 
 
 def claim(row: Mapping[str, Any]) -> Claim:
     """The fields of a document that are compared when its id comes again."""
-    return (row["position"], row["digest"], row["labels"], row["image_id"])
+    return (row["position"], row["digest"], row["labels"], row["image_id"], row["groups"])
 
 
 def deduplicate(rows: Sequence[Mapping[str, Any]], stored: Mapping[str, Claim]) -> Deduplicated:

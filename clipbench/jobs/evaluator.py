@@ -18,6 +18,7 @@ from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import JobSpec
 from clipbench.errors import InvalidRequest, TooLarge
+from clipbench.jobs import records
 from clipbench.jobs.given import embeddings_digest
 from clipbench.jobs.job import Job
 from clipbench.jobs.store import JobStore
@@ -124,7 +125,7 @@ class Evaluator:
         unit = normalise(batch.embeddings[list(kept)])
         truncated = set(batch.truncated)
         columns = self.evaluate(job, batch, unit, kept)
-        keeps = job.spec.origin is not None or job.spec.index
+        keeps = job.spec.origin is not None or job.spec.index or job.spec.thresholds
         return [
             {
                 "job": job.key,
@@ -135,6 +136,7 @@ class Evaluator:
                 "truncated": position in truncated,
                 "labels": json.dumps(item.judgements or item.labels),
                 "image_id": item.image_id,
+                "groups": json.dumps(dict(item.groups)) if item.groups else "",
                 "embedding": row.astype("<f4").tobytes() if keeps else None,
                 "rank": None,
                 "best": None,
@@ -155,7 +157,7 @@ class Evaluator:
         contents: dict[Kind, Counter[str]] = {Kind.IMAGE: Counter(), Kind.TEXT: Counter()}
         truncated = 0
         for kind in contents:
-            columns = ("id", "position", "digest", "truncated", "labels", "image_id")
+            columns = ("id", "position", "digest", "truncated", "labels", "image_id", "groups")
             for row in self.store.documents(job, kind, *columns):
                 if (kind, row.id) in absent:
                     continue
@@ -163,6 +165,7 @@ class Evaluator:
                 contents[kind][row.digest] += 1
                 truncated += row.truncated
                 line = [kind, row.id, row.position, row.digest, row.labels, row.image_id]
+                line += [row.groups] if row.groups else []
                 data.update(json.dumps(line).encode() + b"\n")
         refusals = [(row.kind, row.reason) for row in self.store.refusals(job)]
         refusals += [(kind, refusal.reason) for kind, _, refusal in late]
@@ -191,21 +194,13 @@ class Evaluator:
         if job.result is None:
             raise InvalidRequest(f"job {job_id!r} has no result yet: ask for it before its records")
         limit = min(limit, self.limits.records_per_page)
-        columns = ("id", "position", "labels", "rank", "best", "image_id")
         page: list[Json] = []
-        for row in self.store.documents(job, kind, *columns, after=after):
+        for row in self.store.documents(job, kind, *records.COLUMNS, after=after):
             if len(page) == limit:
                 break
-            record = {
-                "id": row.id,
-                "index": row.position,
-                "labels": json.loads(row.labels),
-                "image_id": row.image_id,
-                "rank": row.rank,
-                "best": None if row.best is None else json.loads(row.best),
-            }
+            record = records.of_row(row)
             judged = job.spec.judged or (job.spec.composed and kind == Kind.IMAGE)
-            record = judged_record(record) if judged else record
+            record = records.judged(record) if judged else record
             page.append(record | {"image_id": ""} if job.spec.composed and judged else record)
         return page
 
@@ -247,24 +242,6 @@ class Evaluator:
     def delete(self, job_id: str, owner: str) -> None:
         """Remove the job and everything of it."""
         self.store.delete(self.store.get(job_id, owner))
-
-
-def judged_record(record: Json) -> Json:
-    """Of a query: the judged images, grades and ranks (null: not there); of an image with
-    comparisons: its texts, their numbers and places.
-    The table of documents holds judgements where other jobs have labels, and ranks for classes.
-    `image_id` becomes the image with the highest grade, for a person to look at.
-    """
-    pairs, ranks = record["labels"], record["best"] or []
-    best = max(pairs, key=lambda pair: pair[1], default=("", 0))
-    return record | {
-        "labels": [],
-        "best": None,
-        "image_id": best[0] if best[1] > 0 else "",
-        "judged": [id_ for id_, _ in pairs],
-        "grades": [grade for _, grade in pairs],
-        "ranks": ranks or [None] * len(pairs),
-    }
 
 
 def _duplicates(contents: Counter[str]) -> int:

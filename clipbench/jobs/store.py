@@ -6,6 +6,7 @@ transaction, so that a process killed at any moment leaves whole batches or noth
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -178,14 +179,14 @@ class JobStore(JobTable):
     ) -> None:
         """Store the result, and the columns that it sets on each document, by `id`.
 
-        All changes of one kind set the same columns. Nothing is kept when documents came since
-        `job` was read: the next to ask computes anew.
+        Nothing is kept when documents came since `job` was read: the next to ask computes anew.
         """
         with self.engine.begin() as connection:
             if self._own(connection, job) != job.updated:
                 return
             for kind, rows in changes.items():
-                self._change(connection, job, kind, rows)
+                for _, alike in itertools.groupby(rows, key=tuple):
+                    self._change(connection, job, kind, list(alike))
             connection.execute(
                 tables.jobs.update()
                 .where(tables.jobs.c.key == job.key)
@@ -213,7 +214,8 @@ class JobStore(JobTable):
         self, connection: Connection, job: Job, kind: Kind, ids: Sequence[str]
     ) -> dict[str, Claim]:
         table, found = tables.documents, {}
-        columns = (table.c.id, table.c.position, table.c.digest, table.c.labels, table.c.image_id)
+        of_claim = ("id", "position", "digest", "labels", "image_id", "groups")
+        columns = [table.c[name] for name in of_claim]
         for start in range(0, len(ids), 500):
             query = select(*columns).where(
                 table.c.job == job.key,

@@ -60,10 +60,13 @@ documents = Table(
     Column("truncated", Boolean, nullable=False),
     Column("labels", Text, nullable=False),  # JSON list; in retrieval judgements: [[id, grade], …]
     Column("image_id", Text, nullable=False),  # the image that a text describes; empty for an image
-    Column("embedding", LargeBinary),  # retrieval and multilabel: float32, normalised
+    Column("groups", Text, nullable=False, default=""),  # JSON object of an image's; or empty
+    # float32, normalised: of retrieval, of several labels, and where thresholds are asked for
+    Column("embedding", LargeBinary),
     Column("rank", BigInteger),  # 1-based; null until known
     Column("best", Text),  # JSON list of the best classes, or of the ranks of the judgements
     Column("near_tie", Boolean, nullable=False, default=False),
+    Column("scores", Text),  # JSON object of `confidence` and `hits`, of thresholds
     PrimaryKeyConstraint("job", "kind", "id"),
 )
 Index("documents_in_order", documents.c.job, documents.c.kind, documents.c.position, documents.c.id)

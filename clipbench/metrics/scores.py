@@ -14,15 +14,22 @@ import numpy as np
 
 from clipbench.contract.endpoints import Task
 from clipbench.metrics.baselines import CHANCE, MAJORITY, chance_level, majority_share
+from clipbench.metrics.calibration import Confidences
 from clipbench.metrics.composition import Compositions
 from clipbench.metrics.intervals import Interval, bootstrap
 from clipbench.metrics.measures import (
     BothWays,
+    CalibrationError,
     Directed,
     Figure,
+    Grouped,
     JudgedWays,
     LabelSets,
+    Predictions,
     Queries,
+    ScaledCalibrationError,
+    SharedHits,
+    WorstGroup,
     stated,
 )
 from clipbench.metrics.measures.composed import ComposedMeasure
@@ -40,11 +47,25 @@ class Scores:
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
     intervals: dict[str, Interval] = field(default_factory=dict)
 
+    def add(self, others: Scores) -> None:
+        """Take the numbers of other measures in."""
+        self.metrics |= others.metrics
+        self.counts |= others.counts
+        self.intervals |= others.intervals
 
-def classification_scores(ranks: IntArray, labels: IntArray, n_classes: int) -> Scores:
-    """ranks, labels: (n,) of the counted images, n >= 1. acc5 is absent below five classes."""
+
+def classification_scores(
+    ranks: IntArray, labels: IntArray, n_classes: int, predicted: IntArray | None = None
+) -> Scores:
+    """ranks, labels: (n,) of the counted images, n >= 1. acc5 is absent below five classes.
+
+    predicted: (n,) the best class of each, for macro F1.
+    """
     queries = Queries.of_images(ranks, np.asarray(labels))
     scores = _scores(stated(Task.CLASSIFICATION, Queries, classes=n_classes), queries)
+    if predicted is not None:
+        evidence = Predictions(np.asarray(labels), predicted)
+        scores.add(_scores(stated(Task.CLASSIFICATION, Predictions), evidence))
     scores.metrics |= {CHANCE: chance_level(n_classes), MAJORITY: majority_share(labels)}
     return scores
 
@@ -91,6 +112,21 @@ def composed_scores(found: Compositions) -> Scores:
         if (guess := measure.expected(found)) is not None:
             scores.metrics[f"{measure}_{CHANCE}"] = guess
     return scores
+
+
+def threshold_scores(errors: Confidences, hits: IntArray | None) -> Scores:
+    """errors: of the images. hits: (n, 5) as in `SharedThresholds`, None where not known."""
+    figures: list[Figure] = [CalibrationError()]
+    figures += [ScaledCalibrationError()] if errors.after is not None else []
+    scores = _scores(figures, errors)
+    if hits is not None:
+        scores.add(_scores(stated(Task.CLASSIFICATION, SharedHits), SharedHits(hits)))
+    return scores
+
+
+def group_scores(found: Grouped, cutoffs: Sequence[int]) -> Scores:
+    """The worst group of each column, at each cut-off."""
+    return _scores([WorstGroup(column, k) for column in found.groups for k in cutoffs], found)
 
 
 def _scores(figures: Iterable[Figure], evidence: Any) -> Scores:

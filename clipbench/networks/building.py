@@ -56,6 +56,11 @@ def logit_scale(state: State) -> float:
     return float(state["logit_scale"].float().exp()) if "logit_scale" in state else 100.0
 
 
+def logit_bias(state: State) -> float:
+    """What the model adds to a scaled cosine; 0 of a model without one."""
+    return float(state["logit_bias"].float()) if "logit_bias" in state else 0.0
+
+
 class without_values(TorchFunctionMode):  # noqa: N801
     """Parameters are left as allocated: a page that nobody writes takes no memory.
 

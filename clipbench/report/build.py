@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from clipbench.figures import NONE, Figures
 from clipbench.reference import TableName
 from clipbench.report.best import ObservationsOf, no_observations
+from clipbench.report.by_group import group_table
 from clipbench.report.by_language import with_summary
 from clipbench.report.index_costs import index_table
 from clipbench.report.precisions import precision_table
@@ -70,7 +71,7 @@ def build(
         return with_summary(table) if name is OwnTable.LANGUAGES else table
 
     timed = bool(results or statistics)
-    robustness = robustness_table(scored, label, apart)
+    others = [robustness_table(scored, label, apart), group_table(scored, label, apart)]
     return Report(
         statistics_table(statistics, label, unmeasured)
         if timed
@@ -83,7 +84,7 @@ def build(
         index_table(results, label, apart),
         (
             *(own_scores(section) for section in SECTIONS if of(section.name)),
-            *([robustness] if robustness else []),
+            *(table for table in others if table),
         ),
         figures if unmeasured else NONE,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from clipbench.encode_settings import Activation, Convert, Normalisation
 from clipbench.metrics import CHANCE, MAJORITY, chance_of, headlines, principal
 from clipbench.reference import DEVICE, SCORES_PRECISION, TableName, published, spelling
+from clipbench.report import by_group, reliability
 from clipbench.report.notes import INEXACT_DECODING, of_origin, of_statistics
 from clipbench.report.sections import SECTIONS
 from clipbench.report.sources import own_columns, shown_in
@@ -18,7 +19,7 @@ def explain(result: Result) -> str:
     if not result.metrics:
         nothing = "Nothing could be scored. The records beside the file list every document."
         return f"{_data(result)}\n\n{nothing}"
-    parts = (_data, _model, _measure, _sure, _published, _changes)
+    parts = _data, _model, _measure, _sure, by_group.words, reliability.words, _published, _changes
     return "\n\n".join(filter(None, (part(result) for part in parts)))
 
 

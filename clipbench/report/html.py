@@ -9,13 +9,15 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import resources
+from xml.etree.ElementTree import Element
 
 from clipbench.reference import DEVICE
 from clipbench.report.explain import explain, explain_statistics
 from clipbench.report.mistakes import MistakeSet
 from clipbench.report.page_data import page_data
 from clipbench.report.page_tables import section
-from clipbench.report.types import Report
+from clipbench.report.reliability import pictures
+from clipbench.report.types import OwnTable, Report, Table
 from clipbench.results import Result
 
 SCRIPTS = ("dom", "tables", "points", "choose", "bars", "classes", "mistakes", "main")
@@ -49,7 +51,7 @@ def render_html(
         "footer": html.escape(FOOTER),
         "policy": html.escape(_policy(script, images)),
         "style": _file("style.css"),
-        "tables": "\n".join(section(table) for table in report.tables),
+        "tables": "\n".join(section(t, pictures=_pictures(t, report)) for t in report.tables),
         "sources": "\n".join(_sources(report)),
         "data": _embedded(page_data(report, mistakes)),
         "script": script,
@@ -59,6 +61,10 @@ def render_html(
         name, end, rest = piece.partition("}}")
         page.append(parts[name] + rest if i and end else piece)
     return "".join(page)
+
+
+def _pictures(table: Table, report: Report) -> list[Element]:
+    return pictures(report) if table.name is OwnTable.THRESHOLDS else []
 
 
 def _lead(report: Report) -> str:

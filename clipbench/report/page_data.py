@@ -152,7 +152,7 @@ def _with_classes(report: Report) -> list[dict[str, str]]:
     return [
         {"key": key, "text": f"{source.model.name} on {source.dataset.id} ({_how(source)})"}
         for key, source in report.sources.items()
-        if isinstance(source, Result) and source.per_class
+        if isinstance(source, Result) and (source.per_class or source.thresholds)
     ]
 
 

@@ -13,10 +13,10 @@ from clipbench.report.scatter import scatter
 from clipbench.report.types import Cell, Heading, OwnTable, Row, Table
 
 
-def section(table: Table, *, plain: bool = False) -> str:
+def section(table: Table, *, plain: bool = False, pictures: Sequence[Element] = ()) -> str:
     """One table with its title, key and footnotes.
 
-    plain: without the buttons that only the page's scripts bring to life.
+    plain: without the buttons that only the page's scripts bring to life. pictures: above it.
     """
     attributes = {"id": str(table.name), "aria-labelledby": f"{table.name}-title"}
     root = Element("section", attributes)
@@ -28,6 +28,7 @@ def section(table: Table, *, plain: bool = False) -> str:
         root.extend(curves(table))
     if table.name is OwnTable.ROBUSTNESS and (figure := scatter(table)) is not None:
         root.append(figure)
+    root.extend(pictures)
     region = {
         "class": "scroll",
         "tabindex": "0",

@@ -59,5 +59,14 @@ SECTIONS: Sequence[Section] = (
         "a document is missing is left out, with those that share its captions. Intervals draw "
         "images, each with all of its comparisons.",
     ),
+    Section(
+        OwnTable.THRESHOLDS,
+        "Thresholds",
+        "ECE: how far confidence is from the share of right ones, in 15 bins of equal width, "
+        "before and after a temperature; of few images it is too high. F1: of one threshold for "
+        "all classes, on the sigmoid or on the softmax. What is fitted on one half of the images "
+        "is judged on the other.",
+        "",
+    ),
 )
 """In print order."""

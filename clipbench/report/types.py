@@ -24,6 +24,8 @@ class OwnTable(StrEnum):
     JUDGEMENTS = "judgements"
     COMPOSITIONALITY = "compositionality"
     ROBUSTNESS = "robustness"
+    GROUPS = "groups"
+    THRESHOLDS = "thresholds"
 
 
 def signed(difference: float, digits: int) -> str:

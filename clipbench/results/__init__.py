@@ -1,5 +1,6 @@
 """Result and statistics files: typed, written atomically, with a key and a JSON Schema."""
 
+from clipbench.results.details import Bin, ClassThreshold, GroupScore, Threshold, Thresholds
 from clipbench.results.key import (
     DataKey,
     ResultKey,
@@ -48,10 +49,13 @@ __all__ = [
     "RESULT_SUFFIX",
     "STATISTICS_FORMAT",
     "STATISTICS_SUFFIX",
+    "Bin",
+    "ClassThreshold",
     "Confused",
     "DataKey",
     "Documents",
     "Environment",
+    "GroupScore",
     "IndexCost",
     "Latency",
     "MeasuredData",
@@ -68,6 +72,8 @@ __all__ = [
     "Statistics",
     "Subset",
     "Task",
+    "Threshold",
+    "Thresholds",
     "Throughput",
     "data_labels",
     "file_name",

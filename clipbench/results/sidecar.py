@@ -38,9 +38,13 @@ COLUMNS = {
     "judged": "strings",  # ids of the images that were judged for a query, of texts of an image
     "grades": "list",  # or numbers of comparisons, below 0 for a hard negative
     "ranks": "list",  # of each judged image; null for one that is not there
+    "groups": "strings",  # that an image is in: region=Africa
+    "confidence": "floats",  # of the prediction, before and after temperature
+    "hits": "list",  # labels; classes that one threshold says and right ones, sigmoid and softmax
 }
 REQUIRED = ("id", "kind", "index", "outcome", "labels", "predicted", "rank", "image_id")
 JUDGEMENTS = ("judged", "grades", "ranks")
+OPTIONAL = (*JUDGEMENTS, "groups", "confidence", "hits")
 _PAGE = 10_000  # documents that are written at a time
 
 
@@ -53,6 +57,7 @@ class Records:
     image_ids: what each text describes; empty for an image.
     judged, grades, ranks: of the images that were judged for each query; a rank of 0 is not there.
         Of an image with comparisons: its texts, their numbers and places.
+    groups, confidence, hits: of each image, as the file has them.
     """
 
     ids: tuple[str, ...]
@@ -64,9 +69,12 @@ class Records:
     judged: tuple[tuple[str, ...], ...] = ()
     grades: tuple[tuple[int, ...], ...] = ()
     ranks: tuple[tuple[int, ...], ...] = ()
+    groups: tuple[tuple[str, ...], ...] = ()
+    confidence: tuple[tuple[float, ...], ...] = ()
+    hits: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        for name in JUDGEMENTS:
+        for name in OPTIONAL:
             if not getattr(self, name):
                 object.__setattr__(self, name, ((),) * len(self.ids))
 
@@ -82,9 +90,7 @@ class Records:
             self.predicted[positions],
             self.rank[positions],
             tuple(self.image_ids[i] for i in positions),
-            tuple(self.judged[i] for i in positions),
-            tuple(self.grades[i] for i in positions),
-            tuple(self.ranks[i] for i in positions),
+            *(tuple(getattr(self, name)[i] for i in positions) for name in OPTIONAL),
         )
 
 
@@ -122,7 +128,8 @@ def _schema() -> Any:
     import pyarrow
 
     integer = pyarrow.int64()
-    lists = {"list": pyarrow.list_(integer), "strings": pyarrow.list_(pyarrow.string())}
+    items = {"list": integer, "strings": pyarrow.string(), "floats": pyarrow.float64()}
+    lists = {name: pyarrow.list_(item) for name, item in items.items()}
     types = {"string": pyarrow.string(), "int64": integer, **lists}
     return pyarrow.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
 
@@ -175,7 +182,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
         present = set(parquet.read_schema(path).names)
         if missing := [name for name in REQUIRED if name not in present]:
             raise DataError(f"{path}: {missing[0]}: missing column")
-        names = [*REQUIRED, *(name for name in JUDGEMENTS if name in present)]
+        names = [*REQUIRED, *(name for name in OPTIONAL if name in present)]
         rows: list[dict[str, Any]] = parquet.read_table(path, columns=names).to_pylist()
     except (ArrowException, OSError) as error:
         raise DataError(f"{path}: not a Parquet file of records: {error}") from error
@@ -199,4 +206,5 @@ def _records(rows: list[dict[str, Any]], kind: str) -> Records:
         tuple(tuple(row.get("judged") or ()) for row in rows),
         tuple(tuple(row.get("grades") or ()) for row in rows),
         tuple(tuple(rank or 0 for rank in row.get("ranks") or ()) for row in rows),
+        *(tuple(tuple(row.get(name) or ()) for row in rows) for name in OPTIONAL[3:]),
     )

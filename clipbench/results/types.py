@@ -12,6 +12,7 @@ from clipbench.contract.origin import Origin as Origin
 from clipbench.encode_settings import EncodeSettings
 from clipbench.environment import Environment as Environment
 from clipbench.reference.tables import spelling
+from clipbench.results.details import GroupScore, Thresholds
 from clipbench.results.key import DataKey, ResultKey, RunKey
 from clipbench.results.key import Subset as Subset
 
@@ -177,6 +178,9 @@ class Result:
     per_class: tuple[PerClass, ...] = ()
     confused: tuple[Confused, ...] = ()
     index: tuple[IndexCost, ...] = ()  # where it was asked for
+    thresholds: Thresholds | None = None  # where they were asked for
+    groups: tuple[GroupScore, ...] = ()  # where the data say a group of images
+    groups_left_out: Mapping[str, int] = field(default_factory=dict)  # columns of too many groups
     throughput: Throughput | None = None  # of an endpoint, measured by the client
     timings: Mapping[str, float] = field(default_factory=dict)  # seconds by stage
     server: Environment = field(default_factory=Environment)

@@ -208,6 +208,7 @@ class Encoder:
             embed_dim=info.embed_dim,
             licence=info.licence,
             logit_scale=loaded.logit_scale,
+            logit_bias=loaded.logit_bias,
             device=self.device,
             device_name=_device_name(self._device),
             runtime_difference=loaded.difference,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from clipbench.encode_settings import Activation, EncodeSettings, Precision, RuntimeName
 from clipbench.errors import CheckpointError, Unsupported
-from clipbench.networks.building import logit_scale
+from clipbench.networks.building import logit_bias, logit_scale
 from clipbench.networks.families import Family, Weights, family_of
 from clipbench.networks.families.family import end_token
 from clipbench.networks.precision_check import require_faster
@@ -55,6 +55,7 @@ class Loaded:
     sha256: str
     checkpoint_bytes: int
     logit_scale: float
+    logit_bias: float
     difference: float | None = None
     buckets: Buckets | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -177,6 +178,7 @@ def load(
         sha256=request.digest,
         checkpoint_bytes=sum(checkpoint.bytes for checkpoint in read.values()),
         logit_scale=logit_scale(read["towers"].state),
+        logit_bias=logit_bias(read["towers"].state),
         difference=difference,
         buckets=buckets,
     )

@@ -112,6 +112,7 @@ class ModelDescription:
     embed_dim: int
     licence: str | None
     logit_scale: float
+    logit_bias: float
     device: str
     device_name: str
     runtime_difference: float | None = None  # of an exported graph from torch, relative

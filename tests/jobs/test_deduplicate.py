@@ -15,6 +15,7 @@ rows = st.fixed_dictionaries(
         "digest": st.sampled_from("xyz"),
         "labels": st.sampled_from(["[0]", "[1]"]),
         "image_id": st.sampled_from(["", "i"]),
+        "groups": st.sampled_from(["", "{}"]),
     }
 )
 

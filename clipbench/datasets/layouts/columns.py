@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from clipbench.contract.documents import COLUMN, MOST_COLUMNS
 from clipbench.errors import InvalidRequest
 
 IMAGE = (
@@ -65,6 +66,27 @@ def relevance_column(names: Sequence[str], wanted: Mapping[str, str]) -> int | N
         return _named(names, wanted[RELEVANCE])[0]
     found = [plain(name) for name in names]
     return found.index(RELEVANCE) if RELEVANCE in found else None
+
+
+def group_columns(
+    names: Sequence[str], wanted: Mapping[str, str], known: Sequence[str]
+) -> list[int]:
+    """Columns of groups: those that a person named, by commas, else the first of a known name.
+
+    Raises InvalidRequest.
+    """
+    if "group" not in wanted:
+        found = [index for index, name in enumerate(names) if plain(name) in known]
+        return found[:MOST_COLUMNS]
+    asked = [part.strip() for part in wanted["group"].split(",")]
+    found = [index for name in asked for index in _named(names, name)]
+    odd = [str(names[index]) for index in found if not COLUMN.fullmatch(plain(names[index]))]
+    if odd or len(found) > MOST_COLUMNS:
+        raise InvalidRequest(
+            f"at most {MOST_COLUMNS} columns of groups, whose names have letters, digits and "
+            f"underscores: not {', '.join(odd or asked)}"
+        )
+    return found
 
 
 def _named(names: Sequence[str], wanted: str) -> list[int]:

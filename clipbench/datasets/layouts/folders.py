@@ -2,7 +2,8 @@
 
 Classes are the folders in the order of their names; an underscore in a name is a space in the
 prompt, and a WordNet id is ImageNet's name of it. `classnames.txt` beside them, one name per folder
-in the same order, says better names; `zeroshot_classification_templates.txt` says templates.
+in the same order, says better names; `zeroshot_classification_templates.txt` says templates;
+`groups.csv` says the groups that images are in.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipbench.datasets.layouts import files, splits, wds, wordnet
+from clipbench.datasets.layouts import files, groups, splits, wds, wordnet
 from clipbench.datasets.types import Contents, Entry, Gap, Piece, Role, Task, Unit, Wanted
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 
@@ -45,7 +46,7 @@ def open_folder(path: Path, wanted: Wanted) -> Contents:
     templates = wds.parse_templates(wds.metadata(source, wds.TEMPLATES, str(path)), str(path))
     return Contents(
         task=Task.CLASSIFICATION,
-        read=_ClassFolders(path, root, tuple(classes)).read,
+        read=_ClassFolders(path, root, tuple(classes), groups.table_beside(path)).read,
         split=split,
         classnames=names or _class_names([_name(folder) for folder in classes]),
         templates=templates,
@@ -58,28 +59,37 @@ class _ClassFolders:
     path: Path  # of the data set
     root: Path  # of the split
     classes: tuple[Path, ...]
+    table: Path | None  # of groups
 
     def read(self, images: bool) -> Iterator[Entry | Gap | Piece]:
+        table = None if self.table is None else groups.read_table(self.table)
         for label, folder in enumerate(self.classes):
             for found in files.walk(self.path, folder):
                 yield from found.pieces
                 for name in found.names:
-                    yield self._one(found.path / name, label, images)
+                    yield self._one(found.path / name, label, images, table)
+        if table is not None:
+            yield from table.left()
         yield from self._others()
 
-    def _one(self, path: Path, label: int, images: bool) -> Entry | Piece:
+    def _one(
+        self, path: Path, label: int, images: bool, table: groups.Table | None
+    ) -> Entry | Piece:
         if not files.is_image(path.name):
             return files.passed_over(path, self.path, "")
         id = files.name_of(path, self.root)
         piece = Piece(Unit.FILE, id, Role.IMAGE)
-        return Entry(id, id, files.read_image(path, images), (label,), pieces=(piece,))
+        of_image, rows = table.take(id, files.name_of(path, self.path)) if table else ((), ())
+        image = files.read_image(path, images)
+        return Entry(id, id, image, (label,), pieces=(piece, *rows), groups=of_image)
 
     def _others(self) -> Iterator[Piece]:
         """The files beside the class folders."""
-        for name in _METADATA:
+        named = [*_METADATA, *([self.table.name] if self.table else [])]
+        for name in named:
             if (self.path / name).is_file():
                 yield files.metadata(self.path / name, self.path, name)
-        used = {self.path / name for name in _METADATA}
+        used = {self.path / name for name in named}
         stray = "an image beside the class folders has no class"
         if self.root != self.path:
             yield from files.beside_split(self.path, self.root, used, stray)

@@ -3,6 +3,7 @@
     image    struct {bytes, path}, bytes, or the path of a file
     label    integer, names in the schema's metadata (ClassLabel); a string; a list is multilabel
     caption  string, struct with a string, or a list of them; also named text, sentence …
+    region …  groups beside a label: names of `groups.KNOWN`, or those of --column group=A,B
     relevance  grade of the image for the caption, or a list beside a list of captions (queries)
 
 One file, or a folder of `test-00000-of-00004.parquet` (perhaps in `data/`), of which the part
@@ -11,7 +12,6 @@ before the number is the split.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,13 +23,23 @@ import pyarrow.parquet as pq
 
 from clipbench.contract import Reason
 from clipbench.datasets import judgements
-from clipbench.datasets.layouts import cells, columns, files, splits, wds
-from clipbench.datasets.types import Contents, Entry, Flaw, Gap, Piece, Role, Task, Unit, Wanted
+from clipbench.datasets.layouts import cells, class_column, columns, files, groups, splits, wds
+from clipbench.datasets.types import (
+    Contents,
+    Entry,
+    Flaw,
+    Gap,
+    Groups,
+    Piece,
+    Role,
+    Task,
+    Unit,
+    Wanted,
+)
 from clipbench.errors import DataError, InvalidRequest
 
 _PART = re.compile(r"(\w+?)-\d+(?:-of-\d+.*)?\.parquet", re.IGNORECASE)
 _ROWS_AT_ONCE = 16
-_MOST_CLASSES = 100_000  # of string labels, which are all held
 
 
 @dataclass(frozen=True)
@@ -40,11 +50,12 @@ class Columns:
     label: str | None = None
     captions: tuple[str, ...] = ()
     relevance: str | None = None
+    groups: tuple[str, ...] = ()
 
     @property
     def others(self) -> list[str]:
         """All but the image."""
-        return [*filter(None, (self.label, self.relevance)), *self.captions]
+        return [*filter(None, (self.label, self.relevance)), *self.captions, *self.groups]
 
 
 def recognise(path: Path) -> str | None:
@@ -74,13 +85,13 @@ def open_parts(path: Path, wanted: Wanted) -> Contents:
         contents = Contents(Task.RETRIEVAL, reader.read, split, images=images)
         return judgements.by_columns(contents) if found.relevance else contents
     folder = wds.Folder(path if path.is_dir() else path.parent)
-    names = _class_names(schema, found.label)
+    names = class_column.names(schema, found.label)
     beside = wds.metadata(folder, wds.CLASSNAMES, str(path)) if not names else None
     names = names or wds.parse_names(beside)
     kind = schema.field(found.label).type
     of_strings = cells.is_text(cells.item_type(kind))
     if of_strings:
-        names = names or _distinct(parts, found.label)
+        names = names or class_column.distinct(parts, found.label)
     if not names:
         raise DataError(f"{path}: the schema names no classes: put {wds.CLASSNAMES} beside it")
     templates = wds.metadata(folder, wds.TEMPLATES, str(path))
@@ -122,7 +133,11 @@ def choose_columns(path: Path, schema: pa.Schema, wanted: Mapping[str, str]) -> 
     texts = tuple(names[index] for index in captions)
     grade = columns.relevance_column(names, wanted) if texts else None
     relevance = None if grade is None else names[grade]
-    return Columns(names[image[0]], names[labels[0]] if labels else None, texts, relevance)
+    grouped = columns.group_columns(names, wanted, groups.KNOWN) if labels else []
+    used = image[0], *labels[:1]
+    of_groups = tuple(names[index] for index in grouped if index not in used)
+    label = names[labels[0]] if labels else None
+    return Columns(names[image[0]], label, texts, relevance, of_groups)
 
 
 @dataclass(frozen=True)
@@ -200,16 +215,23 @@ class _Parts:
         texts: tuple[str | Flaw, ...] = ()
         for name in self.columns.captions:
             graded = self.columns.relevance is not None
-            found = cells.captions([] if graded and values[name] is None else values[name])
-            if isinstance(found, Flaw):
+            read = cells.captions([] if graded and values[name] is None else values[name])
+            if isinstance(read, Flaw):
                 if len(self.columns.captions) == 1:
-                    return Entry(id, source, found, pieces=tuple(pieces))
+                    return Entry(id, source, read, pieces=tuple(pieces))
                 continue
-            texts += found
+            texts += read
         grades: tuple[int, ...] = ()
         if self.columns.relevance is not None:
             texts, grades = cells.graded(texts, values[self.columns.relevance])
-        return Entry(id, source, image, labels, texts, tuple(pieces), grades)
+        found = self._groups(values)
+        return Entry(id, source, image, labels, texts, tuple(pieces), grades, groups=found)
+
+    def _groups(self, values: Mapping[str, Any]) -> Groups:
+        """Those of a row; none where a cell is no short name."""
+        fields = {columns.plain(name): values[name] for name in self.columns.groups}
+        found = groups.of_fields(fields, list(fields))
+        return found if isinstance(found, tuple) else ()
 
 
 def _rows(file: pq.ParquetFile, group: int, names: list[str]) -> Iterator[dict[str, Any] | Flaw]:
@@ -225,36 +247,6 @@ def _rows(file: pq.ParquetFile, group: int, names: list[str]) -> Iterator[dict[s
         flaw = Flaw(Reason.SHARD_DAMAGED, f"row group {group}: {error}")
     for _ in range(missing):
         yield flaw
-
-
-def _distinct(parts: list[Path], label: str) -> tuple[str, ...]:
-    """Every string that a label column holds, sorted. Raises DataError past the limit."""
-    found: set[str] = set()
-    for part in parts:
-        try:
-            with pq.ParquetFile(part) as file:
-                for batch in file.iter_batches(columns=[label]):
-                    for value in batch.column(0).to_pylist():
-                        items = value if isinstance(value, list) else [value]
-                        found.update(item for item in items if isinstance(item, str))
-        except (OSError, ValueError, pa.ArrowException):
-            continue  # said when the part is read
-        if len(found) > _MOST_CLASSES:
-            raise DataError(f"column {label} holds more than {_MOST_CLASSES:,} different labels")
-    return tuple(sorted(found))
-
-
-def _class_names(schema: pa.Schema, label: str) -> tuple[str, ...]:
-    """Class names that the `datasets` library writes into the schema's metadata."""
-    try:
-        info = json.loads((schema.metadata or {})[b"huggingface"])
-        feature = info["info"]["features"][label]
-        if isinstance(feature, list):
-            feature = feature[0]
-        feature = feature.get("feature", feature)
-        return tuple(str(name) for name in feature["names"])
-    except (LookupError, ValueError, TypeError, AttributeError):
-        return ()
 
 
 def parts_of(path: Path) -> list[Path]:

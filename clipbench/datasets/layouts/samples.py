@@ -9,138 +9,14 @@ The key is the name up to the first dot after the last slash, as in the webdatas
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from clipbench.contract import Reason, formats
-from clipbench.datasets import entries, tarstream
-from clipbench.datasets.limits import MAX_CAPTIONS_BYTES, MAX_IMAGE_BYTES, MAX_LABEL_BYTES
-from clipbench.datasets.types import Flaw, Gap, Piece, Role, Task, Unit
+from clipbench.datasets import tarstream
+from clipbench.datasets.layouts.sample import LIMITS, RANKS, Sample, is_image, label_suffixes, piece
+from clipbench.datasets.types import Flaw, Gap, Piece, Role
 
-_LIMITS = {
-    **dict.fromkeys(formats.SUFFIXES, MAX_IMAGE_BYTES),
-    **dict.fromkeys(formats.UNSUPPORTED, 0),
-    "txt": MAX_CAPTIONS_BYTES,
-    "jsonl": MAX_CAPTIONS_BYTES,
-    "cls": MAX_LABEL_BYTES,
-    "npy": MAX_LABEL_BYTES,
-}
-_RANKS = {s: n for n, s in enumerate((*formats.SUFFIXES, *sorted(formats.UNSUPPORTED)))}
-
-
-def label_suffixes(task: Task, *, multilabel: bool, composed: bool) -> tuple[str, ...]:
-    """Suffixes of the member that says captions or label, the first of them first."""
-    if composed:
-        return ("jsonl",)
-    if task is Task.RETRIEVAL:
-        return ("txt",)
-    return ("npy",) if multilabel else ("cls", "npy")
-
-
-@dataclass
-class Sample:
-    """The members that stand together under one key, by suffix."""
-
-    key: str
-    labelled_by: tuple[str, ...]
-    parts: dict[str, tarstream.Member] = field(default_factory=dict)
-    flaw: Flaw | None = None
-    pieces: list[Piece] = field(default_factory=list)  # of members that come twice or are cut
-
-    def add(self, suffix: str, member: tarstream.Member, where: str) -> None:
-        """Take a member; the same name again is a flaw of the sample."""
-        if suffix in self.parts:
-            self.flaw = Flaw(Reason.DUPLICATE_ID, f"the member {member.name} comes twice")
-            self.pieces.append(_piece(where, member.name, Role.REFUSED, Reason.DUPLICATE_ID))
-            return
-        self.parts[suffix] = member
-
-    @property
-    def image_suffix(self) -> str | None:
-        """Of several images the one whose suffix stands first in the list of formats."""
-        found = [suffix for suffix in self.parts if suffix in _RANKS]
-        return min(found, key=_RANKS.__getitem__, default=None)
-
-    @property
-    def label_suffix(self) -> str | None:
-        """The part that says the captions or the label."""
-        return next((suffix for suffix in self.labelled_by if suffix in self.parts), None)
-
-    @property
-    def whole(self) -> bool:
-        """Whether it has an image, and captions or a label where there should be some."""
-        labelled = not self.labelled_by or self.label_suffix is not None
-        return self.image_suffix is not None and labelled
-
-    def image(self) -> bytes | Flaw:
-        """The image's bytes; none when they were not asked for."""
-        suffix = self.image_suffix
-        if suffix is None:
-            return missing(f"{self.key} has no image: .{', .'.join(formats.SUFFIXES)}")
-        if suffix in formats.UNSUPPORTED:
-            return entries.unsupported(suffix)
-        member = self.parts[suffix]
-        if member.size == 0:
-            return entries.NO_BYTES
-        if member.size > MAX_IMAGE_BYTES:
-            return entries.image_too_large(member.size)
-        return member.data or b""
-
-    def captions(self) -> tuple[str | Flaw, ...] | Flaw:
-        """The captions of `.txt`."""
-        member = self.parts.get("txt")
-        if member is None:
-            return missing(f"{self.key}.txt, the captions, is missing")
-        if member.data is None:
-            return (entries.captions_too_large(member.size),)
-        return entries.parse_captions(member.data)
-
-    def comparisons(self) -> tuple[bytes, ...] | Flaw:
-        """The lines of `.jsonl`, a comparison each."""
-        member = self.parts.get("jsonl")
-        if member is None:
-            return missing(f"{self.key}.jsonl, the captions, is missing")
-        if member.data is None:
-            return entries.captions_too_large(member.size)
-        return tuple(filter(bytes.strip, member.data.split(b"\n")))
-
-    def labels(self, classes: int, *, multilabel: bool) -> tuple[int, ...] | Flaw:
-        """The label of `.cls`, or of `.npy`."""
-        suffix = self.label_suffix
-        if suffix is None:
-            return missing(f"{self.key}.{self.labelled_by[0]}, the label, is missing")
-        member = self.parts[suffix]
-        if member.data is None:
-            return Flaw(Reason.LABEL_INVALID, f"{member.name} has {member.size:,} bytes")
-        if suffix == "cls":
-            return entries.parse_label(member.data)
-        return entries.parse_label_array(member.data, classes, multilabel=multilabel)
-
-    def all_pieces(self, where: str, captions: Role = Role.CAPTIONS) -> tuple[Piece, ...]:
-        """Each member once: what the sample uses, and what it does not."""
-        found = list(self.pieces)
-        image, label = self.image_suffix, self.label_suffix
-        for suffix, member in self.parts.items():
-            why = ""
-            if suffix == image:
-                role = Role.IMAGE
-            elif suffix == label:
-                role = captions if suffix in ("txt", "jsonl") else Role.LABEL
-                why = Reason.EMPTY if role is Role.REFUSED else ""
-            else:
-                role, why = Role.PASSED_OVER, f"a part that this task does not use (.{suffix})"
-                if _is_image(suffix):
-                    why = "a second image of its sample"
-            found.append(_piece(where, member.name, role, why))
-        return tuple(found)
-
-    def set_apart(self) -> None:
-        """Give the image's bytes up: a label that comes later is not beside it."""
-        suffix = self.image_suffix
-        if suffix is not None and self.flaw is None:
-            part = self.parts[suffix]
-            self.parts[suffix] = tarstream.Member(part.name, part.size, None)
-            self.flaw = missing(f"{self.key} has no .{self.labelled_by[0]} beside its image")
+__all__ = ["Sample", "label_suffixes", "read", "split_name"]
 
 
 def read(
@@ -151,8 +27,8 @@ def read(
 
     def wanted(name: str, size: int) -> bool:
         _, suffix = split_name(name)
-        known = images or suffix not in _RANKS
-        return known and size <= _LIMITS.get(suffix, -1) and suffix not in formats.UNSUPPORTED
+        known = images or suffix not in RANKS
+        return known and size <= LIMITS.get(suffix, -1) and suffix not in formats.UNSUPPORTED
 
     for member in tarstream.members(stream, wanted):
         yield from run.take(member)
@@ -177,18 +53,18 @@ class _Run:
         if isinstance(member, tarstream.Member):
             why = _unused(member, key, suffix)
             if why:
-                yield _piece(self._source, member.name, Role.PASSED_OVER, why)
+                yield piece(self._source, member.name, Role.PASSED_OVER, why)
                 return
             yield from self._select(key)
             assert self._now is not None
             self._now.add(suffix, member, self._source)
             return
-        if key and suffix in _LIMITS:
+        if key and suffix in LIMITS:
             yield from self._select(key)
             assert self._now is not None
             self._now.flaw = Flaw(Reason.SHARD_DAMAGED, member.detail)
         where = f"at byte {member.position:,} {member.detail}"
-        cut = _piece(self._source, member.name, Role.REFUSED, Reason.SHARD_DAMAGED)
+        cut = piece(self._source, member.name, Role.REFUSED, Reason.SHARD_DAMAGED)
         flaw = Flaw(Reason.SHARD_DAMAGED, where)
         self._gaps.append(Gap(self._source, flaw, (cut,) if member.name else ()))
 
@@ -236,7 +112,7 @@ class _Run:
             for sample in parted:
                 for member in sample.parts.values():
                     why = "another part of its sample"
-                    yield _piece(self._source, member.name, Role.PASSED_OVER, why)
+                    yield piece(self._source, member.name, Role.PASSED_OVER, why)
                 yield from sample.pieces
         else:
             yield from parted
@@ -252,7 +128,7 @@ class _Run:
                 if suffix in sample.parts:
                     return None
                 sample.parts[suffix] = member
-        return sample if sample.whole and sum(map(_is_image, sample.parts)) == 1 else None
+        return sample if sample.whole and sum(map(is_image, sample.parts)) == 1 else None
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -262,11 +138,6 @@ def split_name(name: str) -> tuple[str, str]:
     if not dot or not stem or base.startswith("."):
         return "", ""
     return f"{folder}{slash}{stem}", suffix.lower()
-
-
-def missing(detail: str) -> Flaw:
-    """The flaw of a sample that lacks a part."""
-    return Flaw(Reason.MEMBER_MISSING, detail)
 
 
 def _short(key: str) -> str:
@@ -280,14 +151,6 @@ def _unused(member: tarstream.Member, key: str, suffix: str) -> str:
         return "a link or device"
     if not key:
         return "hidden" if member.name.rpartition("/")[2].startswith(".") else "no suffix"
-    if suffix not in _LIMITS:
+    if suffix not in LIMITS:
         return f"not an image, label or caption (.{suffix[:8]})"
     return ""
-
-
-def _piece(source: str, name: str, role: Role, why: str = "") -> Piece:
-    return Piece(Unit.MEMBER, f"{source}/{name}", role, why)
-
-
-def _is_image(suffix: str) -> bool:
-    return suffix in _RANKS

@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol
 from clipbench.contract import Reason
 from clipbench.datasets import composition
 from clipbench.datasets.layouts import files, samples
+from clipbench.datasets.layouts.groups import Column
 from clipbench.datasets.types import Entry, Flaw, Gap, Piece, Role, Task, Unit
 
 
@@ -52,6 +53,7 @@ class Shards:
     classes: int
     judged: bool = False  # then samples are images by themselves
     subsets: tuple[str, ...] | None = None  # parts of comparisons; None where there are none
+    columns: tuple[Column, ...] = ()  # of groups; numbers where they are not named
 
     def read(self, images: bool) -> Iterator[Entry | Gap | Piece]:
         """Every sample in order; False leaves the images out."""
@@ -107,7 +109,10 @@ class Shards:
         image = sample.flaw or sample.image()
         if self.task is Task.CLASSIFICATION:
             labels = sample.labels(self.classes, multilabel=self.multilabel)
-            return Entry(id, source, image, labels, (), sample.all_pieces(shard))
+            found = sample.groups(self.columns)
+            pieces = sample.all_pieces(shard, grouped=found)
+            groups = found if isinstance(found, tuple) else ()
+            return Entry(id, source, image, labels, (), pieces, groups=groups)
         if self.judged:
             return Entry(id, source, image, pieces=sample.all_pieces(shard))
         if self.subsets is not None:

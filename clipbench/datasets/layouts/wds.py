@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from clipbench.datasets import composition, judgements, tarstream
-from clipbench.datasets.layouts import files, samples, splits
+from clipbench.datasets.layouts import files, groups, samples, splits
+from clipbench.datasets.layouts.groups import Column
 from clipbench.datasets.layouts.shards import Files, Shard, Shards
 from clipbench.datasets.limits import MAX_METADATA_BYTES
 from clipbench.datasets.prompts import check_templates
@@ -117,7 +118,7 @@ def loose_shards(path: Path) -> list[Path]:
 
 def open_folder(path: Path, wanted: Wanted) -> Contents:
     """The data set in a folder."""
-    return open_files(Folder(path), wanted.split, str(path))
+    return open_files(Folder(path), wanted.split, str(path), wanted.groups)
 
 
 def open_shards(path: Path, wanted: Wanted) -> Contents:
@@ -137,19 +138,30 @@ def open_shards(path: Path, wanted: Wanted) -> Contents:
     names = [tar.relative_to(root).as_posix() for tar in found]
     shards = tuple(Shard(name, files.printable(name).rsplit("/")[-1]) for name in names)
     folder = Folder(root, listed=path.is_dir())
-    return _contents(folder, split, shards, str(path), _guessed_type(found))
+    return _contents(folder, split, shards, str(path), _guessed_type(found), wanted.groups)
 
 
-def open_files(files: Files, split: str | None, source: str) -> Contents:
-    """The data set in `files`; `source` names them in messages."""
+def open_files(
+    files: Files, split: str | None, source: str, named: tuple[str, ...] = ()
+) -> Contents:
+    """The data set in `files`; `source` names them in messages.
+
+    named: the columns of groups, as lines of `groups.txt`, where that is not there.
+    """
     split = _choose_split(files, split, source)
     count = count_shards(files, split, source)
     shards = tuple(Shard(f"{split}/{number}.tar", str(number)) for number in range(count))
-    return _contents(files, split, shards, source, "classification", f"{split}/{SHARDS}")
+    return _contents(files, split, shards, source, "classification", named, f"{split}/{SHARDS}")
 
 
 def _contents(
-    files: Files, split: str, shards: tuple[Shard, ...], source: str, default: str, *more: str
+    files: Files,
+    split: str,
+    shards: tuple[Shard, ...],
+    source: str,
+    default: str,
+    named: tuple[str, ...],
+    *more: str,
 ) -> Contents:
     """The data set of these shards; `more` are files of metadata that were read before."""
     texts = {name: metadata(files, name, source) for name in (TYPE, CLASSNAMES, TEMPLATES)}
@@ -164,13 +176,18 @@ def _contents(
         if not classnames:
             raise DataError(f"{source}: {CLASSNAMES} is missing or empty: one class name a line")
         templates = parse_templates(texts[TEMPLATES], source)
+    columns: tuple[Column, ...] = ()
+    if name == "classification":
+        texts[groups.FILE] = metadata(files, groups.FILE, source)
+        columns = groups.parse_columns((texts[groups.FILE] or "").splitlines() or named, source)
     if (more_of_type := _OTHERS.get(name)) is not None:
         texts[more_of_type] = metadata(files, more_of_type, source)
     there = tuple(name for name, text in texts.items() if text is not None)
     judged = name == JUDGED
     subsets = parse_names(texts[SUBSETS]) if name == COMPOSED else None
     reader = Shards(
-        *(files, shards, (*there, *more), task, multilabel, len(classnames), judged, subsets)
+        *(files, shards, (*there, *more), task, multilabel, len(classnames), judged, subsets),
+        columns=columns,
     )
     if subsets is not None:
         return composition.by_comparisons(reader.read, split, subsets)

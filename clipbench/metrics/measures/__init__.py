@@ -14,6 +14,7 @@ from clipbench.errors import UnknownName
 from clipbench.metrics.measures.accuracy import Accuracy
 from clipbench.metrics.measures.average_precision import LabelSets, MeanAveragePrecision
 from clipbench.metrics.measures.base import Hits, MeanMeasure, Measure, Queries, Score
+from clipbench.metrics.measures.calibration_error import CalibrationError
 from clipbench.metrics.measures.directions import (
     BothWays,
     Directed,
@@ -28,13 +29,18 @@ from clipbench.metrics.measures.judged import JudgedQueries
 from clipbench.metrics.measures.judged_precision import AveragePrecision
 from clipbench.metrics.measures.judged_recall import JudgedRecallAt
 from clipbench.metrics.measures.judged_reciprocal_rank import ReciprocalRank
+from clipbench.metrics.measures.macro_f1 import MacroF1, Predictions
 from clipbench.metrics.measures.mean_rank import MeanRank
 from clipbench.metrics.measures.median_rank import MedianRank
 from clipbench.metrics.measures.ndcg import NdcgAt
 from clipbench.metrics.measures.per_class_recall import MeanPerClassRecall
 from clipbench.metrics.measures.recall import RecallAt
 from clipbench.metrics.measures.reciprocal_rank import MeanReciprocalRank
+from clipbench.metrics.measures.scaled_calibration_error import ScaledCalibrationError
+from clipbench.metrics.measures.sigmoid_f1 import SharedHits, SigmoidF1
+from clipbench.metrics.measures.softmax_f1 import SoftmaxF1
 from clipbench.metrics.measures.text_score import TextScore
+from clipbench.metrics.measures.worst_group import Grouped, WorstGroup
 
 MEASURES: tuple[type[Measure], ...] = (
     Accuracy,
@@ -52,6 +58,12 @@ MEASURES: tuple[type[Measure], ...] = (
     GroupScore,
     TextScore,
     ImageScore,
+    MacroF1,
+    WorstGroup,
+    CalibrationError,
+    ScaledCalibrationError,
+    SigmoidF1,
+    SoftmaxF1,
 )
 """In print order. The first headline measure of a task is what models are ranked by."""
 
@@ -154,16 +166,19 @@ __all__ = [
     "Accuracy",
     "AveragePrecision",
     "BothWays",
+    "CalibrationError",
     "Directed",
     "Direction",
     "Figure",
     "GroupScore",
+    "Grouped",
     "Hits",
     "ImageScore",
     "JudgedQueries",
     "JudgedRecallAt",
     "JudgedWays",
     "LabelSets",
+    "MacroF1",
     "MeanAveragePrecision",
     "MeanMeasure",
     "MeanPerClassRecall",
@@ -172,11 +187,17 @@ __all__ = [
     "MedianRank",
     "NdcgAt",
     "NegativesBeaten",
+    "Predictions",
     "Queries",
     "RecallAt",
     "ReciprocalRank",
+    "ScaledCalibrationError",
     "Score",
+    "SharedHits",
+    "SigmoidF1",
+    "SoftmaxF1",
     "TextScore",
+    "WorstGroup",
     "directions_of",
     "found_in",
     "headlines",

@@ -16,17 +16,33 @@ function drawClasses() {
   const share = (hits, images) => (hits === null || !images ? null : hits / images);
   const percent = (value) => (value === null ? "" : `${(100 * value).toFixed(1)} %`);
   const parts = result.dataset.comparisons > 0; // of comparisons: groups of them, all right
+  // with several labels an image no class has hits, but thresholds
+  const rows = result.per_class.length
+    ? result.per_class
+    : result.thresholds.classes.map((c) => ({ ...c, top1: null, top5: null }));
   const columns = [
     { title: parts ? "Part" : "Class", of: (c) => c.name || `(class ${c.index}, empty name)` },
     { title: parts ? "Groups" : "Images", of: (c) => c.images },
     { title: parts ? "Right" : "Top-1", of: (c) => share(c.top1, c.images), text: (c) => percent(share(c.top1, c.images)) },
   ];
-  if (result.per_class.some((c) => c.top5 !== null)) {
+  if (rows.some((c) => c.top5 !== null)) {
     columns.push({ title: "Top-5", of: (c) => share(c.top5, c.images), text: (c) => percent(share(c.top5, c.images)) });
   }
-  byId("classes-table").replaceChildren(plainTable(columns, result.per_class));
-  const named = new Map(result.per_class.map((c) => [c.index, c.name || `(class ${c.index})`]));
-  const images = new Map(result.per_class.map((c) => [c.index, c.images]));
+  const chosen = new Map((result.thresholds?.classes ?? []).map((c) => [c.index, c]));
+  if (chosen.size) {
+    const cut = (value) => (value === null ? "" : value.toFixed(4));
+    const from = (c) => chosen.get(c.index)?.best.cosine ?? null;
+    const strict = (c) => chosen.get(c.index)?.precise.cosine ?? null;
+    const f1 = (c) => chosen.get(c.index)?.best.f1 ?? null;
+    columns.push(
+      { title: "In the picture from a cosine of", of: from, text: (c) => cut(from(c)) },
+      { title: "F1", of: f1, text: (c) => percent(f1(c)) },
+      { title: `At precision ${result.thresholds.at_precision}`, of: strict, text: (c) => cut(strict(c)) },
+    );
+  }
+  byId("classes-table").replaceChildren(plainTable(columns, rows));
+  const named = new Map(rows.map((c) => [c.index, c.name || `(class ${c.index})`]));
+  const images = new Map(rows.map((c) => [c.index, c.images]));
   byId("confused-table").replaceChildren(plainTable([
     { title: "Class", of: (p) => named.get(p.label) ?? p.label },
     { title: "Taken for", of: (p) => named.get(p.predicted) ?? p.predicted, name: true },
