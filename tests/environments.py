@@ -20,6 +20,7 @@ CLIP_BENCHMARK = ROOT / "requirements/parity.lock"
 IR_MEASURES = ROOT / "requirements/judged.lock"
 CLIP_SERVER = ROOT / "requirements/stock.lock"
 MTEB = ROOT / "requirements/mteb.lock"
+TORCHMETRICS = ROOT / "requirements/calibration.lock"
 
 
 def ready(lock: Path) -> Path:
@@ -46,5 +47,5 @@ def ready(lock: Path) -> Path:
 
 
 if __name__ == "__main__":
-    for each in (CLIP_BENCHMARK, CLIP_SERVER, IR_MEASURES, MTEB):
+    for each in (CLIP_BENCHMARK, CLIP_SERVER, IR_MEASURES, MTEB, TORCHMETRICS):
         print(ready(each))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from clipbench.metrics.thresholds import (
     class_thresholds,
     shared_thresholds,
 )
+from tests import environments
 
 SCALE = 20.0
 
@@ -101,17 +103,38 @@ def test_the_error_is_that_of_a_plain_loop_before_and_after_temperature():
     assert scores.metrics["ece_scaled"] < scores.metrics["ece"]
 
 
-def test_torchmetrics_computes_the_same_error():
-    torchmetrics = pytest.importorskip("torchmetrics")
+@pytest.fixture(scope="module")
+def torchmetrics():
+    path = str(environments.ready(environments.TORCHMETRICS))
+    sys.path.append(path)
+    try:
+        from torchmetrics.functional import classification
+
+        yield classification
+    finally:
+        sys.path.remove(path)
+
+
+@pytest.mark.slow  # it imports torchvision's models
+@pytest.mark.parametrize("several", [False, True])
+def test_torchmetrics_computes_the_same_error(torchmetrics, several):
     import torch
 
-    cosines, right, half, predicted = images()
-    found = calibrate(in_parts(cosines, right, half, predicted), SCALE, 0.0)
-    logits = torch.from_numpy(cosines * SCALE)
-    labels = torch.from_numpy(right.argmax(axis=1))
-    measure = torchmetrics.classification.MulticlassCalibrationError(7, n_bins=BINS, norm="l1")
-    theirs = float(measure(logits.softmax(dim=1), labels))
-    assert threshold_scores(found.errors, None).metrics["ece"] == pytest.approx(theirs, abs=1e-6)
+    cosines, right, half, predicted = images(several=several)
+    found = calibrate(in_parts(cosines, right, half, predicted), SCALE, -4.0)
+    logits = torch.from_numpy(cosines * SCALE - 4.0)
+    if several:
+        pairs = logits.sigmoid().ravel(), torch.from_numpy(right.ravel()).long()
+        # theirs takes the probability of "in the picture" as ours does, not of the likelier
+        theirs = torchmetrics.binary_calibration_error(*pairs, n_bins=BINS, norm="l1")
+    else:
+        labels = torch.from_numpy(right.argmax(axis=1))
+        shares, classes = logits.softmax(dim=1), logits.shape[1]
+        theirs = torchmetrics.multiclass_calibration_error(
+            shares, labels, classes, n_bins=BINS, norm="l1"
+        )
+    ours = threshold_scores(found.errors, None).metrics["ece"]
+    assert ours == pytest.approx(float(theirs), abs=1e-6)
 
 
 def test_the_temperature_of_a_half_is_the_likeliest_there_and_judges_the_other():
