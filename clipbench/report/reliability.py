@@ -19,12 +19,14 @@ def pictures(report: Report) -> list[Element]:
     """One of each result with thresholds, the first of them where there are many."""
     found = [source for source in report.sources.values() if isinstance(source, Result)]
     measured = [result for result in found if result.thresholds]
-    made = [picture(result) for result in measured[:MOST_PICTURES]]
+    if not measured:
+        return []
+    together = Element("div", {"class": "pictures"})
+    together.extend(picture(result) for result in measured[:MOST_PICTURES])
     if len(measured) > MOST_PICTURES:
-        rest = Element("p", {"class": "hint"})
+        rest = SubElement(together, "p", {"class": "hint"})
         rest.text = f"{len(measured) - MOST_PICTURES} more results have no picture here."
-        made.append(rest)
-    return made
+    return [together]
 
 
 def picture(result: Result) -> Element:

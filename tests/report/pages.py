@@ -16,6 +16,7 @@ from clipbench.results import Confused, PerClass, Run, Statistics
 
 from ..compare import simulate
 from ..figures import tables
+from . import samples
 
 NAMES = ["shirt", "trouser", "pullover", "dress", "coat", "sandal", "bag", "boot", "", "sneaker"]
 PIXEL = base64.b64encode(
@@ -81,3 +82,18 @@ def with_classes(result, sidecar, names):
     pairs = Counter(zip(labels.tolist(), images.predicted.tolist(), strict=True))
     confused = [Confused(a, b, n) for (a, b), n in pairs.most_common() if a != b][:20]
     return dataclasses.replace(result, per_class=tuple(rows), confused=tuple(confused))
+
+
+def thresholds():
+    """One result with several labels an image and thresholds, and no statistics."""
+    bins = (results.Bin(8, 0.7, 0.5),)
+    best = results.Threshold(0.25, 0.9, 0.8, 0.85, (0.8, 1.0), (0.7, 0.9))
+    strict = results.Threshold(0.31)
+    found = results.Thresholds(
+        *("sigmoid", 100.0, 0.0, True, 0.9, 0.24, 0.2, (1.5, 1.4), (-20.0, -21.0), bins, bins),
+        classes=(results.ClassThreshold(0, "cat", 4, best, strict),),
+    )
+    own = samples.classification("ViT-nano-16-64::embedded", "mine", 0.5)
+    metrics = {"map": 0.5, "ece": 0.2, "ece_scaled": 0.02, "f1_sigmoid": 0.6, "f1_softmax": 0.5}
+    own = dataclasses.replace(own, thresholds=found, metrics=metrics, intervals={})
+    return render_html(build([own]))

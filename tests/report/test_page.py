@@ -21,6 +21,7 @@ def files(tmp_path_factory):
         "measured": pages.measured(folder / "a"),
         "everything": everything.page(),
         "elsewhere": pages.elsewhere(folder / "c"),
+        "thresholds": pages.thresholds(),
         "hostile": pages.measured(
             folder / "b", (HOSTILE, f"{HOSTILE}2"), [HOSTILE] * 10, f"{HOSTILE}</script>"
         ),
@@ -192,6 +193,17 @@ def test_a_column_that_only_another_source_has_sorts(desktop, files):
     button = f"#classification th[data-column='{number}'] button"
     desktop.execute_script("document.querySelector(arguments[0]).click()", button)
     assert rows(desktop, "classification")[0] == "ViT-H-14::dfn5b"
+
+
+def test_results_without_any_measured_cost_open_with_thresholds_of_classes(desktop, files):
+    open_page(desktop, files["thresholds"])
+    choose(desktop, "#choose-cost", "Images a second")  # of which nothing is known
+    assert desktop.get_log("browser") == []
+    assert len(desktop.find_elements("css selector", "#thresholds figure svg circle")) == 2
+    shown = css(desktop, "#classes-table").text
+    assert "From cosine" in shown
+    assert "0.2500" in shown
+    assert "0.3100" in shown
 
 
 def test_the_budget_slider_changes_the_answer(desktop, files):

@@ -7,7 +7,8 @@ function setUpChoose() {
   if (!usable.length) return;
   byId("choose").hidden = false;
   fillSelect(byId("choose-quality"), usable.map((q) => ({ value: q.key, text: q.title, group: q.group })), firstMeasured(usable));
-  fillSelect(byId("choose-cost"), PAGE.costs.map((c) => ({ value: c.key, text: c.title })), "image_qps");
+  const known = PAGE.costs.find((c) => pointsOf(byId("choose-quality").value, c.key).length);
+  fillSelect(byId("choose-cost"), PAGE.costs.map((c) => ({ value: c.key, text: c.title })), known?.key);
   byId("choose-quality").addEventListener("change", () => resetBudget());
   byId("choose-cost").addEventListener("change", () => resetBudget());
   byId("budget").addEventListener("input", drawChoose);
@@ -51,7 +52,7 @@ function drawChoose() {
   const { cost, quality, points, steps } = chosen();
   const slider = byId("budget");
   const budget = steps[Number(slider.value)];
-  const all = Number(slider.value) === steps.length - 1;
+  const all = Number(slider.value) >= steps.length - 1; // also where no model has this cost
   const words = all ? "any" : `${cost.lower ? "at most" : "at least"} ${cost.text(budget)}`;
   byId("budget-name").textContent = `Budget: ${cost.title}`;
   byId("budget-value").textContent = words;

@@ -35,7 +35,7 @@ function drawClasses() {
     const strict = (c) => chosen.get(c.index)?.precise.cosine ?? null;
     const f1 = (c) => chosen.get(c.index)?.best.f1 ?? null;
     columns.push(
-      { title: "In the picture from a cosine of", of: from, text: (c) => cut(from(c)) },
+      { title: "From cosine", of: from, text: (c) => cut(from(c)) },
       { title: "F1", of: f1, text: (c) => percent(f1(c)) },
       { title: `At precision ${result.thresholds.at_precision}`, of: strict, text: (c) => cut(strict(c)) },
     );
