@@ -43,14 +43,20 @@ def answer_first(streamer: Any, handle: Callable[..., Any], process: Callable[..
 
     Jina lets a gateway add a server, but offers no hook before all of them. `process` replaces
     Jina's handling of a single request, which turns it into a stream: queues, tasks, hops to a
-    thread, and a generator that nobody closes.
+    thread, and a generator that nobody closes. No Executor floats, so nothing is waited for when
+    the gateway stops: Jina counts a stream that its client broke off as floating, for ever.
     """
     check_version()
     requests = streamer._streamer
+    requests.wait_floating_requests_end = _no_floating_requests
     inner = Inner(requests._request_handler, requests._result_handler, streamer)
     requests._request_handler = handle
     requests.process_single_data = process
     return inner
+
+
+async def _no_floating_requests() -> None:
+    pass
 
 
 def wait_patiently() -> None:
@@ -116,6 +122,29 @@ def share_http_port(server: Any) -> None:
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening.bind((server.host, server.port))
     server.uvicorn_kwargs["fd"] = listening.detach()
+
+
+def end_http_connections(server: Any, grace: float) -> None:
+    """Let an HTTP server stop while clients hold connections open.
+
+    From Python 3.12 on asyncio waits until the last connection is closed, and uvicorn 0.23 asks
+    them to close only after that: half a request kept the gateway from ending. grace: seconds for
+    the requests in progress.
+    """
+    check_version()
+    stop = server.shutdown
+
+    async def shutdown() -> None:
+        connections = server.server.server_state.connections
+        for connection in list(connections):
+            connection.shutdown()  # an idle one closes now, a busy one after its answer
+        try:
+            await asyncio.wait_for(stop(), grace)
+        except TimeoutError:
+            for connection in list(connections):
+                connection.transport.abort()
+
+    server.shutdown = shutdown
 
 
 class _Shared:

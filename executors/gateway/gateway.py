@@ -21,6 +21,7 @@ from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
 
 _OVERHEAD_BYTES = 1024 * 1024  # of a request, beside its documents
+_GRACE_SECONDS = 5.0  # for the HTTP requests in progress when the gateway stops
 
 
 class BenchmarkGateway(CompositeGateway):
@@ -54,6 +55,7 @@ class BenchmarkGateway(CompositeGateway):
                     jina_changes.wrap_http(server, OpenAIDoor, guard=self.guard)
                     options = {"tokens": self.tokens, "body_bytes": self.message_bytes}
                     jina_changes.wrap_http(server, HttpTokenCheck, **options)
+                    jina_changes.end_http_connections(server, _GRACE_SECONDS)
                     if SUPERVISOR in os.environ:
                         jina_changes.share_http_port(server)
             await super().setup_server()

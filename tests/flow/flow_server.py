@@ -87,14 +87,16 @@ class FlowServer:
         return json.loads(self._answers.readline())
 
     def stop(self) -> None:
-        """As an operator stops it; whatever is left is killed."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(60)
-            except subprocess.TimeoutExpired:
-                self.kill()
-        self._close()
+        """As an operator stops it. Raises TimeoutExpired when it does not end, and kills it."""
+        try:
+            if self.process.poll() is None:
+                self.process.terminate()
+                self.process.wait(50)  # Jina gives up on a process after 60 s
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        finally:
+            self._close()
 
     def kill(self) -> None:
         """SIGKILL to the supervisor and every process of the Flow at the same moment."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from clip_client import Client
 
@@ -61,14 +64,24 @@ def test_jina_flow_answers_a_clip_client_and_a_job(flow_yml, tmp_path):
         result = evaluate(MODEL, open_dataset("emoji", sample=40), server=address, options=options)
         assert result.dataset.images == 40
         assert listening_beyond_this_machine(running.pid) == []
+        assert "Traceback" not in log.read_text()
+        with broken_requests(config.load(settings_of(path)).http_port):
+            os.killpg(running.pid, signal.SIGINT)
+            running.wait(40)  # Jina kills what does not end after 60 s
     finally:
-        os.killpg(running.pid, signal.SIGINT)
-        try:
-            running.wait(60)
-        finally:
-            if running.poll() is None:
-                os.killpg(running.pid, signal.SIGKILL)
-    assert "Traceback" not in log.read_text()
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+
+
+@contextmanager
+def broken_requests(http_port):
+    """Over HTTP: a text that is not Unicode, which ends Jina's stream, and half a request."""
+    lone = b'{"execEndpoint": "/encode", "data": [{"text": "\\ud800"}]}'
+    headers = {"content-type": "application/json"}
+    httpx.post(f"http://127.0.0.1:{http_port}/post", content=lone, headers=headers, timeout=60)
+    with socket.create_connection(("127.0.0.1", http_port)) as half:
+        half.sendall(b"POST /post HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        yield
 
 
 def until_ready(log, running):
