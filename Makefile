@@ -57,11 +57,12 @@ bundle: ## for a machine with Python and PyTorch alone: PYTHON_VERSION=3.12 HAVE
 	rm -rf build
 
 CORE := tests/metrics tests/contract tests/results tests/flow
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 test: setup-dev ## the whole suite but for what needs a container engine, and all models at full size
-	$(BIN)/python -m pytest -m "not container and not full_size" -n 2 --dist loadfile --max-worker-restart 0
+	$(BIN)/python -m pytest -m "not container and not full_size" $(PARALLEL)
 
 test-quick: setup-dev ## the core on one more Python: metrics, contract, results, the Flow
-	$(BIN)/python -m pytest -m "not container and not slow" -n 2 --dist loadfile --max-worker-restart 0 $(CORE)
+	$(BIN)/python -m pytest -m "not container and not slow" $(PARALLEL) $(CORE)
 
 test-full-size: setup-dev ## models of every kind at full size against the originals: half an hour, 8 GB
 	$(BIN)/python -m pytest -m full_size

@@ -18,6 +18,12 @@ os.environ["CLIPBENCH_FIGURES"] = "/nonexistent"  # not those of the person who 
 MODEL = "ViT-nano-16-64::embedded"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: a worker that ends with one leaves the other idle."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """A running Flow without tokens; see tests/flow/flow_server.py."""
