@@ -5,14 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
 
+from clipbench.client.given.endpoint import Endpoint
+from clipbench.contract.documents import JobDocument
+from clipbench.contract.endpoints import Kind
+
 DIM = 8
+KEY = "sk-very-secret-key-0123456789"
+TEXTS = [f"text {i}" for i in range(40)]
+QUICK = {"timeout": 0.4, "retry_seconds": 1.5}
 
 
 def vector(content: str) -> list[float]:
@@ -86,3 +93,26 @@ def serving(act: Callable[[Talk], None]) -> Iterator[tuple[str, list[Talk]]]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def asked(
+    act: Callable[[Talk], None], texts: Sequence[str] = TEXTS, api: str = "openai", **options: float
+) -> tuple[list[Any], list[Talk]]:
+    """The rows for the texts, and the requests that came."""
+
+    def unless_probe(talk: Talk) -> None:
+        if contents(talk.body) == ["a photo"]:
+            talk.answer(honest(talk.body))
+        else:
+            act(talk)
+
+    with serving(unless_probe) as (address, seen):
+        endpoint = Endpoint(address, api, KEY, **{**QUICK, **options})
+        with endpoint.open("") as source:
+            documents = [JobDocument(str(i), t.encode(), {}) for i, t in enumerate(texts)]
+            return source.embed(Kind.TEXT, documents), seen[1:]
+
+
+def assert_all(rows: Sequence[Any], texts: Sequence[str] = TEXTS) -> None:
+    """Each text has its own embedding."""
+    np.testing.assert_allclose(np.stack(rows), [vector(text) for text in texts])

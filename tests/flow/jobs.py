@@ -14,11 +14,19 @@ from clipbench.contract.documents import JobDocument, class_document, prompt_doc
 from clipbench.contract.endpoints import Task, job_endpoint
 from clipbench.contract.packing import pack
 from tests.conftest import MODEL
+from tests.flow.pictures import png
 
 CLASSES = ("cat", "dog", "cow", "hen", "ant", "bee")
 TEMPLATE = "a photo of a {c}"
 TAG = {"on_refused": "tag"}
 """A parameter of `/encode` and `/rank`: outcomes by document."""
+
+
+def labelled(id_: str, index: int, label: Any, **tags: Any) -> JobDocument:
+    """An image of a classification job; None for the label leaves it out."""
+    if label is not None:
+        tags["label"] = label
+    return JobDocument(id_, png(index), {"index": index, **tags})
 
 
 class SmallJob:

@@ -32,7 +32,8 @@ from clipbench.weights.sources import Sources
 from tests.download.web import Site, serve
 from tests.flow.flow_server import FlowServer
 from tests.networks import kinds
-from tests.networks.kinds import KINDS, TEXTS
+from tests.networks.kind_settings import KINDS
+from tests.networks.kinds import TEXTS
 from tests.networks.stock import cosines
 from tests.pictures import encoded, picture
 

@@ -30,7 +30,8 @@ from clipbench.networks.token_batches import pad
 from clipbench.pixels.pillow import PillowPixels
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 from clipbench.serving.options import UserCheckpoint
-from tests.networks.kinds import TEXTS, TOKENIZERS, reference, write_folder
+from tests.networks.kind_settings import TOKENIZERS
+from tests.networks.kinds import TEXTS, reference, write_folder
 from tests.networks.stock import cosines
 from tests.pictures import encoded, picture
 

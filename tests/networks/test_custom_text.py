@@ -19,7 +19,8 @@ from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings, E
 from clipbench.serving.options import UserCheckpoint
 from clipbench.weights.checkpoints import read
 from tests.networks import kinds
-from tests.networks.kinds import KINDS, LAYOUTS, TEXTS, reference
+from tests.networks.kind_settings import KINDS, LAYOUTS
+from tests.networks.kinds import TEXTS, reference
 from tests.networks.stock import cosines
 from tests.pictures import encoded, picture
 

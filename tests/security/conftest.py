@@ -12,6 +12,7 @@ import pytest
 
 from clipbench.client.connection import Connection
 from tests.flow.flow_server import FlowServer
+from tests.flow.jobs import SmallJob
 from tests.security import certificate
 
 TOKENS = {
@@ -97,3 +98,12 @@ def as_(guarded: Guarded) -> Iterator[Callable[[str], Connection]]:
     yield connect
     for connection in held.values():
         connection.close()
+
+
+@pytest.fixture
+def retrieval(as_: Callable[[str], Connection], job_id: str) -> Iterator[SmallJob]:
+    """An open job."""
+    job = SmallJob(as_("submit"), "retrieval", job_id)
+    job.open()
+    yield job
+    job.delete()

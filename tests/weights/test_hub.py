@@ -15,7 +15,7 @@ from clipbench.weights import own
 from clipbench.weights.hub import pull_repository
 from clipbench.weights.sources import Sources
 from tests.download.web import Site, serve
-from tests.networks.kinds import KINDS, TEXT_SHAPES
+from tests.networks.kind_settings import KINDS, TEXT_SHAPES
 
 CLIP = json.dumps(KINDS["clip"]).encode()
 NLLB = json.dumps(KINDS["nllb"]).encode()
