@@ -54,7 +54,7 @@ class Collection(Sequence[Result]):
         return "\n\n".join(markdown.table(table) for table in self._tables()) or "no results"
 
     def _repr_html_(self) -> str:
-        return "\n".join(section(table, plain=True) for table in self._tables()) or "no results"
+        return "\n".join(section(table) for table in self._tables()) or "no results"
 
     def to_pandas(self) -> DataFrame:
         """One row a metric: model, settings, data set, metric, value, low, high.

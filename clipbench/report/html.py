@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import html
 import json
@@ -21,6 +22,7 @@ from clipbench.report.types import OwnTable, Report, Table
 from clipbench.results import Result
 
 SCRIPTS = ("dom", "tables", "points", "choose", "bars", "classes", "mistakes", "main")
+PER_BLOCK = 32  # files that are packed together: alike in most of what they say
 LIBRARIES = ("vendor/d3.min.js", "vendor/plot.umd.min.js")
 PUBLISHED_LEAD = (
     f"The published figures of 29 models: size and efficiency on one {DEVICE}, retrieval on 3 data "
@@ -45,15 +47,18 @@ def render_html(
     the page, unless a local server adds itself with `data: 'self'`.
     """
     script = _script()
+    numbers = {key: number for number, key in enumerate(report.sources)}
     parts = {
         "title": html.escape(title),
         "lead": html.escape(_lead(report)),
         "footer": html.escape(FOOTER),
         "policy": html.escape(_policy(script, images)),
         "style": _file("style.css"),
-        "tables": "\n".join(section(t, pictures=_pictures(t, report)) for t in report.tables),
+        "tables": "\n".join(
+            section(t, numbers, pictures=_pictures(t, report)) for t in report.tables
+        ),
         "sources": "\n".join(_sources(report)),
-        "data": _embedded(page_data(report, mistakes)),
+        "data": _embedded(page_data(report, mistakes) | {"perBlock": PER_BLOCK}),
         "script": script,
     }
     page = []
@@ -75,11 +80,14 @@ def _lead(report: Report) -> str:
 
 
 def _sources(report: Report) -> Iterator[str]:
-    """A data block for each source, so that the page reads only those that are asked for."""
-    words = explanations(report)
-    for key, document in report.provenance.items():
-        block = _embedded({"document": document, "words": words.get(key, "")})
-        yield f'<script type="application/json" data-key="{html.escape(key)}">{block}</script>'
+    """The sources by number in packed blocks, of which the page opens those that are asked for."""
+    words, documents = explanations(report), report.provenance
+    sources = [{"key": k, "document": d, "words": words.get(k, "")} for k, d in documents.items()]
+    for start in range(0, len(sources), PER_BLOCK):
+        text = json.dumps(sources[start : start + PER_BLOCK], ensure_ascii=False, allow_nan=False)
+        packed = base64.b64encode(gzip.compress(text.encode("utf-8", "surrogatepass"), mtime=0))
+        name = f"sources-{start // PER_BLOCK}"
+        yield f'<script type="text/plain" id="{name}">{packed.decode()}</script>'
 
 
 def explanations(report: Report) -> dict[str, str]:

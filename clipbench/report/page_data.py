@@ -148,10 +148,10 @@ def _sizes(model: str) -> dict[str, float]:
 
 
 def _with_classes(report: Report) -> list[dict[str, str]]:
-    """The results that say something class by class: source key and title."""
+    """The results that say something class by class: the source's number and its title."""
     return [
-        {"key": key, "text": f"{source.model.name} on {source.dataset.id} ({_how(source)})"}
-        for key, source in report.sources.items()
+        {"source": str(i), "text": f"{source.model.name} on {source.dataset.id} ({_how(source)})"}
+        for i, source in enumerate(report.sources.values())
         if isinstance(source, Result) and (source.per_class or source.thresholds)
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from clipbench.errors import UnknownName
@@ -13,11 +13,15 @@ from clipbench.report.scatter import scatter
 from clipbench.report.types import Cell, Heading, OwnTable, Row, Table
 
 
-def section(table: Table, *, plain: bool = False, pictures: Sequence[Element] = ()) -> str:
+def section(
+    table: Table, sources: Mapping[str, int] | None = None, *, pictures: Sequence[Element] = ()
+) -> str:
     """One table with its title, key and footnotes.
 
-    plain: without the buttons that only the page's scripts bring to life. pictures: above it.
+    sources: the numbers by which the page's scripts find the file behind a value; None: without
+    the buttons that only they bring to life. pictures: above it.
     """
+    plain = sources is None
     attributes = {"id": str(table.name), "aria-labelledby": f"{table.name}-title"}
     root = Element("section", attributes)
     _text(SubElement(root, "h2", id=f"{table.name}-title"), table.title)
@@ -35,7 +39,7 @@ def section(table: Table, *, plain: bool = False, pictures: Sequence[Element] = 
         "role": "region",
         "aria-label": f"{table.title}, table",
     }
-    _table(SubElement(root, "div", {} if plain else region), table)
+    _table(SubElement(root, "div", {} if plain else region), table, sources or {})
     if plain:
         for parent in root.iter():
             for button in parent.findall("button"):
@@ -52,7 +56,7 @@ def section(table: Table, *, plain: bool = False, pictures: Sequence[Element] = 
     return tostring(root, encoding="unicode", method="html")
 
 
-def _table(parent: Element, table: Table) -> None:
+def _table(parent: Element, table: Table, sources: Mapping[str, int]) -> None:
     measured = "yes" if table.measured and any(row.measured for row in table.rows) else "no"
     shown = SubElement(parent, "table", {"class": "results", "data-measured": measured})
     head = SubElement(shown, "thead")
@@ -68,7 +72,7 @@ def _table(parent: Element, table: Table) -> None:
         _title(titles, table, heading.title, i + 1, heading.marks, extra)
     body = SubElement(shown, "tbody")
     for row in table.rows:
-        _row(body, table, row)
+        _row(body, table, row, sources)
 
 
 def _groups(line: Element, headings: Sequence[Heading]) -> None:
@@ -101,7 +105,7 @@ def _title(
     _marks(cell, table, marks)
 
 
-def _row(body: Element, table: Table, row: Row) -> None:
+def _row(body: Element, table: Table, row: Row, sources: Mapping[str, int]) -> None:
     attributes = {
         "data-measured": "yes" if row.measured else "no",
         "data-family": family(row.model),
@@ -111,7 +115,7 @@ def _row(body: Element, table: Table, row: Row) -> None:
     _text(name, row.label)
     _marks(name, table, row.marks)
     for heading, cell in zip(table.headings, row.cells, strict=True):
-        _cell(line, table, heading, cell)
+        _cell(line, table, heading, cell, sources)
 
 
 def family(model: str) -> str:
@@ -122,7 +126,9 @@ def family(model: str) -> str:
         return "own"
 
 
-def _cell(line: Element, table: Table, heading: Heading, cell: Cell) -> None:
+def _cell(
+    line: Element, table: Table, heading: Heading, cell: Cell, sources: Mapping[str, int]
+) -> None:
     value = "" if cell.value is None else f"{cell.value:.6g}"
     box = SubElement(line, "td", {"data-value": value})
     if not value and (stated := cell.published or cell.elsewhere.rpartition(" ")[2]):
@@ -137,9 +143,9 @@ def _cell(line: Element, table: Table, heading: Heading, cell: Cell) -> None:
     if cell.text:
         strong = SubElement(box, "strong", {"class": "best"}) if cell.bold else box
         target = strong
-        if cell.source:
-            label = f"{cell.text}, how it came about"
-            button = {"type": "button", "data-source": cell.source, "aria-label": label}
+        if cell.source in sources:
+            number = str(sources[cell.source])
+            button = {"type": "button", "data-source": number, "aria-describedby": "how"}
             target = SubElement(strong, "button", button)
         tied = TIED if table.measured and cell.tied else ""
         _text(target, f"{tied}{cell.text}")

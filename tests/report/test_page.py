@@ -47,6 +47,13 @@ def press(driver, selector, *keys):
     css(driver, selector).send_keys(*keys)
 
 
+def wait_for(driver, script):
+    """Until the script's value is true, and returns it."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, 30, 0.02).until(lambda d: d.execute_script(f"return {script}"))
+
+
 def choose(driver, selector, text):
     from selenium.webdriver.support.ui import Select
 
@@ -241,13 +248,13 @@ def test_a_value_opens_its_provenance_by_keyboard_and_closes_again(desktop, file
     open_page(desktop, files["measured"])
     button = "#classification tbody tr:not([hidden]) button[data-source]"
     press(desktop, button, Keys.ENTER)
-    assert css(desktop, "#provenance").get_attribute("open") is not None
+    wait_for(desktop, "document.getElementById('provenance').open")
     assert "garments" in css(desktop, "#provenance-words").text
+    assert ".result.json" in css(desktop, "#provenance-words code").text
     assert '"precision": "float32"' in css(desktop, "#provenance-json").text
     press(desktop, "#provenance-json", Keys.ESCAPE)
     assert css(desktop, "#provenance").get_attribute("open") is None
-    active = desktop.execute_script("return document.activeElement.dataset.source")
-    assert str(active).endswith(".result.json")
+    assert desktop.execute_script("return document.activeElement.matches('[data-source]')")
 
 
 def test_only_measured_rows_and_columns_are_shown_until_asked_for_all(desktop, files):
@@ -261,8 +268,11 @@ def test_only_measured_rows_and_columns_are_shown_until_asked_for_all(desktop, f
     assert css(desktop, hidden).is_displayed()
 
 
-def test_classes_and_confused_pairs_are_listed(desktop, files):
+def test_classes_and_confused_pairs_are_listed_once_they_come_into_sight(desktop, files):
     open_page(desktop, files["measured"])
+    assert not desktop.execute_script("return document.querySelector('#classes-table tr')")
+    desktop.execute_script("document.getElementById('classes').scrollIntoView()")
+    wait_for(desktop, "document.querySelector('#confused-table tr')")
     assert "pullover" in css(desktop, "#classes-table").text
     assert "(class 8, empty name)" in css(desktop, "#classes-table").text
     assert "Taken for" in css(desktop, "#confused-table").text
@@ -295,6 +305,7 @@ def test_hostile_names_run_nothing(desktop, files):
     open_page(desktop, files["hostile"])
     choose(desktop, "#mistakes-set", "pairs")
     press(desktop, "#classification tbody tr:not([hidden]) button[data-source]", "\n")
+    wait_for(desktop, "document.getElementById('provenance').open")
     assert HOSTILE in css(desktop, "#provenance-json").text
     assert desktop.execute_script("return window.hacked") is None
     assert desktop.execute_script("return document.querySelectorAll('img[src=x]').length") == 0

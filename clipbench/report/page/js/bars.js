@@ -5,13 +5,15 @@ const FIRST_BARS = 40; // the best, and what is pinned, until all are asked for
 
 function setUpBars() {
   const columns = PAGE.qualities.filter((q) => !q.mean && PAGE.models.some((m) => m.quality[q.key]));
+  byId("bars").hidden = !columns.length;
   if (!columns.length) return;
-  byId("bars").hidden = false;
   fillSelect(byId("bars-column"), columns.map((q) => ({ value: q.key, text: q.title, group: q.group })), firstMeasured(columns));
   byId("bars-column").addEventListener("change", drawBars);
   byId("bars-more").addEventListener("click", () => { byId("bars-more").dataset.all = "yes"; drawBars(); });
-  new ResizeObserver(afterFrame(drawBars)).observe(byId("bars-plot"));
-  drawBars();
+  whenNear(byId("bars"), () => {
+    drawBars();
+    new ResizeObserver(afterFrame(drawBars, byId("bars-plot"))).observe(byId("bars-plot"));
+  });
 }
 
 function drawBars() {

@@ -2,27 +2,28 @@
 "use strict";
 
 function setUpChoose() {
-  if (!PAGE.qualities.length || !PAGE.costs.length) return;
   const usable = PAGE.qualities.filter((q) => !q.lower && PAGE.costs.some((c) => pointsOf(q.key, c.key).length));
+  byId("choose").hidden = !usable.length;
   if (!usable.length) return;
-  byId("choose").hidden = false;
   fillSelect(byId("choose-quality"), usable.map((q) => ({ value: q.key, text: q.title, group: q.group })), firstMeasured(usable));
   const known = PAGE.costs.find((c) => pointsOf(byId("choose-quality").value, c.key).length);
   fillSelect(byId("choose-cost"), PAGE.costs.map((c) => ({ value: c.key, text: c.title })), known?.key);
   byId("choose-quality").addEventListener("change", () => resetBudget());
   byId("choose-cost").addEventListener("change", () => resetBudget());
   byId("budget").addEventListener("input", drawChoose);
-  new ResizeObserver(afterFrame(drawChoose)).observe(byId("choose-plot"));
+  byId("choose-table").parentElement.addEventListener("toggle", drawChoose);
   resetBudget();
+  new ResizeObserver(afterFrame(drawChoose, byId("choose-plot"))).observe(byId("choose-plot"));
 }
 
 function firstMeasured(qualities) {
   return qualities.find((q) => PAGE.models.some((m) => m.kind === "measured" && m.quality[q.key]))?.key;
 }
 
-function afterFrame(draw) {
+// Draws anew when the figure, which is drawn, has another width.
+function afterFrame(draw, figure) {
   let waiting = false;
-  let width = 0;
+  let width = figure.clientWidth;
   return (entries) => {
     const now = Math.round(entries[0].contentRect.width);
     if (waiting || now === width) return;
@@ -62,7 +63,8 @@ function drawChoose() {
   const fronts = KINDS.map((kind) => frontier(inside.filter((p) => p.kind === kind), cost.lower)).filter((f) => f.length);
   byId("choose-plot").replaceChildren(legend(points), scatter({ cost, quality, points, fronts, budget, all }));
   byId("choose-answer").replaceChildren(...fronts.map((front) => answer(front, cost, quality, points)));
-  byId("choose-table").replaceChildren(chooseTable(inside, cost, quality, fronts.flat()));
+  const table = byId("choose-table");
+  if (table.parentElement.open) table.replaceChildren(chooseTable(inside, cost, quality, fronts.flat()));
 }
 
 function legend(points) {

@@ -6,13 +6,15 @@ function setUpClasses() {
   document.querySelector('[data-for="classes"]').hidden = !results.length;
   if (!results.length) return;
   byId("classes").hidden = false;
-  fillSelect(byId("classes-result"), results.map(({ key, text }) => ({ value: key, text })));
+  fillSelect(byId("classes-result"), results.map(({ source, text }) => ({ value: source, text })));
   byId("classes-result").addEventListener("change", drawClasses);
-  drawClasses();
+  whenNear(byId("classes"), drawClasses);
 }
 
-function drawClasses() {
-  const result = sourceOf(byId("classes-result").value).document;
+async function drawClasses() {
+  const asked = byId("classes-result").value;
+  const { document: result } = await sourceOf(Number(asked));
+  if (asked !== byId("classes-result").value) return; // another was chosen since
   const share = (hits, images) => (hits === null || !images ? null : hits / images);
   const percent = (value) => (value === null ? "" : `${(100 * value).toFixed(1)} %`);
   const parts = result.dataset.comparisons > 0; // of comparisons: groups of them, all right

@@ -3,9 +3,28 @@
 
 const byId = (id) => document.getElementById(id);
 
-// The file behind a value and its explanation; read when it is asked for.
-function sourceOf(key) {
-  return JSON.parse(document.querySelector(`script[data-key="${CSS.escape(key)}"]`).textContent);
+const blocks = new Map(); // of the files behind values, as promises of lists
+
+// The file behind a value, its key and its explanation: {key, document, words}. Read when it is asked for.
+async function sourceOf(number) {
+  const block = Math.floor(number / PAGE.perBlock);
+  if (!blocks.has(block)) blocks.set(block, unpacked(byId(`sources-${block}`).textContent));
+  return (await blocks.get(block))[number % PAGE.perBlock];
+}
+
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+// Calls `draw` once, when the section comes near to the part in sight, or is to be printed.
+function whenNear(section, draw) {
+  let waiting = true;
+  const now = () => { if (waiting) { waiting = false; draw(); } };
+  const seen = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) { seen.disconnect(); now(); } }, { rootMargin: "50%" });
+  seen.observe(section);
+  addEventListener("beforeprint", now);
 }
 
 function element(name, attributes = {}, ...children) {

@@ -8,13 +8,13 @@ for (const cost of PAGE.costs) {
 
 function setUpProvenance() {
   const dialog = byId("provenance");
-  document.addEventListener("click", (event) => {
+  document.addEventListener("click", async (event) => {
     const button = event.target.closest("button[data-source]");
     if (!button) return;
-    const { document: document_, words: said } = sourceOf(button.dataset.source);
+    const { key, document: file, words: said } = await sourceOf(Number(button.dataset.source));
     const words = said.split("\n\n").filter(Boolean);
-    byId("provenance-words").replaceChildren(element("p", {}, element("code", {}, button.dataset.source)), ...words.map((text) => element("p", {}, text)));
-    byId("provenance-json").textContent = JSON.stringify(document_, null, 2);
+    byId("provenance-words").replaceChildren(element("p", {}, element("code", {}, key)), ...words.map((text) => element("p", {}, text)));
+    byId("provenance-json").textContent = JSON.stringify(file, null, 2);
     dialog.showModal();
   });
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });

@@ -17,8 +17,13 @@ class Sorting {
   }
 
   arrange() {
-    this.table.tBodies[0].append(...this.rows());
+    inOrder(this.table.tBodies[0], this.rows());
   }
+}
+
+// Moves the rows only where they stand in another order: a long table takes its time.
+function inOrder(body, rows) {
+  if (rows.length !== body.rows.length || rows.some((row, i) => row !== body.rows[i])) body.replaceChildren(...rows);
 }
 
 function makeSortable(table, sorting = new Sorting(table)) {
@@ -78,18 +83,19 @@ class Results extends Sorting {
 
   arrange() {
     const body = this.table.tBodies[0];
-    for (const heading of body.querySelectorAll(".family")) heading.remove();
     const rows = this.rows();
     const top = rows.filter((row) => pinned.has(this.nameOf(row)));
     for (const row of rows) {
       const held = pinned.has(this.nameOf(row));
+      if (row.held === held) continue;
+      row.held = held;
       row.classList.toggle("pinned", held);
       const button = row.cells[0].firstElementChild;
       button.textContent = held ? "★" : "☆";
       button.setAttribute("aria-pressed", String(held));
     }
-    const rest = rows.filter((row) => !top.includes(row));
-    body.append(...top, ...(byId("grouped").checked ? this.byFamily(rest) : rest));
+    const rest = top.length ? rows.filter((row) => !top.includes(row)) : rows;
+    inOrder(body, [...top, ...(byId("grouped").checked ? this.byFamily(rest) : rest)]);
   }
 
   byFamily(rows) {
