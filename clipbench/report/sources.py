@@ -88,21 +88,23 @@ def own_columns(result: Result, apart: Variants, table: TableName | OwnTable) ->
     if variant:
         measured = [_variant(column, variant, retrieval) for column in measured]
     group = measured[0].group if measured else title
-    language = data.language
+    grouped = retrieval or not isinstance(table, TableName)
+    language = data.language if table is OwnTable.LANGUAGES else ""
     if language:
-        group, retrieval = title.replace(f"/{language}", "", 1), True
+        group = title.replace(f"/{language}", "", 1)
+    majority = result.metrics.get(MAJORITY)
     return measured + [
         Column(
             key=score_key(title, str(figure)),
-            title=language or figure.heading if retrieval else f"{title} {figure.heading}".strip(),
-            group=group if retrieval else "",
+            title=language or figure.heading if grouped else f"{title} {figure.heading}".strip(),
+            group=group if grouped else "",
             metric=str(figure),
             dataset=data.id,
             split=data.split,
             images=data.images,
             texts=data.texts or None,
             classes=data.classes or None,
-            majority=result.metrics.get(MAJORITY),
+            majority=None if figure.measure.chance(max(1, data.classes)) is None else majority,
             chance=chance_of(result.metrics, str(figure)),
             lower_is_better=figure.measure.lower_is_better,
         )
