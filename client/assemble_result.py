@@ -24,6 +24,7 @@ def assemble(
     *,
     unreadable: Sequence[Unreadable],
     inventory: Inventory,
+    of_train: Inventory,
     repeated: int,
     seconds: Mapping[str, float],
     server: str,
@@ -88,8 +89,17 @@ def assemble(
             decode(results.GroupScore, row, where="groups") for row in answer.get("groups", ())
         ),
         groups_left_out=answer.get("groups_left_out", {}),
+        few_labels=_learned(answer.get("few_labels"), of_train),
         throughput=throughput,
         timings={stage: round(value, 3) for stage, value in seconds.items()},
+    )
+
+
+def _learned(told: Mapping[str, Any] | None, inventory: Inventory) -> results.Learned | None:
+    if told is None:
+        return None
+    return decode(
+        results.Learned, {**told, "inventory": inventory.as_mapping()}, where="few_labels"
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clipbench.contract import documents as contract
 from clipbench.contract import endpoints
 from clipbench.contract.documents import JobDocument
 from clipbench.contract.endpoints import Task
-from clipbench.datasets import Dataset, Image, Inventory, Text, Unreadable
+from clipbench.datasets import Dataset, Image, Inventory, Text, Unreadable, UnreadableKind
 from clipbench.datasets.prompts import prompts
 
 BATCH_DOCUMENTS = 64  # of images; what a request costs beside them is then small
@@ -66,31 +66,40 @@ def prompt_batches(dataset: Dataset) -> Iterator[Batch]:
 
 
 def document_shards(
-    dataset: Dataset, unreadable: list[Unreadable], inventory: Inventory | None = None
+    dataset: Dataset,
+    unreadable: list[Unreadable],
+    inventory: Inventory | None = None,
+    of_train: Inventory | None = None,
 ) -> Iterator[Shard]:
-    """Shards of images and texts. Unreadable documents go to the list, all pieces to the inventory.
+    """Shards of images and texts, then of the labelled images that are learned from.
 
+    Unreadable documents go to the list, all pieces to the inventory, or that of the labelled ones.
     A shard ends when either of its batches is full, so the same data have the same shards.
     """
-    shard = _OpenShard(dataset.task)
     through = 0
-    for through, document in enumerate(dataset.documents(inventory), 1):
-        if isinstance(document, Unreadable):
-            unreadable.append(document)
-        shard.add(document)
-        if shard.is_full:
+    parts = ((dataset, "images", inventory), (dataset.train, "train", of_train))
+    for part, verb, told in parts:
+        shard = _OpenShard(dataset.task, verb)
+        for document in part.documents(told) if part else ():
+            through += 1
+            if isinstance(document, Unreadable):
+                if part is not dataset and document.kind is UnreadableKind.IMAGE:
+                    document = replace(document, kind=UnreadableKind.TRAIN)
+                unreadable.append(document)
+            shard.add(document)
+            if shard.is_full:
+                yield shard.closed(through)
+                shard = _OpenShard(dataset.task, verb)
+        if shard.ids:
             yield shard.closed(through)
-            shard = _OpenShard(dataset.task)
-    if shard.ids:
-        yield shard.closed(through)
 
 
 class _OpenShard:
     """A shard that is being filled."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, verb: str) -> None:
         self._labelled = task is Task.CLASSIFICATION
-        self._images = Batch(endpoints.job_endpoint(task, "images"))
+        self._images = Batch(endpoints.job_endpoint(task, verb))
         self._texts = Batch(endpoints.RETRIEVAL_TEXTS)
         self._digest = hashlib.sha256()
         self.ids: list[str] = []

@@ -7,7 +7,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,16 @@ from clipbench.client.batches import BATCH_DOCUMENTS, Batch, document_shards, pr
 from clipbench.client.connection import DEFAULT_SERVER, Connection
 from clipbench.client.given.endpoint import Endpoint
 from clipbench.client.given.file import EmbeddingFile
-from clipbench.client.given.source import Source, embedded
+from clipbench.client.given.source import Source
 from clipbench.client.journal import NEXT, Journal
 from clipbench.client.nothing_scored import nothing_scored
 from clipbench.client.records import read_records
-from clipbench.client.stage_timer import StageTimer
-from clipbench.client.streaming import IN_FLIGHT, SentBatch, stream
+from clipbench.client.running import Run
+from clipbench.client.streaming import IN_FLIGHT
 from clipbench.contract import documents as contract
 from clipbench.contract.endpoints import Task, given_endpoint, job_endpoint
 from clipbench.contract.parameters import JobSpec, ModelOptions
-from clipbench.datasets import Dataset, Inventory, Unreadable, open_dataset
-from clipbench.datasets.types import UnreadableKind
+from clipbench.datasets import Dataset, Unreadable, open_dataset
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import JobConflict
 
@@ -52,40 +50,6 @@ class JobOptions:
     def of_model(self, model: str) -> ModelOptions:
         """The encoder's part of the options."""
         return ModelOptions(model, self.settings, self.forced)
-
-
-@dataclass
-class Run:
-    """The state of a running job."""
-
-    spec: JobSpec
-    journal: Journal | None
-    source: Source | None = None
-    timer: StageTimer = field(default_factory=StageTimer)
-    unreadable: list[Unreadable] = field(default_factory=list)
-    too_large: dict[str, Unreadable] = field(default_factory=dict)  # by id; the server has none
-    inventory: Inventory = field(default_factory=Inventory)
-    repeated: int = 0
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The parameters of every request with the job's documents."""
-        return {"job": self.spec.job, **self.spec.options.parameters()}
-
-    def answers(
-        self, batches: Iterable[Batch], connection: Connection, options: JobOptions
-    ) -> Iterator[SentBatch]:
-        """The outcome of each batch; those of a source are embedded before they are sent."""
-        if self.source is None:
-            return stream(connection, batches, self.parameters, in_flight=options.in_flight)
-        prepare = partial(embedded, source=self.source)
-        at_a_time = self.source.concurrency
-        return stream(connection, batches, self.parameters, in_flight=at_a_time, prepare=prepare)
-
-    @property
-    def refused_here(self) -> list[Unreadable]:
-        """The documents that never reached the server, which therefore does not list them."""
-        return [*self.unreadable, *self.too_large.values()]
 
 
 def evaluate(
@@ -137,13 +101,15 @@ def _evaluate(
     with run.timer.stage("result"):
         answer = connection.request(job_endpoint(task, "result"), (), parameters, deadline=7200)
     told = contract.answer(answer)
-    run.inventory.refuse_images(_refused_images(told, run.too_large.values()))
+    for inventory, kind in ((run.inventory, "image"), (run.of_train, "train")):
+        inventory.refuse_images(_refused_images(told, run.too_large.values(), kind))
     result = assemble(
         run.spec,
         dataset,
         told,
         unreadable=run.refused_here,
         inventory=run.inventory,
+        of_train=run.of_train,
         repeated=run.repeated,
         seconds=run.timer.seconds,
         server=connection.server,
@@ -163,10 +129,13 @@ def _evaluate(
     return result
 
 
-def _refused_images(answer: Mapping[str, Any], too_large: Iterable[Unreadable]) -> Counter[str]:
+def _refused_images(
+    answer: Mapping[str, Any], too_large: Iterable[Unreadable], kind: str
+) -> Counter[str]:
     """Images that were read and then refused, by reason: by the server, or too large to send."""
-    refused: Counter[str] = Counter(answer["documents"]["refused_images"])
-    refused.update(str(item.reason) for item in too_large if item.kind is UnreadableKind.IMAGE)
+    of_server = "refused_train" if kind == "train" else "refused_images"
+    refused: Counter[str] = Counter(answer["documents"][of_server])
+    refused.update(str(item.reason) for item in too_large if item.kind == kind)
     return refused
 
 
@@ -180,6 +149,7 @@ def _open(
     """Open a new job, or the one whose journal is found, and see that the server still has it."""
     declared = _declaration(model, dataset, options, source)
     about = declared | {"images": dataset.images}
+    about |= {"labelled": dataset.train.images} if dataset.train else {}
     about["classes"] = list(dataset.classnames or dataset.subsets)
     journal, resumed = None, False
     if options.folder is not None:
@@ -203,6 +173,7 @@ def _open(
         index=options.index and _takes_index(dataset),
         thresholds=options.thresholds and dataset.task is Task.CLASSIFICATION,
         at_precision=options.at_precision,
+        few_labels=dataset.few_labels,
         expected_images=dataset.images,
         origin=source.origin if source else None,
         dimension=source.dimension if source else 0,
@@ -220,11 +191,11 @@ def _open(
         except JobConflict as error:
             raise JobConflict(f"{error}. {NEXT}" if resumed else str(error)) from error
     state = contract.answer(answer)
-    held = state["images"] + state["texts"] + sum(state["refused"].values())
+    held = state["images"] + state["texts"] + state["train"] + sum(state["refused"].values())
     if journal is not None and (not resumed or held == 0):
         journal.begin()  # also where the server lost the job: all documents are sent again
     if journal is not None:
-        run.too_large = {item.id: item for item in journal.too_large}
+        run.note_too_large(journal.too_large)
     return run
 
 
@@ -240,7 +211,7 @@ def _send_prompts(
     done, refused, total = 0, 0, run.spec.classes * run.spec.templates
     with run.timer.stage("prompts"):
         batches = prompt_batches(dataset)
-        for outcome in run.answers(batches, connection, options):
+        for outcome in run.answers(batches, connection, options.in_flight):
             done += outcome.counted + outcome.repeated
             refused += len(outcome.refused) + len(outcome.too_large)
             report("prompts", done, total)
@@ -251,15 +222,18 @@ def _send_documents(
     run: Run, dataset: Dataset, connection: Connection, options: JobOptions, report: Progress
 ) -> None:
     total = dataset.images if run.spec.task is Task.CLASSIFICATION else None
+    if dataset.train is not None:
+        labelled = dataset.train.images
+        total = None if total is None or labelled is None else total + labelled
     done = run.journal.answered if run.journal else 0
     ends: deque[int] = deque()  # of each batch in flight: how many documents are then answered
     with run.timer.stage("documents"):
         batches = _batches(run, dataset, ends)
-        for outcome in run.answers(batches, connection, options):
+        for outcome in run.answers(batches, connection, options.in_flight):
             done += outcome.counted + outcome.repeated
             done += len(outcome.refused) + len(outcome.too_large)
             run.repeated += outcome.repeated
-            run.too_large |= {item.id: item for item in outcome.too_large}
+            run.note_too_large(outcome.too_large)
             if run.journal is not None:
                 run.journal.refuse(outcome.too_large)
                 run.journal.answer(ends.popleft())
@@ -270,7 +244,7 @@ def _batches(run: Run, dataset: Dataset, ends: deque[int]) -> Iterator[Batch]:
     """The batches that the server has not answered yet, each shard noted in the journal."""
     through = 0
     answered = run.journal.answered if run.journal else 0
-    for shard in document_shards(dataset, run.unreadable, run.inventory):
+    for shard in document_shards(dataset, run.unreadable, run.inventory, run.of_train):
         through = shard.through
         if run.journal is not None:
             run.journal.sending(shard)
@@ -284,7 +258,9 @@ def _batches(run: Run, dataset: Dataset, ends: deque[int]) -> Iterator[Batch]:
 def _declaration(
     model: str, dataset: Dataset, options: JobOptions, source: Source | None
 ) -> dict[str, Any]:
+    learned = dataset.few_labels
     return {
+        **({"few_labels": learned.parameters()} if learned else {}),
         **({"origin": source.origin.parameters(), "dimension": source.dimension} if source else {}),
         **options.of_model(model).parameters(),
         "dataset": dataset.id,

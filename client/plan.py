@@ -19,6 +19,7 @@ from clipbench.contract import endpoints
 from clipbench.contract.documents import answer
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import Dataset, Image, Query, Text, prompts
+from clipbench.datasets.types import Entry
 from clipbench.errors import ClipbenchError, Unauthorized, Unavailable
 from clipbench.report.grid import Column, Grid
 from clipbench.results import DataKey, data_labels
@@ -29,13 +30,17 @@ GIB = 1024**3
 
 @dataclass(frozen=True)
 class Extent:
-    """The number of documents in a data set, and a few of them to time."""
+    """The number of documents in a data set, and a few of them to time.
+
+    labelled: images beside those that are scored, which classifiers learn from.
+    """
 
     dataset: Dataset
     images: int
     texts: int
     probe_images: tuple[bytes, ...]
     probe_texts: tuple[str, ...]
+    labelled: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,14 @@ def extent(dataset: Dataset) -> Extent:
         texts = len(dataset.classnames) * len(dataset.templates)
         some = itertools.islice(prompts(dataset.classnames, dataset.templates), _PROBE)
         probe_texts = [text for _, _, text in some]
-    return Extent(dataset, images, texts, tuple(probe_images), tuple(probe_texts))
+    labelled = _images(dataset.train) if dataset.train else 0
+    return Extent(dataset, images, texts, tuple(probe_images), tuple(probe_texts), labelled)
+
+
+def _images(dataset: Dataset) -> int:
+    if dataset.images is not None:
+        return dataset.images
+    return sum(isinstance(entry, Entry) for entry in dataset.read(False))
 
 
 def plan_model(
@@ -108,7 +120,8 @@ def _estimate(
 ) -> float:
     images = [Document(blob=data) for data in item.probe_images]
     texts = [Document(text=text) for text in item.probe_texts]
-    return item.images * _seconds_each(connection, model, images, parameters) + (
+    encoded = item.images + item.labelled
+    return encoded * _seconds_each(connection, model, images, parameters) + (
         item.texts * _seconds_each(connection, model, texts, parameters)
     )
 
@@ -168,8 +181,9 @@ def labels_of(datasets: Sequence[Dataset]) -> dict[tuple[str, str], str]:
 
 def _in_words(item: Extent, label: str) -> str:
     texts = f"{item.texts:,} prompts" if item.dataset.classnames else f"about {item.texts:,} texts"
+    labelled = f"{item.labelled:,} labelled images to learn from, " if item.labelled else ""
     return (
-        f"{label}: {item.images:,} images, {texts}; "
+        f"{label}: {item.images:,} images, {labelled}{texts}; "
         f"a 95 % interval is ±{half_width(item.images):.3f} at most"
     )
 

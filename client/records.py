@@ -18,11 +18,11 @@ def read_records(
 ) -> Iterator[dict[str, Any]]:
     """Counted documents in the order of the data set, then the refused and the unreadable ones.
 
-    Each has kind, id, index and outcome; counted ones labels, rank and best; refused ones
-    reason and detail.
+    Each has kind, id, index and outcome; counted ones labels, rank, best and, where something was
+    learned, shares; refused ones reason and detail.
     """
     endpoint = job_endpoint(task, "records")
-    kinds = (Kind.IMAGE,) if task is Task.CLASSIFICATION else (Kind.IMAGE, Kind.TEXT)
+    kinds = (Kind.IMAGE, Kind.TRAIN if task is Task.CLASSIFICATION else Kind.TEXT)
     for kind in kinds:
         parameters: dict[str, Any] = {"job": job, "kind": kind, "limit": PAGE}
         while page := answer(connection.request(endpoint, (), parameters))["records"]:

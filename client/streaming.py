@@ -15,14 +15,15 @@ from clipbench.client.connection import Connection
 from clipbench.contract import Reason
 from clipbench.contract.batches import BatchOutcome
 from clipbench.contract.documents import JobDocument, index_or_none
-from clipbench.contract.endpoints import Task, job_endpoint
+from clipbench.contract.endpoints import CLASSIFICATION_TRAIN, Task, job_endpoint
 from clipbench.contract.packing import pack
 from clipbench.datasets import Unreadable, UnreadableKind
 from clipbench.errors import TooLarge
 
 Part = TypeVar("Part")
 
-_OF_IMAGES = frozenset(job_endpoint(task, "images") for task in Task)
+_OF_IMAGES = {job_endpoint(task, "images"): UnreadableKind.IMAGE for task in Task}
+_OF_IMAGES[CLASSIFICATION_TRAIN] = UnreadableKind.TRAIN
 IN_FLIGHT = 4  # enough to keep the encoder busy; memory is at most this many batches
 
 
@@ -113,6 +114,6 @@ def _send(
 def _refused(batch: Batch, document: JobDocument, error: TooLarge) -> Unreadable:
     kind, reason = UnreadableKind.TEXT, Reason.TEXT_TOO_LARGE
     if batch.endpoint in _OF_IMAGES:
-        kind, reason = UnreadableKind.IMAGE, Reason.IMAGE_TOO_LARGE
+        kind, reason = _OF_IMAGES[batch.endpoint], Reason.IMAGE_TOO_LARGE
     index = index_or_none(document)
     return Unreadable(document.id, document.id, reason, str(error), kind, index)

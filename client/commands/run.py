@@ -35,7 +35,7 @@ from clipbench.client.model_groups import expand
 from clipbench.client.plan import extent, labels_of, plan_model, plan_table
 from clipbench.client.progress import job_progress
 from clipbench.client.ranking import ranking
-from clipbench.datasets import Dataset, languages_of, open_dataset
+from clipbench.datasets import Dataset, FewLabels, languages_of, open_dataset
 from clipbench.datasets import suite as suite_of
 from clipbench.datasets.inventory import sums
 from clipbench.encode_settings import EncodeSettings
@@ -84,6 +84,14 @@ def run(
     names: Annotated[
         Path | None, typer.Option(help="Folder of class names and templates by language.")
     ] = None,
+    shots: Annotated[
+        str | None,
+        typer.Option(
+            help="Also learn from so many labelled images a class: 1,2,4,8,16,all by commas."
+        ),
+    ] = None,
+    draws: Annotated[int, typer.Option(help="How often the labelled images are drawn.")] = 3,
+    train_split: Annotated[str, typer.Option(help="Split of the labelled images.")] = "train",
     index: Annotated[bool, typer.Option("--index", help="Also what smaller vectors cost.")] = False,
     thresholds: Annotated[
         bool,
@@ -129,6 +137,7 @@ def run(
     choices: dict[str, Any] = {
         **{"sample": sample, "seed": seed, "templates": template},
         **{"layout": layout, "columns": columns_of(column), "names": names},
+        **{"few_labels": FewLabels.of(shots, draws, train_split) if shots else None},
     }
     datasets = [
         open_dataset(spec, split=wanted, language=language, **choices)

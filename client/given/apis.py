@@ -58,7 +58,7 @@ class OpenAI:
 
     def most(self, kind: Kind) -> int:
         """A conversation has one embedding."""
-        return 1 if kind is Kind.IMAGE else self.batch_size
+        return 1 if kind.is_image else self.batch_size
 
     def ask(self, kind: Kind, documents: Sequence[JobDocument]) -> list[Row]:
         """One request."""
@@ -66,7 +66,7 @@ class OpenAI:
         return rows_of(self._web.ask("POST", "/embeddings", body), len(documents))
 
     def _content(self, kind: Kind, documents: Sequence[JobDocument]) -> dict[str, Any]:
-        if kind is not Kind.IMAGE:
+        if not kind.is_image:
             return {"input": [document.content.decode() for document in documents]}
         url = {"url": _data_uri(documents[0].content)}
         content = [{"type": "image_url", "image_url": url}]
@@ -85,7 +85,7 @@ class Infinity(OpenAI):
         return self.batch_size
 
     def _content(self, kind: Kind, documents: Sequence[JobDocument]) -> dict[str, Any]:
-        if kind is not Kind.IMAGE:
+        if not kind.is_image:
             return super()._content(kind, documents)
         uris = [_data_uri(document.content) for document in documents]
         return {"input": uris, "modality": "image"}
@@ -106,7 +106,7 @@ class ClipAsService:
 
     def ask(self, kind: Kind, documents: Sequence[JobDocument]) -> list[Row]:
         """One request."""
-        image = kind is Kind.IMAGE
+        image = kind.is_image
         sent = [
             Document(id=str(i), blob=d.content)
             if image

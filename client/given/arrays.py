@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from clipbench.contract.endpoints import Kind
 from clipbench.errors import DataError
 
-NAMES = {Kind.IMAGE: "images", Kind.TEXT: "texts", Kind.PROMPT: "prompts"}
-IDS = {"image_ids": "images", "text_ids": "texts", "prompt_ids": "prompts"}
+NAMES = {
+    **{Kind.IMAGE: "images", Kind.TEXT: "texts"},
+    **{Kind.PROMPT: "prompts", Kind.TRAIN: "train"},
+}
+IDS = {f"{kind}_ids": name for kind, name in NAMES.items()}
 _TYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 _HEADER_BYTES = 100 * 1024 * 1024
 _FORMS = (
@@ -49,7 +52,7 @@ def read(path: Path) -> dict[str, Rows]:
         raise DataError(f"{path}: {unknown[0]!r} is not known: give {_FORMS}")
     arrays = {name: _checked(path, name, found[name]) for name in NAMES.values() if name in found}
     if not arrays:
-        raise DataError(f"{path}: no array images, texts or prompts: give {_FORMS}")
+        raise DataError(f"{path}: no array images, texts, prompts or train: give {_FORMS}")
     if len({array.shape[1] for array in arrays.values()}) > 1:
         told = ", ".join(f"{name} {array.shape[1]}" for name, array in arrays.items())
         raise DataError(f"{path}: the dimensions differ: {told}")
@@ -141,7 +144,7 @@ def _parquet(path: Path) -> dict[str, Any]:
         raise ValueError(f"the embeddings have {sorted(sizes)[:5]} numbers; all have the same")
     numbers = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
     if unknown := set(kinds.tolist()) - set(map(str, NAMES)):
-        raise ValueError(f"kind {sorted(unknown)[0]!r}: a kind is image, text or prompt")
+        raise ValueError(f"kind {sorted(unknown)[0]!r}: a kind is image, text, prompt or train")
     found: dict[str, Any] = {}
     for kind, name in NAMES.items():
         chosen = kinds == str(kind)

@@ -101,7 +101,7 @@ class OpenEndpoint:
         return [row for part in parts for row in self._in_parts(kind, part)]
 
     def _in_parts(self, kind: Kind, documents: Sequence[JobDocument]) -> list[Row]:
-        rate = self._rates["image" if kind is Kind.IMAGE else "text"]
+        rate = self._rates["image" if kind.is_image else "text"]
         try:
             with rate.of(len(documents)):
                 return self._asker.ask(kind, documents)

@@ -18,7 +18,10 @@ from clipbench.results import Throughput
 Row = NDArray[np.floating] | str
 """The embedding (d,) of one document, or the reason that there is none."""
 
-_KINDS = {"images": Kind.IMAGE, "texts": Kind.TEXT, "prompts": Kind.PROMPT}
+_KINDS = {
+    **{"images": Kind.IMAGE, "texts": Kind.TEXT},
+    **{"prompts": Kind.PROMPT, "train": Kind.TRAIN},
+}
 _DTYPES = ("float16", "float32", "float64")
 
 

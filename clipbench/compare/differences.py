@@ -10,7 +10,7 @@ from statistics import NormalDist
 from clipbench.compare.observations import common, observations_of
 from clipbench.errors import InvalidRequest
 from clipbench.metrics import found_in, holm, measure_of, paired_difference
-from clipbench.results import DataKey, Result, Sidecar, data_labels, run_labels
+from clipbench.results import DataKey, Result, Sidecar, data_labels, picks, run_labels
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,10 @@ def compare(
     """
     _require_comparable(before, after, across)
     names = list(metrics or _compared(before, after))
+    others = unlike(before, after)
     for name in names:
+        if name in others:
+            raise InvalidRequest(f"{name} does not compare: {OTHER_IMAGES}")
         if not (name in before.metrics and name in after.metrics):
             known = ", ".join(sorted(set(before.metrics) & set(after.metrics)))
             raise InvalidRequest(f"measure {name!r} is not in both results; both have: {known}")
@@ -97,8 +100,18 @@ def named(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return found
 
 
+OTHER_IMAGES = "both learned from different labelled images"
+
+
+def unlike(before: Result, after: Result) -> list[str]:
+    """The measures of both that were learned from different labelled images."""
+    one, other = picks(before.few_labels), picks(after.few_labels)
+    return [name for name, images in one.items() if other.get(name, images) != images]
+
+
 def _compared(before: Result, after: Result) -> list[str]:
-    both = [name for name in before.metrics if name in after.metrics]
+    others = unlike(before, after)
+    both = [name for name in before.metrics if name in after.metrics and name not in others]
     found = found_in(both, before.dataset.task)
     return [str(figure) for figure in found if figure.measure.compared]
 
@@ -179,6 +192,8 @@ def _notes(before: Result, after: Result, shared: tuple[Sidecar, Sidecar] | None
     for what, (one, other) in pairs.items():
         if one != other:
             said.append(f"Different {what}: {_short(one)} before, {_short(other)} after.")
+    if others := unlike(before, after):
+        said.append(f"Not compared: {', '.join(others)}; {OTHER_IMAGES}.")
     if shared is None:
         said.append(
             "No records of both results: intervals are not paired, and wider than they need be."

@@ -21,6 +21,7 @@ from clipbench.metrics import (
 )
 from clipbench.metrics.calibration import Confidences, errors_by_bin
 from clipbench.metrics.composition import Compositions, Pairs, Places, compositions
+from clipbench.metrics.measures import Shares
 from clipbench.results import Sidecar
 from clipbench.results.sidecar import IntArray, Records
 
@@ -48,6 +49,7 @@ def observations_of(metric: str, records: Sidecar) -> Observations | None:
         Grouped: _grouped,
         Confidences: _confidences,
         SharedHits: _hits,
+        Shares: _shares,
     }.get(figure.reads)
     evidence = read(images) if read else None
     return None if evidence is None else figure.observations(evidence)
@@ -100,6 +102,14 @@ def _composed(records: Sidecar) -> Compositions:
     ]
     image, text, number, place = np.array(rows, np.int64).reshape(-1, 4).T
     return compositions(Pairs(image, text, number), Places(place, records.texts.rank[text]))
+
+
+def _shares(images: Records) -> Shares | None:
+    """The classifiers that learned from labelled images; None where not every image has them."""
+    names = images.probed[0] if len(images) else ()
+    if not names or any(len(shares) != len(names) for shares in images.shares):
+        return None
+    return Shares(dict(zip(names, np.array(images.shares).T, strict=True)), {})
 
 
 def _judged(records: Records) -> JudgedQueries | None:

@@ -74,9 +74,10 @@ def _data(result: Result, across: Collection[str]) -> Hashable:
 
 
 def _newest(found: list[Located], data: Hashable, across: Collection[str]) -> dict[RunKey, Located]:
-    """The results on the same data by row, the newest of each."""
+    """The results on the same data by row, the newest of each; with what was learned, if any is."""
     same = [item for item in found if _data(item[0], across) == data]
-    return {item[0].key.run: item for item in sorted(same, key=lambda item: item[0].created)}
+    same.sort(key=lambda item: (item[0].few_labels is not None, item[0].created))
+    return {item[0].key.run: item for item in same}
 
 
 def _way(run: RunKey) -> tuple[object, ...]:

@@ -138,7 +138,7 @@ def read_item(document: JobDocument, kind: Kind, *, labelled: bool, limits: Limi
 def read_content(document: JobDocument, kind: Kind, limits: Limits) -> str | bytes:
     """The text or the image bytes of a job's document. Raises Refused with the reason."""
     content = document.content
-    if kind is Kind.IMAGE:
+    if kind.is_image:
         if not content:
             raise Refused(Reason.EMPTY, "an image's content is its file")
         if len(content) > limits.image_bytes:

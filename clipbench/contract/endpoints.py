@@ -19,6 +19,12 @@ class Kind(StrEnum):
     IMAGE = "image"
     TEXT = "text"
     PROMPT = "prompt"
+    TRAIN = "train"  # an image with a label that a classifier is fitted to
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the document's content is an image's file."""
+        return self in (Kind.IMAGE, Kind.TRAIN)
 
 
 # as the public clip_client knows them
@@ -36,9 +42,11 @@ PROFILE: Final = "/profile"
 CLASSIFICATION_OPEN: Final = "/classification/open"
 CLASSIFICATION_PROMPTS: Final = "/classification/prompts"
 CLASSIFICATION_IMAGES: Final = "/classification/images"
+CLASSIFICATION_TRAIN: Final = "/classification/train"
 CLASSIFICATION_GIVEN_OPEN: Final = "/classification/embeddings/open"
 CLASSIFICATION_GIVEN_PROMPTS: Final = "/classification/embeddings/prompts"
 CLASSIFICATION_GIVEN_IMAGES: Final = "/classification/embeddings/images"
+CLASSIFICATION_GIVEN_TRAIN: Final = "/classification/embeddings/train"
 CLASSIFICATION_RESULT: Final = "/classification/result"
 CLASSIFICATION_RECORDS: Final = "/classification/records"
 CLASSIFICATION_DELETE: Final = "/classification/delete"
@@ -64,7 +72,7 @@ def encode_endpoint(model: str) -> str:
 
 
 def job_endpoint(task: Task, verb: str) -> str:
-    """The endpoint of a job's `verb` (open, prompts, images, texts, result, records, delete)."""
+    """The endpoint of a job's `verb` (open, prompts, images, train, texts, result …)."""
     return f"/{task}/{verb}"
 
 

@@ -24,3 +24,4 @@ class Limits:
     state_bytes: int = 64 * 1024 * MIB  # of one evaluator's database
     waiting_bytes: int = 1024 * MIB  # of requests that the gateway holds
     records_per_page: int = 10_000
+    fit_bytes: int = 1024 * MIB  # of memory that a fit to labelled images may take

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clipbench.contract.endpoints import Task
+from clipbench.contract.few_labels import FewLabels
 from clipbench.contract.origin import Origin
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import InvalidRequest
@@ -105,6 +106,7 @@ class JobSpec:
     index: bool = False  # also what smaller vectors cost
     thresholds: bool = False  # also calibration and thresholds; classification only
     at_precision: float = 0.9  # that a class's stricter threshold keeps
+    few_labels: FewLabels | None = None  # of classification: what is learned from labelled images
     expected_images: int | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     origin: Origin | None = None  # of embeddings that the client brings
@@ -119,7 +121,7 @@ class JobSpec:
             raise InvalidRequest(
                 f"parameter 'provenance' must be a mapping of at most {_MOST_PROVENANCE} entries"
             )
-        origin = parameters.get("origin")
+        origin, few_labels = parameters.get("origin"), parameters.get("few_labels")
         spec = cls(
             job=job_id(parameters),
             task=task,
@@ -135,6 +137,7 @@ class JobSpec:
             index=parameters.get("index") is True,
             thresholds=parameters.get("thresholds") is True,
             at_precision=share_parameter(parameters, "at_precision", 0.9),
+            few_labels=None if few_labels is None else FewLabels.read(few_labels),
             expected_images=None
             if expected is None
             else count_parameter(parameters, "expected_images"),
@@ -166,6 +169,8 @@ class JobSpec:
             )
         if spec.thresholds and task is not Task.CLASSIFICATION:
             raise InvalidRequest("parameter 'thresholds' is of classification")
+        if spec.few_labels and (spec.multilabel or task is not Task.CLASSIFICATION):
+            raise InvalidRequest("parameter 'few_labels' is of images with one label each")
         return spec
 
     @property
@@ -191,6 +196,7 @@ class JobSpec:
             "at_precision": self.at_precision,
             "provenance": dict(self.provenance),
             **({} if self.expected_images is None else {"expected_images": self.expected_images}),
+            **({} if self.few_labels is None else {"few_labels": self.few_labels.parameters()}),
             **self._of_given(),
         }
 

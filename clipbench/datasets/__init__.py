@@ -1,5 +1,6 @@
 """Data sets: the registry, the layouts, and the readers."""
 
+from clipbench.contract.few_labels import ALL, FewLabels
 from clipbench.datasets.appendix import appendix, describe
 from clipbench.datasets.conversion import Converted, convert
 from clipbench.datasets.dataset import Dataset
@@ -22,11 +23,13 @@ from clipbench.datasets.types import (
 from clipbench.datasets.verification import Verification, verify
 
 __all__ = [
+    "ALL",
     "DEFAULT_TEMPLATES",
     "Converted",
     "Dataset",
     "DatasetInfo",
     "Document",
+    "FewLabels",
     "Fingerprint",
     "Image",
     "Inventory",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from clipbench.contract.few_labels import FewLabels
 from clipbench.datasets.entries import documents
 from clipbench.datasets.inventory import Inventory
 from clipbench.datasets.types import Document, Read, SampleNote, Task
@@ -32,6 +33,8 @@ class Dataset:
     composed: bool = False  # retrieval: captions are compared with hard negatives
     subsets: tuple[str, ...] = ()  # names of the parts that comparisons belong to
     language: str = ""  # of the captions or class names, where there are several
+    few_labels: FewLabels | None = None  # what is learned from the images of `train`
+    train: Dataset | None = field(default=None, repr=False)
     sample: SampleNote | None = None
     chosen: frozenset[int] | None = field(default=None, repr=False)  # image positions of a sample
 

@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from clipbench import embedded
+from clipbench.contract.few_labels import FewLabels
 from clipbench.datasets import class_languages, judgements, layouts, registry, sources
 from clipbench.datasets.dataset import Dataset
+from clipbench.datasets.few_labels import check, learning
 from clipbench.datasets.layouts import wds
 from clipbench.datasets.layouts.files import printable
 from clipbench.datasets.layouts.languages import sources as sources_by_language
@@ -43,6 +45,7 @@ def open_dataset(
     templates: Sequence[str] | None = None,
     language: str | None = None,
     names: Path | None = None,
+    few_labels: FewLabels | None = None,
     offline: bool = False,
     keep: bool = True,
     progress: Progress | None = None,
@@ -55,7 +58,8 @@ def open_dataset(
     with `seed`. `layout` decides where several fit, `columns` says which column of a table is the
     `image`, `caption`, `label` or `relevance`, `templates` replace the data set's own. `language`
     chooses among captions in several languages; of a classification it names the class names and
-    templates to take from the folder `names` (see `class_languages`).
+    templates to take from the folder `names` (see `class_languages`). `few_labels` adds the
+    labelled images of another split that classifiers learn from.
 
     Raises UnknownName, InvalidRequest, DataError, Unavailable.
     """
@@ -83,7 +87,20 @@ def open_dataset(
             raise UnknownName("data set", printable(name), known, hint=hint)
         dataset = _local_dataset(_own_id(path), path, wanted, layout, templates)
     dataset = _in_language(dataset, language, names, templates)
-    return dataset if sample is None else sampled(dataset, sample, seed)
+    dataset = dataset if sample is None else sampled(dataset, sample, seed)
+    if few_labels is None:
+        return dataset
+    check(dataset)
+    again = {"layout": layout, "columns": columns, "templates": templates, "language": language}
+    held = {"names": names, "offline": offline, "keep": keep, "progress": progress}
+    try:
+        train = open_dataset(spec, split=few_labels.split, root=root, **again, **held)  # type: ignore[arg-type]
+    except UnknownName as error:
+        raise InvalidRequest(
+            f"few labels need a split of labelled images beside the one that is scored "
+            f"(--train-split): {dataset.source} has {', '.join(error.known)}, not {error.name!r}"
+        ) from error
+    return learning(dataset, train, few_labels)
 
 
 def languages_of(

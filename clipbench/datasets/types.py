@@ -15,6 +15,7 @@ class UnreadableKind(StrEnum):
 
     IMAGE = "image"
     TEXT = "text"
+    TRAIN = "train"  # an image that is learned from
     SHARD = "shard"  # a shard or file, or a part of it: how many documents it held is unknown
 
 

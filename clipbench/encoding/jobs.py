@@ -100,6 +100,6 @@ def _encode(
     if not contents:
         none = np.zeros(0, np.int64)
         return Encoded(np.zeros((0, 0), np.float32), none, (), ())
-    if kind is Kind.IMAGE:
+    if kind.is_image:
         return encoder.encode_images(options.model, encode_options(options), contents, digests)
     return encoder.encode_texts(options.model, encode_options(options), contents)

@@ -17,6 +17,7 @@ from clipbench.contract.documents import Item
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.parameters import JobSpec
 from clipbench.errors import InvalidRequest, TooLarge
+from clipbench.jobs import few_labels
 from clipbench.jobs.columns import index_columns, score_columns, unscored
 from clipbench.jobs.evaluator import Evaluator, Json, Scored
 from clipbench.jobs.groups import score_groups
@@ -27,7 +28,12 @@ from clipbench.jobs.thresholds import score_thresholds
 from clipbench.metrics.classification import classify
 from clipbench.metrics.index import classification_costs
 from clipbench.metrics.multilabel import targets_of
-from clipbench.metrics.scores import Scores, classification_scores, multilabel_scores
+from clipbench.metrics.scores import (
+    Scores,
+    classification_scores,
+    few_label_scores,
+    multilabel_scores,
+)
 from clipbench.metrics.tables import confused, per_class
 from clipbench.metrics.vectors import Float32Array, IntArray, class_vectors, invalid_rows
 
@@ -94,6 +100,11 @@ class ClassificationEvaluator(Evaluator):
         )
         return BatchOutcome(added.counted, added.repeated, ())
 
+    def admit(self, job: Job, batch: EncodedBatch) -> None:
+        """Labelled images need a job that learns, and room for a fit."""
+        if batch.kind is Kind.TRAIN:
+            few_labels.admit(job, batch, self.store.held(job, Kind.TRAIN), self.limits)
+
     def refuse(self, job: Job, item: Item, kind: Kind) -> Refusal | None:
         """Labels have to lie in the declared classes; one label unless the job is multilabel."""
         outside = [label for label in item.labels if label >= job.spec.classes]
@@ -111,6 +122,8 @@ class ClassificationEvaluator(Evaluator):
         self, job: Job, batch: EncodedBatch, embeddings: Float32Array, kept: Sequence[int]
     ) -> list[Json]:
         """The rank of each label and the five best classes, or a multilabel image's embedding."""
+        if batch.kind is Kind.TRAIN:
+            return [{}] * len(embeddings)
         classes = self._class_vectors(job)
         if job.spec.multilabel:
             return [{"embedding": row.astype("<f4").tobytes()} for row in embeddings]
@@ -160,6 +173,7 @@ class ClassificationEvaluator(Evaluator):
         by_group = score_groups(groups, rank, job.spec.classes)
         scores.add(by_group.scores)
         more = self._thresholds(job, scores, changed, best)
+        more |= self._learned(job, scores, changed)
         if job.spec.index:
             stored = StoredEmbeddings.of(self.store, job, Kind.IMAGE, len(label), first)
             costs = classification_costs(stored, self._class_vectors(job), label)
@@ -184,6 +198,15 @@ class ClassificationEvaluator(Evaluator):
         scores.add(found.scores)
         changed += found.columns
         return {"thresholds": found.stated}
+
+    def _learned(self, job: Job, scores: Scores, changed: list[Json]) -> Json:
+        """As `_thresholds`, of the classifiers that learn from labelled images."""
+        if not job.spec.few_labels:
+            return {}
+        found = few_labels.learn(self.store, job, job.spec.few_labels)
+        scores.add(few_label_scores(found.shares))
+        changed += found.columns
+        return {"few_labels": found.report}
 
     def _multilabel(self, job: Job, changed: list[Json]) -> Json:
         labels: list[tuple[int, ...]] = []

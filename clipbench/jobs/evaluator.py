@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import JobSpec
 from clipbench.errors import InvalidRequest, TooLarge
 from clipbench.jobs import records
+from clipbench.jobs.account import account
 from clipbench.jobs.given import embeddings_digest
 from clipbench.jobs.job import Job
 from clipbench.jobs.store import JobStore
@@ -70,6 +70,7 @@ class Evaluator:
             "split": job.spec.split,
             "images": self.store.count(job, Kind.IMAGE),
             "texts": self.store.count(job, Kind.TEXT),
+            "train": self.store.count(job, Kind.TRAIN),
             "prompts": self.store.prompt_count(job),
             "expected_images": job.spec.expected_images,
             "refused": dict(refused),
@@ -89,6 +90,7 @@ class Evaluator:
                 f"the batch was encoded by another model or with other options than job "
                 f"{job_id!r} declares"
             )
+        self.admit(job, batch)
         limit = self.limits.documents_per_job
         if self.store.held(job, batch.kind) + len(batch.items) > limit:
             raise TooLarge(f"a job holds at most {limit} documents of a kind")
@@ -109,6 +111,9 @@ class Evaluator:
         added = self.store.add(job, batch.kind, rows, refused)
         return BatchOutcome(added.counted, added.repeated, added.refused)
 
+    def admit(self, job: Job, batch: EncodedBatch) -> None:
+        """Raises InvalidRequest or TooLarge for a batch that the job has no place for."""
+
     def refuse(self, job: Job, item: Item, kind: Kind) -> Refusal | None:
         """A reason of this task to refuse an encoded document."""
         return None
@@ -125,7 +130,8 @@ class Evaluator:
         unit = normalise(batch.embeddings[list(kept)])
         truncated = set(batch.truncated)
         columns = self.evaluate(job, batch, unit, kept)
-        keeps = job.spec.origin is not None or job.spec.index or job.spec.thresholds
+        spec = job.spec
+        keeps = spec.origin or spec.index or spec.thresholds or spec.few_labels
         return [
             {
                 "job": job.key,
@@ -146,45 +152,6 @@ class Evaluator:
             for position, row, extra in zip(kept, unit, columns, strict=True)
             for item in (batch.items[position],)
         ]
-
-    def account(
-        self, job: Job, late: Sequence[tuple[Kind, int, Refusal]] = ()
-    ) -> tuple[Json, dict[str, Any]]:
-        """The documents, and digests and duplicates of the data. late: those refused just now."""
-        absent = {(kind, refusal.id) for kind, _, refusal in late}
-        data = hashlib.sha256()
-        counted: Counter[str] = Counter()
-        contents: dict[Kind, Counter[str]] = {Kind.IMAGE: Counter(), Kind.TEXT: Counter()}
-        truncated = 0
-        for kind in contents:
-            columns = ("id", "position", "digest", "truncated", "labels", "image_id", "groups")
-            for row in self.store.documents(job, kind, *columns):
-                if (kind, row.id) in absent:
-                    continue
-                counted[kind] += 1
-                contents[kind][row.digest] += 1
-                truncated += row.truncated
-                line = [kind, row.id, row.position, row.digest, row.labels, row.image_id]
-                line += [row.groups] if row.groups else []
-                data.update(json.dumps(line).encode() + b"\n")
-        refusals = [(row.kind, row.reason) for row in self.store.refusals(job)]
-        refusals += [(kind, refusal.reason) for kind, _, refusal in late]
-        reasons = Counter(reason for _, reason in refusals)
-        images = Counter(reason for kind, reason in refusals if kind == Kind.IMAGE)
-        documents = {
-            "counted": counted.total(),
-            "refused": reasons.total(),
-            "refused_by_reason": dict(sorted(reasons.items())),
-            "refused_images": dict(sorted(images.items())),
-            "truncated_texts": truncated,
-        }
-        return documents, {
-            "images": counted[Kind.IMAGE],
-            "texts": counted[Kind.TEXT],
-            "data_sha256": data.hexdigest(),
-            "duplicate_images": _duplicates(contents[Kind.IMAGE]),
-            "duplicate_texts": _duplicates(contents[Kind.TEXT]),
-        }
 
     def records(
         self, job_id: str, owner: str, kind: Kind, after: tuple[int, str] | None, limit: int
@@ -225,7 +192,7 @@ class Evaluator:
         if job.result is not None:
             return dict(job.result)
         scored = self.score(job)
-        documents, data = self.account(job, scored.late)
+        documents, data = account(self.store, job, scored.late)
         result = {
             **scored.measured,
             "documents": documents,
@@ -242,7 +209,3 @@ class Evaluator:
     def delete(self, job_id: str, owner: str) -> None:
         """Remove the job and everything of it."""
         self.store.delete(self.store.get(job_id, owner))
-
-
-def _duplicates(contents: Counter[str]) -> int:
-    return contents.total() - len(contents)

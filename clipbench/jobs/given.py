@@ -92,7 +92,7 @@ def embeddings_digest(store: JobStore, job: Job) -> dict[str, str]:
     if job.spec.origin is None:
         return {}
     digest = hashlib.sha256()
-    for kind in (Kind.IMAGE, Kind.TEXT):
+    for kind in (Kind.IMAGE, Kind.TEXT, Kind.TRAIN):
         for row in store.documents(job, kind, "embedding"):
             digest.update(row.embedding)
     for prompt in store.prompts(job):

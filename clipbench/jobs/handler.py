@@ -60,6 +60,7 @@ class Handler:
         for kind, done, expected in (
             (Kind.IMAGE, state["images"], spec.expected_images),
             (Kind.TEXT, state["texts"], None),
+            *([(Kind.TRAIN, state["train"], None)] if spec.few_labels else []),
         ):
             self.metrics.job_opened(
                 self.evaluator.task, spec.job, kind, done=done, expected=expected
@@ -113,8 +114,10 @@ class Handler:
             kind = text_parameter(parameters, "kind")
             if kind == "refused":
                 return packed({"records": self.evaluator.refused_records(job, who)})
-            if kind not in (Kind.IMAGE, Kind.TEXT):
-                raise InvalidRequest(f"parameter 'kind' is image, text or refused, not {kind!r}")
+            if kind not in (Kind.IMAGE, Kind.TEXT, Kind.TRAIN):
+                raise InvalidRequest(
+                    f"parameter 'kind' is image, text, train or refused, not {kind!r}"
+                )
             after = None
             if "after_id" in parameters:
                 position = count_parameter(parameters, "after_index")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-COLUMNS = ("id", "position", "labels", "rank", "best", "image_id", "groups", "scores")
+COLUMNS = ("id", "position", "labels", "rank", "best", "image_id", "groups", "scores", "shares")
 """Of the table of documents."""
 
 
@@ -21,6 +21,7 @@ def of_row(row: Any) -> dict[str, Any]:
         "best": None if row.best is None else json.loads(row.best),
         **({"groups": [f"{name}={group}" for name, group in groups.items()]} if groups else {}),
         **(json.loads(row.scores) if row.scores else {}),
+        **({"shares": json.loads(row.shares)} if row.shares else {}),
     }
 
 

@@ -67,6 +67,7 @@ documents = Table(
     Column("best", Text),  # JSON list of the best classes, or of the ranks of the judgements
     Column("near_tie", Boolean, nullable=False, default=False),
     Column("scores", Text),  # JSON object of `confidence` and `hits`, of thresholds
+    Column("shares", Text),  # JSON list: of the draws of labelled images that had it right
     PrimaryKeyConstraint("job", "kind", "id"),
 )
 Index("documents_in_order", documents.c.job, documents.c.kind, documents.c.position, documents.c.id)

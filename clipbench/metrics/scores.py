@@ -29,7 +29,9 @@ from clipbench.metrics.measures import (
     Queries,
     ScaledCalibrationError,
     SharedHits,
+    Shares,
     WorstGroup,
+    parse,
     stated,
 )
 from clipbench.metrics.measures.composed import ComposedMeasure
@@ -68,6 +70,11 @@ def classification_scores(
         scores.add(_scores(stated(Task.CLASSIFICATION, Predictions), evidence))
     scores.metrics |= {CHANCE: chance_level(n_classes), MAJORITY: majority_share(labels)}
     return scores
+
+
+def few_label_scores(learned: Shares) -> Scores:
+    """Of every measure that shares are there of."""
+    return _scores((parse(name) for name in learned.by_name), learned)
 
 
 def multilabel_scores(images: Float32Array, classes: Float32Array, targets: BoolArray) -> Scores:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from clipbench.encode_settings import Activation, Convert, Normalisation
 from clipbench.metrics import CHANCE, MAJORITY, chance_of, headlines, principal
-from clipbench.reference import DEVICE, SCORES_PRECISION, TableName, published, spelling
-from clipbench.report import by_group, reliability
-from clipbench.report.notes import INEXACT_DECODING, of_origin, of_statistics
+from clipbench.metrics.measures import Shares
+from clipbench.reference import SCORES_PRECISION, TableName, published, spelling
+from clipbench.report import by_group, few_labels, reliability
+from clipbench.report.explain_statistics import ran
+from clipbench.report.notes import INEXACT_DECODING, of_origin
 from clipbench.report.sections import SECTIONS
 from clipbench.report.sources import own_columns, shown_in
-from clipbench.results import MeasuredData, Result, Statistics, Task
+from clipbench.results import MeasuredData, Result, Task
 
 
 def explain(result: Result) -> str:
@@ -19,78 +21,9 @@ def explain(result: Result) -> str:
     if not result.metrics:
         nothing = "Nothing could be scored. The records beside the file list every document."
         return f"{_data(result)}\n\n{nothing}"
-    parts = _data, _model, _measure, _sure, by_group.words, reliability.words, _published, _changes
+    further = by_group.words, few_labels.words, reliability.words
+    parts = _data, _model, _measure, _sure, *further, _published, _changes
     return "\n\n".join(filter(None, (part(result) for part in parts)))
-
-
-def explain_statistics(statistics: Statistics) -> str:
-    """Paragraphs on how speed and memory were measured, and what would change them."""
-    if statistics.model.origin:
-        return " ".join([of_origin(statistics.model.origin), *of_statistics(statistics)])
-    rates = []
-    for what, qps in (("text", statistics.text_qps), ("image", statistics.image_qps)):
-        if qps is not None:
-            spread = _between(statistics.spread.get(f"{what}_qps"))
-            rates.append(f"{qps:,.0f} {what}s a second{spread}")
-    load = []
-    if statistics.batch_size:
-        load.append(f"requests of {statistics.batch_size} documents")
-    if statistics.concurrency:
-        load.append(f"{statistics.concurrency} in flight")
-    if statistics.repeats:
-        load.append(f"{statistics.repeats} repeats")
-    how = f" ({', '.join(load)})" if load else ""
-    first = (
-        f"{_ran(statistics)}{how}: {' and '.join(rates) or 'no rate was measured'}. "
-        "Memory is the peak's difference to the same process without the model."
-    )
-    if statistics.peak_vram_bytes is None:
-        first += " VRAM was not measured: no GPU, or no NVML that tells of it."
-    elif statistics.vram_estimated:
-        first += (
-            " VRAM is an estimate: the peak of PyTorch's allocator and the CUDA context, since "
-            "NVML does not list the process of a container."
-        )
-    second = (
-        "Another device, precision, batch size or number of requests in flight gives other rates; "
-        f"the published ones are of one {DEVICE} and are not compared with another device."
-    )
-    return "\n\n".join([first, *_loaded(statistics), *_one_by_one(statistics), second])
-
-
-def _between(spread: tuple[float, float] | None) -> str:
-    return f" (repeats from {spread[0]:,.0f} to {spread[1]:,.0f})" if spread else ""
-
-
-def _loaded(statistics: Statistics) -> Iterator[str]:
-    """The rates at saturation, with the rule."""
-    for what, found in (
-        ("Texts", statistics.text_saturation),
-        ("Images", statistics.image_saturation),
-    ):
-        if found:
-            rate = f"{found.qps:,.0f} a second{_between(found.spread)}"
-            yield (
-                f"{what} reach {rate} with {found.concurrency} requests in flight, from where "
-                "twice as many gain less than 5 %."
-                if found.reached
-                else f"{what} reach {rate} with {found.concurrency} requests in flight, the most "
-                "that was tried; the rate still grew."
-            )
-
-
-def _one_by_one(statistics: Statistics) -> Iterator[str]:
-    """The latency of single documents."""
-    for what, found in (
-        ("text", statistics.text_latency),
-        ("image", statistics.image_latency),
-    ):
-        if None not in (found.p50, found.p95, found.p99):
-            cuts = [f"{1000 * (seconds or 0):.1f}" for seconds in (found.p50, found.p95, found.p99)]
-            yield (
-                f"A single {what} is answered within {cuts[0]} ms (median), {cuts[1]} ms (p95) and "
-                f"{cuts[2]} ms (p99), of {found.requests} sent one after another."
-            )
 
 
 def _data(result: Result) -> str:
@@ -133,19 +66,11 @@ def _data(result: Result) -> str:
     return " ".join(said)
 
 
-def _ran(measured: Result | Statistics) -> str:
-    run, settings = measured.run, measured.settings
-    device = run.device_name or run.device or "an unknown device"
-    precision = settings.precision or "an unknown precision"
-    runtime = settings.runtime or "an unknown runtime"
-    return f"{measured.model.name} ran in {precision} with {runtime} on {device}"
-
-
 def _model(result: Result) -> str:
     model, run, settings = result.model, result.run, result.settings
     if model.origin:
         return f"{of_origin(model.origin)}{_rates(result)}"
-    said = [f"{_ran(result)}."]
+    said = [f"{ran(result)}."]
     if run.runtime_difference is not None:
         said.append(
             f"Its exported graph differed from PyTorch's float32 embeddings by "
@@ -214,7 +139,10 @@ def _prompts(data: MeasuredData) -> str:
 
 def _headline(result: Result) -> str:
     said = []
-    for name in map(str, headlines(result.metrics, result.dataset.task)):
+    for figure in headlines(result.metrics, result.dataset.task):
+        if figure.reads is Shares:
+            continue  # `few_labels.words` tells them
+        name = str(figure)
         hits = result.counts.get(name)
         fraction = f" ({hits[0]:,} of {hits[1]:,})" if hits else ""
         said.append(f"{name} is {result.metrics[name]:.4f}{fraction}")
@@ -288,6 +216,8 @@ def _levers(result: Result) -> Iterator[str]:
         yield "other hard negatives: sets whose wrong captions read oddly are easier than they look"
     else:
         yield "the number of images: a smaller corpus gives higher recall, so splits never compare"
+    if result.few_labels:
+        yield "other labelled images (more draws tell how much)"
     if result.dataset.sample:
         yield "another seed of the sample"
     if not result.model.origin:

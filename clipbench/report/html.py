@@ -13,7 +13,8 @@ from importlib import resources
 from xml.etree.ElementTree import Element
 
 from clipbench.reference import DEVICE
-from clipbench.report.explain import explain, explain_statistics
+from clipbench.report.explain import explain
+from clipbench.report.explain_statistics import explain_statistics
 from clipbench.report.mistakes import MistakeSet
 from clipbench.report.page_data import page_data
 from clipbench.report.page_tables import section

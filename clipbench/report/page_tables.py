@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from clipbench.errors import UnknownName
 from clipbench.registry import find
-from clipbench.report.curve import curves
+from clipbench.report.curve import index_curves, shot_curves
 from clipbench.report.formats.plain import BESIDE_NOTE, ELSEWHERE_NOTE, TIED, beside, legend
 from clipbench.report.scatter import scatter
 from clipbench.report.types import Cell, Heading, OwnTable, Row, Table
@@ -29,7 +29,9 @@ def section(
         _text(SubElement(root, "p", {"class": "hint"}), "Nothing measured.")
         return tostring(root, encoding="unicode", method="html")
     if table.name is OwnTable.INDEX:
-        root.extend(curves(table))
+        root.extend(index_curves(table))
+    if table.name is OwnTable.FEW_LABELS:
+        root.extend(shot_curves(table))
     if table.name is OwnTable.ROBUSTNESS and (figure := scatter(table)) is not None:
         root.append(figure)
     root.extend(pictures)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from clipbench.figures import NONE, Figures
 from clipbench.metrics import parse
 from clipbench.reference import SCORES_PRECISION, Column, TableName, spelling
-from clipbench.report import notes
+from clipbench.report import few_labels, notes
 from clipbench.report.best import Entry, ObservationsOf, leaders
 from clipbench.report.notes import Notes
 from clipbench.report.published import column_name, heading
 from clipbench.report.sources import Variants, by_row, columns, ordered, own_columns, reference
 from clipbench.report.types import Cell, OwnTable, Row, Table, signed
-from clipbench.results import Result, RunKey, file_name
+from clipbench.results import Result, RunKey, file_name, picks
 
 MIXED = "The values of this column come from different {what}, so that none is marked as the best."
 
@@ -56,7 +56,7 @@ def score_table(
     cells = [[_cell(name, draft, column, said, figures) for column in cols] for draft in drafts]
     for i, column in enumerate(cols):
         sources = [draft.results.get(column.key) for draft in drafts]
-        mixed = _mixed([source for source in sources if source])
+        mixed = _mixed([source for source in sources if source], column.metric)
         if mixed:
             extra = said.mark(MIXED.format(what=" and ".join(mixed)))
             headings[i] = replace(headings[i], marks=headings[i].marks + extra)
@@ -98,6 +98,8 @@ def _cell(
     value = result.metrics[column.metric]
     compared = bool(printed) and result.settings.decoding not in notes.INEXACT_DECODING
     texts = notes.of_result(result)
+    if name is OwnTable.FEW_LABELS:
+        texts += few_labels.notes(result, column.metric)
     if printed:
         texts += notes.of_cell(name, model, column_name(column))
         texts += _unlike_published(result, column)
@@ -133,10 +135,12 @@ def _unlike_published(result: Result, column: Column) -> list[str]:
     return said
 
 
-def _mixed(results: Sequence[Result]) -> list[str]:
-    """The reason why the results of one column do not compare: data, prompts."""
+def _mixed(results: Sequence[Result], metric: str) -> list[str]:
+    """The reason why the results of one column do not compare: data, prompts, labelled images."""
     keys = list(dict.fromkeys(result.key.data for result in results))
-    return sorted({part for key in keys[1:] for part in keys[0].differing(key)})
+    learned = {picks(result.few_labels).get(metric) for result in results}
+    parts = {part for key in keys[1:] for part in keys[0].differing(key)}
+    return sorted(parts | ({"labelled images"} if len(learned) > 1 else set()))
 
 
 def _mark_best(

@@ -60,6 +60,15 @@ SECTIONS: Sequence[Section] = (
         "images, each with all of its comparisons.",
     ),
     Section(
+        OwnTable.FEW_LABELS,
+        "Few labels",
+        "Top-1 accuracy of classifiers that learned from so many labelled images a class: a linear "
+        "probe, and the vote of the nearest (knn). Means over several draws; C and k were chosen "
+        "within the drawn images. Zero-shot accuracy on the same images stands under "
+        "Classification.",
+        "",
+    ),
+    Section(
         OwnTable.THRESHOLDS,
         "Thresholds",
         "ECE: how far confidence is from the share of right ones, in 15 bins of equal width, "

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-from clipbench.metrics import MAJORITY, chance_of, headlines, measure_of, principal
+from clipbench.metrics import MAJORITY, chance_of, found_in, headlines, measure_of, principal
 from clipbench.metrics.measures import Figure
 from clipbench.reference import Column, PublishedTable, TableName, published, score_key
 from clipbench.report.types import OwnTable
@@ -67,7 +67,12 @@ def columns(
     for result in results:
         for column in own_columns(result, apart, table):
             found.setdefault(column.key, column)
-    return list(found.values())
+    made = list(found.values())
+    if table is OwnTable.FEW_LABELS:  # results may have learned from other numbers of images
+        groups = list(dict.fromkeys(column.group for column in made))
+        order = list(map(str, found_in((column.metric for column in made), Task.CLASSIFICATION)))
+        made.sort(key=lambda column: (groups.index(column.group), order.index(column.metric)))
+    return made
 
 
 def own_columns(result: Result, apart: Variants, table: TableName | OwnTable) -> list[Column]:
@@ -88,11 +93,12 @@ def own_columns(result: Result, apart: Variants, table: TableName | OwnTable) ->
     if variant:
         measured = [_variant(column, variant, retrieval) for column in measured]
     group = measured[0].group if measured else title
-    grouped = retrieval or not isinstance(table, TableName)
-    language = data.language if table is OwnTable.LANGUAGES else ""
-    if language:
-        group = title.replace(f"/{language}", "", 1)
-    majority = result.metrics.get(MAJORITY)
+    language = data.language
+    grouped = retrieval or table is OwnTable.FEW_LABELS
+    if language and table is not OwnTable.FEW_LABELS:
+        group, grouped = title.replace(f"/{language}", "", 1), True
+    else:
+        language = ""
     return measured + [
         Column(
             key=score_key(title, str(figure)),
@@ -104,7 +110,7 @@ def own_columns(result: Result, apart: Variants, table: TableName | OwnTable) ->
             images=data.images,
             texts=data.texts or None,
             classes=data.classes or None,
-            majority=None if figure.measure.chance(max(1, data.classes)) is None else majority,
+            majority=result.metrics.get(MAJORITY),
             chance=chance_of(result.metrics, str(figure)),
             lower_is_better=figure.measure.lower_is_better,
         )

@@ -26,6 +26,7 @@ class OwnTable(StrEnum):
     ROBUSTNESS = "robustness"
     GROUPS = "groups"
     THRESHOLDS = "thresholds"
+    FEW_LABELS = "few-labels"
 
 
 def signed(difference: float, digits: int) -> str:

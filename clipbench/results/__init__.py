@@ -1,6 +1,7 @@
 """Result and statistics files: typed, written atomically, with a key and a JSON Schema."""
 
 from clipbench.results.details import Bin, ClassThreshold, GroupScore, Threshold, Thresholds
+from clipbench.results.few_labels import Draw, Learned, Probe, picks
 from clipbench.results.key import (
     DataKey,
     ResultKey,
@@ -54,14 +55,17 @@ __all__ = [
     "Confused",
     "DataKey",
     "Documents",
+    "Draw",
     "Environment",
     "GroupScore",
     "IndexCost",
     "Latency",
+    "Learned",
     "MeasuredData",
     "Model",
     "Origin",
     "PerClass",
+    "Probe",
     "Records",
     "Result",
     "ResultKey",
@@ -81,6 +85,7 @@ __all__ = [
     "load_all",
     "load_all_statistics",
     "load_statistics",
+    "picks",
     "read_sidecar",
     "records_file_name",
     "result_from_json",

@@ -67,7 +67,11 @@ class RunKey:
 
 @dataclass(frozen=True)
 class DataKey:
-    """The task, data and prompts of a run: a column of a table."""
+    """The task, data and prompts of a run: a column of a table.
+
+    learned_sha256: of the labelled images that classifiers learned from. It sets files apart; the
+    other measures of such results compare with those of any.
+    """
 
     task: Task
     dataset: str
@@ -75,6 +79,7 @@ class DataKey:
     sample: Subset | None
     data_sha256: str | None
     prompts_sha256: str | None
+    learned_sha256: str | None = None
 
     @property
     def parts(self) -> dict[str, Hashable]:

@@ -41,10 +41,12 @@ COLUMNS = {
     "groups": "strings",  # that an image is in: region=Africa
     "confidence": "floats",  # of the prediction, before and after temperature
     "hits": "list",  # labels; classes that one threshold says and right ones, sigmoid and softmax
+    "probed": "strings",  # measures of classifiers that learned from labelled images
+    "shares": "floats",  # of each, the share of the draws in which the image was right
 }
 REQUIRED = ("id", "kind", "index", "outcome", "labels", "predicted", "rank", "image_id")
 JUDGEMENTS = ("judged", "grades", "ranks")
-OPTIONAL = (*JUDGEMENTS, "groups", "confidence", "hits")
+OPTIONAL = (*JUDGEMENTS, "groups", "confidence", "hits", "probed", "shares")
 _PAGE = 10_000  # documents that are written at a time
 
 
@@ -57,7 +59,7 @@ class Records:
     image_ids: what each text describes; empty for an image.
     judged, grades, ranks: of the images that were judged for each query; a rank of 0 is not there.
         Of an image with comparisons: its texts, their numbers and places.
-    groups, confidence, hits: of each image, as the file has them.
+    groups, confidence, hits, probed, shares: of each image, as the file has them.
     """
 
     ids: tuple[str, ...]
@@ -72,6 +74,8 @@ class Records:
     groups: tuple[tuple[str, ...], ...] = ()
     confidence: tuple[tuple[float, ...], ...] = ()
     hits: tuple[tuple[int, ...], ...] = ()
+    probed: tuple[tuple[str, ...], ...] = ()
+    shares: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         for name in OPTIONAL:
@@ -116,7 +120,8 @@ def write_sidecar(result: Result, records: Iterable[Mapping[str, Any]], folder: 
 
     name = records_file_name(result)
     buffer, schema = io.BytesIO(), _schema()
-    rows = map(_row, records)
+    probed = [probe.name for probe in result.few_labels.probes] if result.few_labels else []
+    rows = (_row(record, probed) for record in records)
     with parquet.ParquetWriter(buffer, schema, compression="zstd") as writer:
         while page := list(itertools.islice(rows, _PAGE)):
             writer.write_table(_table(page, schema))
@@ -134,11 +139,12 @@ def _schema() -> Any:
     return pyarrow.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
 
 
-def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+def _row(record: Mapping[str, Any], probed: Sequence[str]) -> dict[str, Any]:
     labels, best = record.get("labels") or [], record.get("best") or []
     label = labels[0] if len(labels) == 1 else None
     predicted = best[0] if best else None
-    return {**record, "labels": labels, "label": label, "best": best, "predicted": predicted}
+    row = {**record, "labels": labels, "label": label, "best": best, "predicted": predicted}
+    return row | ({"probed": list(probed)} if "shares" in record else {})
 
 
 def _table(rows: Sequence[Mapping[str, Any]], schema: Any) -> Any:

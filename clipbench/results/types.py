@@ -13,6 +13,7 @@ from clipbench.encode_settings import EncodeSettings
 from clipbench.environment import Environment as Environment
 from clipbench.reference.tables import spelling
 from clipbench.results.details import GroupScore, Thresholds
+from clipbench.results.few_labels import Learned
 from clipbench.results.key import DataKey, ResultKey, RunKey
 from clipbench.results.key import Subset as Subset
 
@@ -181,6 +182,7 @@ class Result:
     thresholds: Thresholds | None = None  # where they were asked for
     groups: tuple[GroupScore, ...] = ()  # where the data say a group of images
     groups_left_out: Mapping[str, int] = field(default_factory=dict)  # columns of too many groups
+    few_labels: Learned | None = None  # where classifiers learned from labelled images
     throughput: Throughput | None = None  # of an endpoint, measured by the client
     timings: Mapping[str, float] = field(default_factory=dict)  # seconds by stage
     server: Environment = field(default_factory=Environment)
@@ -201,5 +203,6 @@ class Result:
                 sample=data.sample,
                 data_sha256=data.data_sha256,
                 prompts_sha256=data.prompts_sha256,
+                learned_sha256=self.few_labels.sha256 if self.few_labels else None,
             ),
         )

@@ -19,7 +19,7 @@ from clipbench.profiling.metrics import Metrics
 
 
 class ClassificationExecutor(Executor):
-    """Zero-shot classification: prompts, then images with labels, then the result."""
+    """Classification: prompts, then images with labels, images to learn from, then the result."""
 
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -44,7 +44,7 @@ class ClassificationExecutor(Executor):
     def prompts(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
         return self.handler.prompts(docs, parameters)
 
-    @requests(on=endpoints.CLASSIFICATION_IMAGES)
+    @requests(on=[endpoints.CLASSIFICATION_IMAGES, endpoints.CLASSIFICATION_TRAIN])
     def images(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
         return self.handler.add(docs, parameters)
 
@@ -65,6 +65,12 @@ class ClassificationExecutor(Executor):
         self, docs: DocumentArray, parameters: dict[str, Any], **_: Any
     ) -> DocumentArray:
         return self.handler.given(docs, parameters, Kind.IMAGE)
+
+    @requests(on=endpoints.CLASSIFICATION_GIVEN_TRAIN)
+    def given_train(
+        self, docs: DocumentArray, parameters: dict[str, Any], **_: Any
+    ) -> DocumentArray:
+        return self.handler.given(docs, parameters, Kind.TRAIN)
 
     @requests(on=endpoints.CLASSIFICATION_RESULT)
     def result(self, parameters: dict[str, Any], **_: Any) -> DocumentArray:

@@ -107,6 +107,10 @@ class CLIPEncoder(Executor):
     def labelled(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
         return self._encode_job(docs, parameters, Kind.IMAGE, labelled=True)
 
+    @requests(on=endpoints.CLASSIFICATION_TRAIN)
+    def train(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
+        return self._encode_job(docs, parameters, Kind.TRAIN, labelled=True)
+
     @requests(on=endpoints.RETRIEVAL_IMAGES)
     def images(self, docs: DocumentArray, parameters: dict[str, Any], **_: Any) -> DocumentArray:
         return self._encode_job(docs, parameters, Kind.IMAGE)
@@ -123,7 +127,7 @@ class CLIPEncoder(Executor):
             batch = jobs.encode_batch(
                 self.encoder, options, docs, kind, self.limits, labelled=labelled
             )
-        modality = "image" if kind is Kind.IMAGE else "text"
+        modality = "image" if kind.is_image else "text"
         self.metrics.documents(modality, options.model, len(batch.items))
         self._count_refused(refusal.reason for _, refusal in batch.refused)
         return batch.pack()

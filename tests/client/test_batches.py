@@ -78,7 +78,8 @@ LOST = Unreadable("a", "shard", Reason.NOT_AN_IMAGE, "detail", index=0)
 
 
 def digest(*documents):
-    dataset = SimpleNamespace(task=Task.CLASSIFICATION, documents=lambda inventory: iter(documents))
+    read = {"documents": lambda inventory: iter(documents), "train": None}
+    dataset = SimpleNamespace(task=Task.CLASSIFICATION, **read)
     return [shard.identity for shard in document_shards(dataset, [])]
 
 

@@ -124,7 +124,7 @@ def test_a_table_is_bounded_in_documents_and_in_bytes():
 def test_half_a_character_refuses_its_document(kind, changes):
     """JSON can carry it; UTF-8, the database and a result file cannot."""
     document, _ = unpack(whole(**changes), Limits())
-    if kind is Kind.IMAGE and document.id == "a":
+    if kind.is_image and document.id == "a":
         return  # images name no image
     with pytest.raises(Refused):
         read_item(document, kind, labelled=False, limits=Limits())

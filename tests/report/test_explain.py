@@ -1,6 +1,7 @@
 import dataclasses
 
-from clipbench.report.explain import explain, explain_statistics
+from clipbench.report.explain import explain
+from clipbench.report.explain_statistics import explain_statistics
 from clipbench.results import Documents, Subset
 
 from ..results.samples import CLASSIFICATION, RETRIEVAL, STATISTICS

@@ -22,6 +22,7 @@ from clipbench.metrics.measures.directions import (
     JudgedWays,
     directions_of,
 )
+from clipbench.metrics.measures.few_labels import FewLabelMeasure, Shares
 from clipbench.metrics.measures.group_score import GroupScore
 from clipbench.metrics.measures.hard_negatives import NegativesBeaten
 from clipbench.metrics.measures.image_score import ImageScore
@@ -29,10 +30,12 @@ from clipbench.metrics.measures.judged import JudgedQueries
 from clipbench.metrics.measures.judged_precision import AveragePrecision
 from clipbench.metrics.measures.judged_recall import JudgedRecallAt
 from clipbench.metrics.measures.judged_reciprocal_rank import ReciprocalRank
+from clipbench.metrics.measures.linear_probe import LinearProbe
 from clipbench.metrics.measures.macro_f1 import MacroF1, Predictions
 from clipbench.metrics.measures.mean_rank import MeanRank
 from clipbench.metrics.measures.median_rank import MedianRank
 from clipbench.metrics.measures.ndcg import NdcgAt
+from clipbench.metrics.measures.nearest_neighbours import NearestNeighbours
 from clipbench.metrics.measures.per_class_recall import MeanPerClassRecall
 from clipbench.metrics.measures.recall import RecallAt
 from clipbench.metrics.measures.reciprocal_rank import MeanReciprocalRank
@@ -64,6 +67,8 @@ MEASURES: tuple[type[Measure], ...] = (
     ScaledCalibrationError,
     SigmoidF1,
     SoftmaxF1,
+    LinearProbe,
+    NearestNeighbours,
 )
 """In print order. The first headline measure of a task is what models are ranked by."""
 
@@ -120,7 +125,7 @@ def found_in(names: Iterable[str], task: Task) -> list[Figure]:
 
 
 def headlines(names: Iterable[str], task: Task) -> list[Figure]:
-    """The numbers of a result that tables show: of each headline measure one cut-off."""
+    """The numbers of a result that tables show, of each headline measure."""
     return list(_headlines(tuple(names), task))
 
 
@@ -132,7 +137,7 @@ def _headlines(names: tuple[str, ...], task: Task) -> tuple[Figure, ...]:
         mine = [figure for figure in found if cls.headline and isinstance(figure.measure, cls)]
         if mine:
             chosen = cls.shown([figure.measure for figure in mine])
-            shown += [figure for figure in mine if figure.measure == chosen]
+            shown += [figure for figure in mine if figure.measure in chosen]
     return tuple(shown)
 
 
@@ -169,6 +174,7 @@ __all__ = [
     "CalibrationError",
     "Directed",
     "Direction",
+    "FewLabelMeasure",
     "Figure",
     "GroupScore",
     "Grouped",
@@ -178,6 +184,7 @@ __all__ = [
     "JudgedRecallAt",
     "JudgedWays",
     "LabelSets",
+    "LinearProbe",
     "MacroF1",
     "MeanAveragePrecision",
     "MeanMeasure",
@@ -186,6 +193,7 @@ __all__ = [
     "MeanReciprocalRank",
     "MedianRank",
     "NdcgAt",
+    "NearestNeighbours",
     "NegativesBeaten",
     "Predictions",
     "Queries",
@@ -194,6 +202,7 @@ __all__ = [
     "ScaledCalibrationError",
     "Score",
     "SharedHits",
+    "Shares",
     "SigmoidF1",
     "SoftmaxF1",
     "TextScore",

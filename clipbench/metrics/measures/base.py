@@ -94,9 +94,9 @@ class Measure:
         return (cls(),)
 
     @classmethod
-    def shown(cls, stated: Sequence[Self]) -> Self:
-        """The one that stands in tables, of those that a result states (at least one)."""
-        return stated[0]
+    def shown(cls, stated: Sequence[Self]) -> Sequence[Self]:
+        """Those that stand in tables, of those that a result states (at least one)."""
+        return stated[:1]
 
     @property
     def measure(self) -> Measure:

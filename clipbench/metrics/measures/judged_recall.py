@@ -30,9 +30,10 @@ class JudgedRecallAt(JudgedMeasure):
         return tuple(map(cls, cutoffs))
 
     @classmethod
-    def shown(cls, stated: Sequence[JudgedRecallAt]) -> JudgedRecallAt:
+    def shown(cls, stated: Sequence[JudgedRecallAt]) -> Sequence[JudgedRecallAt]:
         """R@10, or the one with the largest cut-off."""
-        return cls(SHOWN) if cls(SHOWN) in stated else max(stated, key=lambda measure: measure.k)
+        largest = max(stated, key=lambda measure: measure.k)
+        return (cls(SHOWN) if cls(SHOWN) in stated else largest,)
 
     @property
     def heading(self) -> str:
