@@ -28,6 +28,7 @@ def build() -> typer.Typer:
         explain,
         export,
         figures,
+        hnsw,
         import_,
         jobs,
         models,
@@ -48,6 +49,7 @@ def build() -> typer.Typer:
     app.command()(report.report)
     app.command()(recommend.recommend)
     app.command()(compare.compare)
+    app.command()(hnsw.hnsw)
     app.command()(explain.explain)
     app.command()(view.view)
     app.command()(plot.plot)

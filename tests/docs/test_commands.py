@@ -24,6 +24,7 @@ WEIGHTS = "published weights are not here"
 NETWORK = "needs a network"
 STAYS = "runs until it is stopped; the fixture is such a server"
 OWN_SERVER = "starts a server of its own; run by tests/client or `make demo`"
+MEASURES = "measures speed for seconds; a small one is run by tests/client"
 ELSEWHERE = "another machine, or files that are not here"
 
 # the longest row that a command begins with decides
@@ -44,6 +45,7 @@ TABLE = {
     "clipbench explain": RUN,
     "clipbench plot": RUN,
     "clipbench import": RUN,
+    "clipbench hnsw": MEASURES,
     "clipbench figures pull": NETWORK,
     "clipbench figures import": ELSEWHERE,
     "clipbench export": RUN,
