@@ -78,12 +78,12 @@ class Loaded:
     def fits(self, count: int, longest: int, most: int) -> bool:
         """Whether `count` texts may be a batch, the longest of `longest` tokens.
 
-        Without buckets a batch holds, after padding, at most 4 × `most` tokens.
+        Without buckets a batch holds, after padding, at most `most` tokens.
         """
         if self.buckets:
             most_texts = self.buckets.most_texts(longest, self.layout, self.info.context_length)
             return count <= most_texts
-        return longest * count <= 4 * most
+        return longest * count <= most
 
     def batch(self, rows: Rows) -> tuple[Ids, ...]:
         """Token ids of texts as the text tower takes them; buckets add repeats of the last text."""
