@@ -27,7 +27,7 @@ from clipbench.metrics.vectors import BoolArray, Float32Array, Float64Array, Int
 Json = dict[str, Any]
 
 USUAL_SCALE = 100.0  # of a model whose own is not known
-_BLOCK_SCORES = 1 << 22  # float64 scores of one part of the images: 32 MB
+_BLOCK_SCORES = 1 << 19  # float64 scores of one part of the images: 4 MB
 _HELD_BYTES = 1 << 26  # embeddings that are read once
 
 

@@ -24,6 +24,10 @@ _LEAST_LOG = 32.0
 _MOST_SCORES = 1 << 23  # float64 scores of some classes that are held: 64 MB
 
 
+Cuts = tuple[Float64Array, IntArray, IntArray]
+"""Every distinct score from the highest, how many reach it, and the right ones of them."""
+
+
 @dataclass(frozen=True, eq=False)
 class SharedThresholds:
     """One threshold for all classes, on the cosine (as on its sigmoid) and on the softmax.
@@ -68,16 +72,22 @@ def best_f1(scores: Float64Array, right: BoolArray) -> float | None:
 
     scores: (n,); right: (n,).
     """
-    cuts = _cuts(scores, right)
+    return _of_best_f1(_cuts(scores, right))
+
+
+def at_precision(scores: Float64Array, right: BoolArray, precision: float) -> float | None:
+    """The score of best recall among those whose precision is at least this; None without one."""
+    return _of_precision(_cuts(scores, right), precision)
+
+
+def _of_best_f1(cuts: Cuts | None) -> float | None:
     if cuts is None:
         return None
     values, said, hits = cuts
     return float(values[np.argmax(2 * hits / (said + hits[-1]))])
 
 
-def at_precision(scores: Float64Array, right: BoolArray, precision: float) -> float | None:
-    """The score of best recall among those whose precision is at least this; None without one."""
-    cuts = _cuts(scores, right)
+def _of_precision(cuts: Cuts | None, precision: float) -> float | None:
     if cuts is None:
         return None
     values, said, hits = cuts
@@ -85,11 +95,11 @@ def at_precision(scores: Float64Array, right: BoolArray, precision: float) -> fl
     return float(values[fits[np.argmax(hits[fits])]]) if len(fits) else None
 
 
-def _cuts(scores: Float64Array, right: BoolArray) -> tuple[Float64Array, IntArray, IntArray] | None:
-    """Every distinct score from the highest, how many reach it, and the right ones of them."""
+def _cuts(scores: Float64Array, right: BoolArray) -> Cuts | None:
+    """None without a right one."""
     if not right.any():
         return None
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-scores)  # equal scores are one cut: their order is no matter
     ranked = scores[order]
     last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
     return ranked[last], last + 1, np.cumsum(right[order])[last]
@@ -167,13 +177,14 @@ def class_thresholds(
 def _of_class(
     scores: Float64Array, right: BoolArray, half: BoolArray, precision: float
 ) -> ClassThresholds:
-    def precise(some: Float64Array, labels: BoolArray) -> float | None:
-        return at_precision(some, labels, precision)
+    def precise(cuts: Cuts | None) -> float | None:
+        return _of_precision(cuts, precision)
 
+    whole = _cuts(scores, right)
+    halves = [_cuts(scores[half == one], right[half == one]) for one in (False, True)]
     found = []
-    for choose in (best_f1, precise):
-        score = choose(scores, right)
-        each = [choose(scores[half == one], right[half == one]) for one in (False, True)]
+    for choose in (_of_best_f1, precise):
+        score, each = choose(whole), [choose(cuts) for cuts in halves]
         if score is None or each[0] is None or each[1] is None:
             found.append(Judged(score))
             continue

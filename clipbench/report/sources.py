@@ -93,12 +93,11 @@ def own_columns(result: Result, apart: Variants, table: TableName | OwnTable) ->
     if variant:
         measured = [_variant(column, variant, retrieval) for column in measured]
     group = measured[0].group if measured else title
-    language = data.language
-    grouped = retrieval or table is OwnTable.FEW_LABELS
-    if language and table is not OwnTable.FEW_LABELS:
-        group, grouped = title.replace(f"/{language}", "", 1), True
-    else:
-        language = ""
+    grouped = retrieval or not isinstance(table, TableName)
+    language = data.language if table is OwnTable.LANGUAGES else ""
+    if language:
+        group = title.replace(f"/{language}", "", 1)
+    majority = result.metrics.get(MAJORITY)
     return measured + [
         Column(
             key=score_key(title, str(figure)),
@@ -110,7 +109,7 @@ def own_columns(result: Result, apart: Variants, table: TableName | OwnTable) ->
             images=data.images,
             texts=data.texts or None,
             classes=data.classes or None,
-            majority=result.metrics.get(MAJORITY),
+            majority=None if figure.measure.chance(max(1, data.classes)) is None else majority,
             chance=chance_of(result.metrics, str(figure)),
             lower_is_better=figure.measure.lower_is_better,
         )

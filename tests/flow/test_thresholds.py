@@ -98,7 +98,10 @@ def test_the_page_has_both_sections_with_a_picture_and_the_explanation_says_how(
     assert [heading.title for heading in tables["groups"].headings] == [
         *("all images", "worst light", "worst light, top-5", "light dark", "light dim"),
     ]
-    assert len(tables["thresholds"].headings) == 4
+    assert [(h.group[:8], h.title, h.majority) for h in tables["thresholds"].headings] == [
+        ("garments", title, None)
+        for title in ("ECE", "ECE after temperature", "F1, sigmoid", "F1, softmax")
+    ]
     page = render_html(report)
     shown = page.partition('<section id="thresholds"')[2].partition("</section>")[0]
     assert shown.count("<svg") == 2

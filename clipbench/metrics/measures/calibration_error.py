@@ -32,7 +32,7 @@ class CalibrationError(Measure):
 
     @property
     def heading(self) -> str:
-        return "(ECE)"
+        return "ECE"
 
     def errors(self, found: Confidences) -> Float64Array | None:
         """(n, 15) of each image, by bin; None where they are not known."""

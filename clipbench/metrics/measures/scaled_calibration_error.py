@@ -20,7 +20,7 @@ class ScaledCalibrationError(CalibrationError):
 
     @property
     def heading(self) -> str:
-        return "(ECE after temperature)"
+        return "ECE after temperature"
 
     def errors(self, found: Confidences) -> Float64Array | None:
         return found.after

@@ -39,7 +39,7 @@ class SigmoidF1(Measure):
 
     @property
     def heading(self) -> str:
-        return "(F1, sigmoid)"
+        return "F1, sigmoid"
 
     def score(self, evidence: SharedHits) -> Score:
         if not evidence.counts[:, (0, self.said)].any():

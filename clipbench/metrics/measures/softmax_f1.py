@@ -17,4 +17,4 @@ class SoftmaxF1(SigmoidF1):
 
     @property
     def heading(self) -> str:
-        return "(F1, softmax)"
+        return "F1, softmax"
