@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from clipbench.encode_settings import Precision
 from clipbench.errors import Unsupported
 from clipbench.networks.precision_check import has_vnni
-from clipbench.networks.runtimes import Floats, TorchRuntime
+from clipbench.networks.runtimes import Floats, TorchRuntime, turn
 from clipbench.networks.token_batches import Ids, TokenLayout, arrange
 from clipbench.networks.towers import Towers
 
@@ -59,6 +59,7 @@ class OnnxRuntime:
 
     def __init__(self, folder: Path, device: torch.device, layout: TokenLayout) -> None:
         self.side_by_side = device.type == "cpu"
+        self._turn = turn(self.side_by_side)
         self._images = _session(folder / "images.onnx", device)
         self._texts = _session(folder / "texts.onnx", device)
         self._text_inputs = {node.name for node in self._texts.get_inputs()}
@@ -70,12 +71,14 @@ class OnnxRuntime:
 
     def encode_images(self, pixels: Tensor) -> Floats:
         batch = np.ascontiguousarray(pixels.numpy())
-        return self._images.run(None, {"pixels": batch})[0]  # type: ignore[no-any-return]
+        with self._turn:
+            return self._images.run(None, {"pixels": batch})[0]  # type: ignore[no-any-return]
 
     def encode_texts(self, *batch: Ids) -> Floats:
         feed = dict(zip(self._names, batch, strict=True))
         wanted = {name: feed[name] for name in self._text_inputs}
-        return self._texts.run(None, wanted)[0]  # type: ignore[no-any-return]
+        with self._turn:
+            return self._texts.run(None, wanted)[0]  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

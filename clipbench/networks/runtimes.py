@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +19,7 @@ Floats = NDArray[np.float32]
 
 
 class Runtime(Protocol):
-    """A model that is ready to run.
+    """A model that is ready to run; safe between threads.
 
     device: where it takes pixels. bytes: what its weights occupy. side_by_side: two passes on a
     thread each are faster than one after the other on both.
@@ -48,6 +50,7 @@ class TorchRuntime:
         self._towers = towers.to(device)
         self.device = device
         self.side_by_side = device.type == "cpu"
+        self._turn = turn(self.side_by_side)
         if device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False  # float32 is float32, in convolutions too
             # cuDNN's attention builds a plan of 0.1 s for every new shape of a batch
@@ -60,13 +63,23 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def encode_images(self, pixels: Tensor) -> Floats:
-        return _array(self._towers.images(pixels.to(self.device)))
+        with self._turn:
+            launched = self._towers.images(pixels.to(self.device))
+        return _array(launched)
 
     @torch.inference_mode()
     def encode_texts(self, *batch: Ids) -> Floats:
-        on_device = (torch.from_numpy(part).to(self.device) for part in batch)
-        return _array(self._towers.texts(*on_device))
+        with self._turn:
+            on_device = (torch.from_numpy(part).to(self.device) for part in batch)
+            launched = self._towers.texts(*on_device)
+        return _array(launched)
 
 
-def _array(tensor: Tensor) -> Floats:
-    return tensor.float().cpu().numpy()
+def turn(side_by_side: bool) -> AbstractContextManager[object]:
+    """Entered to launch a pass: by one thread at a time, unless passes run side by side."""
+    return nullcontext() if side_by_side else threading.Lock()
+
+
+def _array(launched: Tensor) -> Floats:
+    """Waits for a GPU to compute it; meanwhile another thread launches the next pass."""
+    return launched.float().cpu().numpy()

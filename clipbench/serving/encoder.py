@@ -134,7 +134,7 @@ class Encoder:
                 pixels, refused = source.prepare(batch, loaded.runtime.device, each)
             if pixels is None:
                 return [why for why in refused if why]
-            with loaded.lock, self._stage("forward"):
+            with self._stage("forward"):
                 embeddings = iter(loaded.encode_images(pixels))
             return [why or next(embeddings) for why in refused]
 
@@ -173,7 +173,7 @@ class Encoder:
             rows: dict[int, Floats] = {}
             for positions in text_batches(texts, loaded.order, partial(loaded.fits, most=most)):
                 batch = loaded.batch([texts[i] for i in positions])
-                with loaded.lock, self._stage("forward"):
+                with self._stage("forward"):
                     done = loaded.runtime.encode_texts(*batch)
                 rows.update(zip(positions, done, strict=False))  # buckets repeat the last text
             return [rows[i] for i in range(len(texts))]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -58,12 +56,6 @@ class Loaded:
     logit_bias: float
     difference: float | None = None
     buckets: Buckets | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def lock(self) -> AbstractContextManager[object]:
-        """Entered for each forward pass: one at a time, unless they run side by side."""
-        return nullcontext() if self.runtime.side_by_side else self._lock
 
     @property
     def bytes(self) -> int:
