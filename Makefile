@@ -8,6 +8,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-dep
 export JINA_OPTOUT_TELEMETRY := 1
 export JINA_HIDE_SURVEY := 1
 export JINA_MP_START_METHOD := spawn
+# two test workers and their servers share the cores: a thread that waits for another gives its core away
+test test-quick test-containers: export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo bench bench-gpu bundle test test-quick test-full-size test-containers check docs wheel lock clean
