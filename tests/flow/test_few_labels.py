@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 
+import numpy as np
 import pytest
 
 from clipbench import results
-from clipbench.client import JobOptions, evaluate
+from clipbench.client import EmbeddingFile, JobOptions, evaluate
 from clipbench.compare import compare, observations_of
 from clipbench.datasets import ALL, FewLabels, Image, open_dataset
 from clipbench.datasets.conversion import convert
@@ -132,6 +133,22 @@ def test_shards_at_an_address_score_the_same(flow, scored, garments, tmp_path):
     ours = result_of(scored, MODEL)
     assert result.counts["linear_probe@all"] == ours.counts["linear_probe@all"]
     assert result.counts["acc1"] == ours.counts["acc1"]
+
+
+def test_embeddings_of_a_file_are_learned_from_as_well(flow, garments, tmp_path):
+    data = open_dataset(garments, few_labels=FewLabels((2, ALL), draws=1))
+    labels = {
+        name: [image.labels[0] for image in part.documents() if isinstance(image, Image)]
+        for name, part in (("images", data), ("train", data.train))
+    }
+    made = {name: np.eye(10, 16, dtype=np.float32)[of] + 0.01 for name, of in labels.items()}
+    made["prompts"] = np.eye(10, 16, dtype=np.float32).repeat(len(data.templates), axis=0)
+    np.savez(tmp_path / "made.npz", **made)
+    source = EmbeddingFile(tmp_path / "made.npz")
+    result = evaluate(source.model, data, source=source, server=flow.address)
+    assert result.metrics["linear_probe@2"] == result.metrics["knn@all"] == 1.0
+    assert result.dataset.embeddings_sha256
+    assert result.model.name == "made.npz (file)"
 
 
 @pytest.mark.slow
