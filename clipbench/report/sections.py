@@ -34,7 +34,8 @@ SECTIONS: Sequence[Section] = (
         OwnTable.JUDGEMENTS,
         "Own judgements",
         "Means over the queries that have a relevant image. Every image is a candidate; one that "
-        "nobody judged counts as not relevant. Of negatives beaten, half is chance.",
+        "nobody judged counts as not relevant. Of negatives beaten, half is chance. Jaccard: of "
+        "the judged images, as many chosen as are relevant.",
         "Embeddings were normalised and every query compared with every image; an image that "
         "is a query was compared with all others. nDCG@K adds up grade / log2(1 + rank) of the "
         "K best images and divides by the best possible sum; mAP is the mean precision at the "

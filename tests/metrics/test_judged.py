@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import jaccard_score
 
 from clipbench.errors import InvalidRequest
 from clipbench.metrics import (
@@ -145,6 +146,21 @@ def test_negatives_beaten_counts_pairs_in_the_right_order(corpus):
             measure.of(mine)
 
 
+def test_jaccard_chooses_among_the_judged_as_many_as_are_relevant():
+    rng = np.random.default_rng(3)
+    query, grade = np.repeat(np.arange(40), 6), rng.integers(0, 2, 240)
+    rank = np.concatenate([rng.permutation(500)[:6] + 1 for _ in range(40)])
+    scores = []
+    for q in range(40):
+        truth, places = grade[query == q] > 0, rank[query == q]
+        if truth.any() and not truth.all():
+            chosen = np.isin(places, np.sort(places)[: truth.sum()])
+            scores.append(jaccard_score(truth, chosen))
+    measure, judged = parse("jaccard"), JudgedQueries(query, grade, rank, 40)
+    assert measure.of(judged) == pytest.approx(np.mean(scores))
+    assert measure.observations(judged).value() == pytest.approx(np.mean(scores))
+
+
 def test_a_perfect_and_a_reversed_order_have_their_textbook_values():
     perfect = JudgedQueries(np.zeros(3, int), np.array([3, 1, 0]), np.array([1, 2, 3]), 1)
     assert [parse(name).of(perfect) for name in NAMES] == pytest.approx([1, 1, 0.5, 1, 1])
@@ -156,7 +172,7 @@ def test_a_perfect_and_a_reversed_order_have_their_textbook_values():
     assert parse("ndcg@10").of(worst) == pytest.approx(reached / best)
 
 
-@pytest.mark.parametrize("name", [*NAMES, "negatives_beaten"])
+@pytest.mark.parametrize("name", [*NAMES, "negatives_beaten", "jaccard"])
 def test_each_prints_its_name_and_has_a_direction(name):
     assert str(parse(name)) == name
     for direction in ("text_to_image", "image_to_image"):

@@ -26,6 +26,7 @@ from clipbench.metrics.measures.few_labels import FewLabelMeasure, Shares
 from clipbench.metrics.measures.group_score import GroupScore
 from clipbench.metrics.measures.hard_negatives import NegativesBeaten
 from clipbench.metrics.measures.image_score import ImageScore
+from clipbench.metrics.measures.jaccard import Jaccard
 from clipbench.metrics.measures.judged import JudgedQueries
 from clipbench.metrics.measures.judged_precision import AveragePrecision
 from clipbench.metrics.measures.judged_recall import JudgedRecallAt
@@ -58,6 +59,7 @@ MEASURES: tuple[type[Measure], ...] = (
     JudgedRecallAt,
     ReciprocalRank,
     NegativesBeaten,
+    Jaccard,
     GroupScore,
     TextScore,
     ImageScore,
@@ -180,6 +182,7 @@ __all__ = [
     "Grouped",
     "Hits",
     "ImageScore",
+    "Jaccard",
     "JudgedQueries",
     "JudgedRecallAt",
     "JudgedWays",
