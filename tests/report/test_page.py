@@ -207,6 +207,8 @@ def test_results_without_any_measured_cost_open_with_thresholds_of_classes(deskt
     choose(desktop, "#choose-cost", "Images a second")  # of which nothing is known
     assert desktop.get_log("browser") == []
     assert len(desktop.find_elements("css selector", "#thresholds figure svg circle")) == 2
+    desktop.execute_script("document.getElementById('classes').scrollIntoView()")
+    wait_for(desktop, "document.querySelector('#classes-table tr')")
     shown = css(desktop, "#classes-table").text
     assert "From cosine" in shown
     assert "0.2500" in shown
