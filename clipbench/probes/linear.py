@@ -41,7 +41,7 @@ def linear_probe(train: Float32Array, labels: IntArray, images: Float32Array) ->
 
 def _chosen_and_fitted(train: Float32Array, labels: IntArray, images: Float32Array) -> Fitted:
     mean = train.mean(axis=0, dtype=np.float64)  # the intercept takes it up; the solver is faster
-    rows = train.astype(np.float64) - mean
+    rows, basis = _spanned(train.astype(np.float64) - mean)
     folds = folds_of(labels)
     count = int(folds.max(initial=0)) + 1
     chosen = WITHOUT_FOLDS
@@ -53,9 +53,23 @@ def _chosen_and_fitted(train: Float32Array, labels: IntArray, images: Float32Arr
         chosen = most_hits(hits)
     probe = Regression(rows, labels)
     converged = probe.fit(chosen)
-    parts = [images[start : start + _BLOCK] for start in range(0, len(images), _BLOCK)]
-    predicted = [probe.predict(part.astype(np.float64) - mean) for part in parts]
+    predicted = []
+    for start in range(0, len(images), _BLOCK):
+        part = images[start : start + _BLOCK].astype(np.float64) - mean
+        predicted.append(probe.predict(part if basis is None else part @ basis))
     return Fitted(np.concatenate(predicted), chosen, count if count > 1 else 0, converged)
+
+
+def _spanned(rows: Float64Array) -> tuple[Float64Array, Float64Array | None]:
+    """(n, d) -> (n, n) and (d, n): the rows in a basis of their own, and the basis.
+
+    The minimum of the penalised loss is a sum of the rows, so that nothing is lost where they are
+    fewer than the dimensions, and less is computed; else the rows as they are, and None.
+    """
+    if len(rows) >= rows.shape[1]:
+        return rows, None
+    basis, coordinates = np.linalg.qr(rows.T)
+    return np.ascontiguousarray(coordinates.T), basis
 
 
 def _hits(

@@ -34,6 +34,16 @@ def test_the_fit_is_at_the_minimum_of_the_penalised_loss():
         assert np.abs(wrong.sum(axis=0)).max() < 2e-4  # the intercept has no penalty
 
 
+def test_fewer_images_than_dimensions_are_fitted_as_in_all_dimensions():
+    train, labels, images, _ = problem(4, 8, dim=100, images=500)
+    found = linear_probe(train, labels, images)
+    probe = Regression(train.astype(np.float64), labels)
+    probe.fit(found.chosen)
+    same = probe.predict(images.astype(np.float64)) == found.predicted
+    assert same.mean() > 0.99
+    assert len(set(found.predicted.tolist())) == 4
+
+
 @pytest.mark.parametrize("a_class", [2, 16])
 def test_the_chosen_strength_finds_as_many_left_out_images_as_any(a_class):
     from sklearn.linear_model import LogisticRegression
