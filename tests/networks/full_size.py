@@ -36,7 +36,7 @@ from tests.networks.stock import cosines
 from tests.pictures import encoded, picture
 
 # (kind of kinds.py, architecture, open_clip's tag; none where the architecture has no weights
-# that fit: MetaCLIP 2's are ViT-H and bigG, of 7 and 16 GB)
+# that fit: MetaCLIP 2's are ViT-H and bigG, of 7 and 15 GB)
 MODELS = (
     ("clip", "ViT-B-16", "datacomp_xl_s13b_b90k"),
     ("clip", "ViT-L-14", "metaclip_fullcc"),
@@ -58,7 +58,7 @@ MODELS = (
 )
 PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
 PICTURES = [encoded(picture(500, 375, 1)), encoded(picture(91, 164, 3), "PNG")]
-LINE = "{:<26}{:>8}{:>9}{:>7}{:>5}{:>14}{:>14}{:>9}{:>9}"
+LINE = "{:<26}{:>8}{:>9}{:>8}{:>7}{:>14}{:>14}{:>9}{:>7}"
 HEAD = (
     "model",
     "params",

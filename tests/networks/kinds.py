@@ -31,17 +31,19 @@ TEXTS = [
 ]
 
 
-def write_tokenizer(folder, **special):
-    """A byte-pair tokenizer that ends a text with token 1."""
+FIRST = ("<pad>", "</s>", "<unk>")  # of the small tokenizers' tokens
+AS_XLM_ROBERTA = ("<s>", *FIRST)  # whose padding is 1, which published text towers leave out
+
+
+def write_tokenizer(folder, first=FIRST, **special):
+    """A byte-pair tokenizer that ends a text with `</s>`."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    trainer = trainers.BpeTrainer(
-        vocab_size=300, special_tokens=["<pad>", "</s>", "<unk>"], show_progress=False
-    )
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=list(first), show_progress=False)
     tokenizer.train_from_iterator([text.lower() for text in TEXTS] * 3, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="$A </s>", special_tokens=[("</s>", 1)]
+        single="$A </s>", special_tokens=[("</s>", first.index("</s>"))]
     )
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token="</s>", unk_token="<unk>", **special
@@ -97,9 +99,9 @@ def write_folder(made: Path, config: Mapping[str, Any], special: Mapping[str, st
         if key.endswith("running_var"):
             tensor.fill_(4)  # sums of branches stay in float16's range, as trained ones do
     save_file(state, made / "open_clip_model.safetensors")
-    if special is not None:
-        write_tokenizer(made, **special)
     shape = config["model_cfg"]["text_cfg"].get("hf_model_name")
+    if special is not None:
+        write_tokenizer(made, AS_XLM_ROBERTA if shape in TEXT_CONFIGS else FIRST, **special)
     if shape in TEXT_SHAPES:
         (made / "text_config.json").write_text(json.dumps(TEXT_SHAPES[shape]))
 
