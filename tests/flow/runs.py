@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -54,6 +54,20 @@ def until_answered(folder: Path, documents: int, process: subprocess.Popen[str])
                 return journal
         time.sleep(0.01)
     raise AssertionError("the job did not come that far")
+
+
+def killed_and_resumed(arguments: Sequence[str], folder: Path, documents: int) -> None:
+    """`clipbench` with the arguments and `--out folder`, killed after so many documents, resumed.
+
+    Its journal is there after the kill and gone at the end.
+    """
+    process = clipbench(*arguments, "--out", str(folder))
+    until_answered(folder, documents, process)
+    process.kill()
+    process.communicate()
+    assert list(folder.glob("*.job.json"))
+    finished(clipbench(*arguments, "--out", str(folder), "--resume"))
+    assert list(folder.glob("*.job.json")) == []
 
 
 def essence(result: results.Result) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 
 import pytest
 
@@ -21,13 +19,11 @@ from clipbench.report.mistakes import collect
 from tests.conftest import MODEL
 from tests.datasets import building, serving
 from tests.flow.runs import (
-    clipbench,
     compared,
     essence,
-    finished,
+    killed_and_resumed,
     only_result,
     result_of,
-    until_answered,
 )
 
 OTHER = "ViT-mini-16-64::embedded"
@@ -161,13 +157,6 @@ def test_sugar_crepe_has_one_score_and_its_parts(flow, emoji, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_and_ends_the_same(flow, scored, winoground, tmp_path):
-    command = ["run", "--models", MODEL, "--data", str(winoground), "--out", str(tmp_path)]
-    command += ["--server", flow.address]
-    process = clipbench(*command)
-    until_answered(tmp_path, 64, process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert list(tmp_path.glob("*.job.json"))
-    finished(clipbench(*command, "--resume"))
+    command = ["run", "--models", MODEL, "--data", str(winoground), "--server", flow.address]
+    killed_and_resumed(command, tmp_path, 64)
     assert essence(only_result(tmp_path)) == essence(result_of(scored, MODEL))
-    assert list(tmp_path.glob("*.job.json")) == []

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 import numpy as np
 import pytest
 
@@ -20,13 +17,11 @@ from clipbench.report.html import render_html
 from tests.conftest import MODEL
 from tests.datasets import building, serving
 from tests.flow.runs import (
-    clipbench,
     compared,
     essence,
-    finished,
+    killed_and_resumed,
     only_result,
     result_of,
-    until_answered,
 )
 
 OTHER = "ViT-mini-16-64::embedded"
@@ -153,15 +148,9 @@ def test_embeddings_of_a_file_are_learned_from_as_well(flow, garments, tmp_path)
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_and_ends_the_same(flow, scored, garments, tmp_path):
-    command = ["run", "--models", MODEL, "--data", str(garments), "--out", str(tmp_path)]
-    command += ["--server", flow.address, "--shots", "1,4,all", "--draws", "2"]
-    process = clipbench(*command)
-    until_answered(tmp_path, 128, process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert list(tmp_path.glob("*.job.json"))
-    finished(clipbench(*command, "--resume"))
+    command = ["run", "--models", MODEL, "--data", str(garments), "--server", flow.address]
+    command += ["--shots", "1,4,all", "--draws", "2"]
+    killed_and_resumed(command, tmp_path, 128)
     ours, theirs = only_result(tmp_path), result_of(scored, MODEL)
     assert essence(ours) == essence(theirs)
     assert ours.few_labels == theirs.few_labels
-    assert list(tmp_path.glob("*.job.json")) == []

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 import numpy as np
 import pytest
 
@@ -20,13 +17,11 @@ from clipbench.report.mistakes import collect
 from tests.conftest import MODEL
 from tests.datasets import building, serving
 from tests.flow.runs import (
-    clipbench,
     compared,
     essence,
-    finished,
+    killed_and_resumed,
     only_result,
     result_of,
-    until_answered,
 )
 
 OTHER = "ViT-mini-16-64::embedded"
@@ -153,13 +148,6 @@ def test_shards_at_an_address_score_the_same(flow, scored, corpus, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_and_ends_the_same(flow, scored, folder, tmp_path):
-    command = ["run", "--models", MODEL, "--data", str(folder), "--out", str(tmp_path)]
-    command += ["--server", flow.address]
-    process = clipbench(*command)
-    until_answered(tmp_path, 64, process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert list(tmp_path.glob("*.job.json"))
-    finished(clipbench(*command, "--resume"))
+    command = ["run", "--models", MODEL, "--data", str(folder), "--server", flow.address]
+    killed_and_resumed(command, tmp_path, 64)
     assert essence(only_result(tmp_path)) == essence(result_of(scored, MODEL))
-    assert list(tmp_path.glob("*.job.json")) == []

@@ -16,6 +16,7 @@ from clipbench.datasets.conversion import convert
 from clipbench.report import build
 from tests.conftest import MODEL
 from tests.datasets import building, serving
+from tests.flow.runs import essence, killed_and_resumed
 
 OTHER = "ViT-mini-16-64::embedded"
 
@@ -87,3 +88,13 @@ def test_shards_at_an_address_score_the_same(flow, scored, folder, tmp_path):
         if r.model.name == MODEL and r.dataset.language == "xx"
     )  # fmt: skip
     assert result.counts == here.counts
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_goes_on_and_ends_the_same(flow, scored, folder, tmp_path):
+    command = ["run", "--models", MODEL, "--data", str(folder), "--server", flow.address]
+    killed_and_resumed([*command, "--languages", "all"], tmp_path, 60)
+    before = {r.dataset.language: r for r in results.load_all(scored[0]) if r.model.name == MODEL}
+    after = {r.dataset.language: r for r in results.load_all(tmp_path)}
+    assert after.keys() == before.keys()
+    assert all(essence(after[language]) == essence(before[language]) for language in before)

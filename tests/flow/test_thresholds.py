@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import signal
 
 import numpy as np
 import pytest
@@ -20,13 +18,11 @@ from clipbench.report.html import render_html
 from tests.conftest import MODEL
 from tests.datasets import building, serving
 from tests.flow.runs import (
-    clipbench,
     compared,
     essence,
-    finished,
+    killed_and_resumed,
     only_result,
     result_of,
-    until_answered,
 )
 
 OTHER = "ViT-mini-16-64::embedded"
@@ -152,14 +148,9 @@ def test_several_labels_an_image_are_told_by_sigmoid_and_by_softmax(flow, garmen
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_and_ends_the_same(flow, scored, folder, tmp_path):
-    command = ["run", "--models", MODEL, "--data", str(folder), "--out", str(tmp_path)]
-    command += ["--server", flow.address, "--thresholds", "--at-precision", "0.8"]
-    process = clipbench(*command)
-    until_answered(tmp_path, 64, process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert list(tmp_path.glob("*.job.json"))
-    finished(clipbench(*command, "--resume"))
+    command = ["run", "--models", MODEL, "--data", str(folder), "--server", flow.address]
+    command += ["--thresholds", "--at-precision", "0.8"]
+    killed_and_resumed(command, tmp_path, 64)
     result = only_result(tmp_path)
     assert essence(result) == essence(result_of(scored, MODEL))
     assert result.thresholds == result_of(scored, MODEL).thresholds
