@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,17 +16,41 @@ from clipbench.jobs import tables
 def open_engine(url: str) -> Engine:
     """An engine with the tables in place; the folder of a SQLite file is made.
 
-    Raises DataError when the database cannot be opened.
+    Raises DataError when the database cannot be opened, or another version made its tables.
     """
     try:
-        return _open(url)
+        engine = _open(url)
+        others = _of_another_version(engine)
     except SQLAlchemyError as error:
-        try:
-            shown = make_url(url).render_as_string(hide_password=True)
-        except SQLAlchemyError:
-            shown = "CLIPBENCH_DATABASE"
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        raise DataError(f"the state in {shown} cannot be opened: {reason}") from error
+        raise DataError(f"the state in {_shown(url)} cannot be opened: {reason}") from error
+    if others:
+        raise DataError(
+            f"the state in {_shown(url)} was made by another version of clipbench ("
+            f"{', '.join(others)}): let that version finish its jobs, or move the state away; a "
+            "server without one starts with none"
+        )
+    return engine
+
+
+def _shown(url: str) -> str:
+    """The address without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "CLIPBENCH_DATABASE"
+
+
+def _of_another_version(engine: Engine) -> list[str]:
+    """What is missing from the tables in place, and what is there besides."""
+    inspector = inspect(engine)
+    found = []
+    for table in tables.metadata.sorted_tables:
+        here = {column["name"] for column in inspector.get_columns(table.name)}
+        wanted = set(table.columns.keys())
+        found += [f"no {table.name}.{name}" for name in sorted(wanted - here)]
+        found += [f"{table.name}.{name}" for name in sorted(here - wanted)]
+    return found
 
 
 def _open(url: str) -> Engine:

@@ -11,11 +11,12 @@ import threading
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from clipbench.contract import Reason, Refusal
 from clipbench.contract.documents import Item
 from clipbench.contract.endpoints import Kind, Task
-from clipbench.errors import InvalidRequest, JobConflict, TooLarge, UnknownName
+from clipbench.errors import DataError, InvalidRequest, JobConflict, TooLarge, UnknownName
 from clipbench.jobs.job import ADMIN
 from clipbench.jobs.store import JobStore
 from tests.distributed import evaluations as made
@@ -187,6 +188,17 @@ def test_two_jobs_at_the_same_time_do_not_touch_each_other(url):
     assert failures == []
     results = [evaluator.result(f"job-{i}", made.OWNER) for i in range(2)]
     assert results[0] == results[1]
+
+
+def test_the_tables_of_another_version_are_told_and_left_alone(url):
+    made.fill_retrieval(made.retrieval(url))
+    with create_engine(url).begin() as connection:
+        connection.execute(text("ALTER TABLE documents DROP COLUMN shares"))
+        connection.execute(text("ALTER TABLE jobs ADD COLUMN later INTEGER"))
+    with pytest.raises(DataError, match=r"another version.*jobs\.later.*no documents\.shares"):
+        JobStore(url, Task.RETRIEVAL)
+    with create_engine(url).begin() as connection:
+        assert connection.execute(text("SELECT count(*) FROM documents")).scalar_one() > 0
 
 
 def test_sqlite_writes_ahead_and_a_reader_does_not_wait(tmp_path):
