@@ -51,3 +51,29 @@ def open_page(driver, path):
     script = "return document.documentElement.dataset.ready === 'yes'"
     WebDriverWait(driver, 60, 0.02).until(lambda d: d.execute_script(script))
     assert [entry["message"] for entry in driver.get_log("browser")] == []
+
+
+def css(driver, selector):
+    """The first element that the selector names."""
+    from selenium.webdriver.common.by import By
+
+    return driver.find_element(By.CSS_SELECTOR, selector)
+
+
+def press(driver, selector, *keys):
+    """Keys sent to the element."""
+    css(driver, selector).send_keys(*keys)
+
+
+def wait_for(driver, script):
+    """Until the script's value is true, and returns it."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, 30, 0.02).until(lambda d: d.execute_script(f"return {script}"))
+
+
+def choose(driver, selector, text):
+    """The option of a list with that text."""
+    from selenium.webdriver.support.ui import Select
+
+    Select(css(driver, selector)).select_by_visible_text(text)

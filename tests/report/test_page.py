@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from . import everything, pages
-from .chromium import browser, open_page
+from .chromium import browser, choose, css, open_page, press, wait_for
 
 pytestmark = pytest.mark.browser
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -35,29 +35,6 @@ def files(tmp_path_factory):
 def desktop():
     with browser() as driver:
         yield driver
-
-
-def css(driver, selector):
-    from selenium.webdriver.common.by import By
-
-    return driver.find_element(By.CSS_SELECTOR, selector)
-
-
-def press(driver, selector, *keys):
-    css(driver, selector).send_keys(*keys)
-
-
-def wait_for(driver, script):
-    """Until the script's value is true, and returns it."""
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    return WebDriverWait(driver, 30, 0.02).until(lambda d: d.execute_script(f"return {script}"))
-
-
-def choose(driver, selector, text):
-    from selenium.webdriver.support.ui import Select
-
-    Select(css(driver, selector)).select_by_visible_text(text)
 
 
 def column(driver, table, number):
