@@ -134,6 +134,7 @@ def serve(tell: int) -> None:
         def answer() -> None:
             for line in sys.stdin:
                 say(server.process_ids() if line.strip() == "processes" else server.restarts)
+            stop.set()  # pytest has gone
 
         threading.Thread(target=answer, daemon=True).start()
         stop.wait()
