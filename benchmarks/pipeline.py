@@ -59,6 +59,7 @@ class Inputs:
     folder: Path
     wanted: type[Image] | type[Text]
     task: Task = Task.RETRIEVAL
+    train: None = None  # no labelled images to learn from
 
     @property
     def kind(self) -> str:

@@ -38,6 +38,7 @@ class Given(NamedTuple):
 
     task: Task
     items: Sequence[Image | Text]
+    train: None = None  # no labelled images to learn from
 
     def documents(self, _inventory: object = None) -> Iterator[Image | Text]:
         """In their order."""

@@ -24,6 +24,7 @@ COMMANDS = {
         "run --data emoji --server PATH",
         "run --data emoji --models PATH --server grpc://127.0.0.1:1",
     ],
+    "hnsw": ["hnsw --data PATH", "hnsw --server PATH", "hnsw --token-file PATH"],
     "stats": ["stats --out PATH"],
     "report": ["report --results PATH", "report --results EMPTY --format html --out PATH"],
     "recommend": ["recommend --results PATH", "recommend --like PATH", "recommend --scale PATH"],
