@@ -70,8 +70,15 @@ test-full-size: setup-dev ## models of every kind at full size against the origi
 	$(BIN)/python -m pytest -m full_size
 	$(BIN)/python -m tests.networks.full_size
 
-test-containers: setup-dev ## what needs a Docker engine
-	$(BIN)/python -m pytest -m container
+CONTAINERS := .venv-containers
+$(CONTAINERS)/.ready-$(VERSION): $(LOCKS)/client.lock $(LOCKS)/dev.lock
+	$(INTERPRETER) -m venv --clear $(CONTAINERS)
+	$(subst $(BIN),$(CONTAINERS)/bin,$(PIP)) -r $(LOCKS)/client.lock
+	$(subst $(BIN),$(CONTAINERS)/bin,$(PIP)) -r $(LOCKS)/dev.lock
+	touch $@
+
+test-containers: $(CONTAINERS)/.ready-$(VERSION) ## what needs a Docker engine, from an environment without torch
+	$(CONTAINERS)/bin/python -m pytest -m container tests/containers
 
 check: setup-dev ## lint, format and types
 	$(BIN)/ruff check .
