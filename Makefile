@@ -30,7 +30,7 @@ setup: $(VENV)/.runtime-$(VERSION) ## virtual environment with everything the se
 setup-dev: $(VENV)/.dev-$(VERSION) ## the same with the tools of the tests
 
 $(VENV)/.runtime-$(VERSION): $(LOCKS)/server.lock pyproject.toml
-	@echo "Installing into $(VENV) with Python $(VERSION): a few minutes, about 6 GB with PyTorch for CUDA"
+	@echo "Installing into $(VENV) with Python $(VERSION): a few minutes, about 8 GB with PyTorch for CUDA"
 	$(BIN)/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' 2>/dev/null \
 		|| $(INTERPRETER) -m venv --clear $(VENV)
 	$(PIP) -r $(LOCKS)/server.lock
