@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -12,16 +10,15 @@ from typing import Any
 import numpy as np
 from docarray import Document
 
+from clipbench.client.batches import BATCH_DOCUMENTS
 from clipbench.client.connection import Connection
-from clipbench.client.streaming import IN_FLIGHT
+from clipbench.client.streaming import in_order
 from clipbench.contract.endpoints import Task, encode_endpoint
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import Dataset, Image, Text, Unreadable
 from clipbench.errors import Unsupported
 from clipbench.metrics import normalise
 from clipbench.metrics.vectors import Float32Array, IntArray
-
-BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -87,11 +84,6 @@ def _encoded(
             rows.append((one.id, image_id, embedding))
         return rows
 
-    pending: deque[Future[list[Row]]] = deque()
-    with ThreadPoolExecutor(IN_FLIGHT) as threads:
-        while batch := list(islice(documents, BATCH)):
-            pending.append(threads.submit(send, batch))
-            while len(pending) >= IN_FLIGHT:
-                yield from pending.popleft().result()
-        while pending:
-            yield from pending.popleft().result()
+    batches = iter(lambda: list(islice(documents, BATCH_DOCUMENTS)), [])
+    for rows in in_order(connection, send, batches):
+        yield from rows

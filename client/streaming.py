@@ -21,6 +21,7 @@ from clipbench.datasets import Unreadable, UnreadableKind
 from clipbench.errors import TooLarge
 
 Part = TypeVar("Part")
+Answer = TypeVar("Answer")
 
 _OF_IMAGES = {job_endpoint(task, "images"): UnreadableKind.IMAGE for task in Task}
 _OF_IMAGES[CLASSIFICATION_TRAIN] = UnreadableKind.TRAIN
@@ -45,18 +46,35 @@ def stream(
     in_flight: int = IN_FLIGHT,
     prepare: Callable[[Batch], Batch] | None = None,
 ) -> Iterator[SentBatch]:
-    """Send every batch; the next is read only when there is a place for it.
+    """Send every batch; see `in_order`.
 
     prepare: makes what is sent out of a batch, in the thread that sends it.
+    """
+
+    def send(batch: Batch) -> SentBatch:
+        return _send(connection, batch, parameters, prepare)
+
+    return in_order(connection, send, batches, in_flight)
+
+
+def in_order(
+    connection: Connection,
+    send: Callable[[Part], Answer],
+    parts: Iterable[Part],
+    in_flight: int = IN_FLIGHT,
+) -> Iterator[Answer]:
+    """The answers in the order of the parts; the next is read only when there is a place for it.
+
+    send: asks over the connection, in a thread.
 
     When the caller stops early (Ctrl-C), what is in flight is waited for, so that its outcome
     is not lost.
     """
-    pending: deque[Future[SentBatch]] = deque()
+    pending: deque[Future[Answer]] = deque()
     with ThreadPoolExecutor(in_flight) as threads:
         try:
-            for batch in batches:
-                pending.append(threads.submit(_send, connection, batch, parameters, prepare))
+            for part in parts:
+                pending.append(threads.submit(send, part))
                 while len(pending) >= in_flight:
                     yield pending.popleft().result()
             while pending:
