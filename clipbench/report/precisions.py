@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from clipbench.encode_settings import Precision, RuntimeName
 from clipbench.metrics import parse, principal
-from clipbench.reference import TableName, score_key
+from clipbench.reference import score_key
 from clipbench.report import notes
 from clipbench.report.notes import Notes
 from clipbench.report.sources import (
@@ -56,7 +56,7 @@ def precision_table(
     rows: list[Row] = []
     said = Notes()
     title_marks = said.mark(NOT_TOLD)
-    for model in ordered((key.model for key in measured), TableName.STATISTICS):
+    for model in ordered(key.model for key in measured):
         mine = [key for key in measured if key.model == model]
         if len({_way(key) for key in mine}) < 2:
             continue

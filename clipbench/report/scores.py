@@ -77,14 +77,10 @@ def _drafts(
     label: Mapping[RunKey, str],
     apart: Variants,
 ) -> list[_Draft]:
-    rows = by_row(results)
     drafts = []
-    for model in ordered((key.model for key in rows), name):
-        for key in (o for o in rows if o.model == model):
-            found = {
-                c.key: result for result in rows[key] for c in own_columns(result, apart, name)
-            }
-            drafts.append(_Draft(key, label[key], found))
+    for key, mine in by_row(results).items():
+        found = {c.key: result for result in mine for c in own_columns(result, apart, name)}
+        drafts.append(_Draft(key, label[key], found))
     return drafts
 
 
@@ -197,4 +193,4 @@ def _with_unmeasured(
             if not any(cell.published or cell.elsewhere for cell in cells):
                 continue
             by_model[model] = [Row(model, model, cells, _row_marks(name, model, said))]
-    return [row for model in ordered(by_model, name) for row in by_model[model]]
+    return [row for model in ordered(by_model) for row in by_model[model]]

@@ -52,11 +52,14 @@ def reference(table: TableName | OwnTable) -> PublishedTable:
     return PublishedTable(TableName.RETRIEVAL, "", (), (), {})
 
 
-def ordered(models: Iterable[str], table: TableName | OwnTable) -> list[str]:
-    """Published models in print order, then the others as they come."""
-    known = reference(table).models
-    place = {model: i for i, model in enumerate(known)}
-    return sorted(dict.fromkeys(models), key=lambda model: place.get(model, len(known)))
+def ordered(models: Iterable[str]) -> list[str]:
+    """Published models in print order, then the others by name."""
+    return sorted(set(models), key=_place)
+
+
+def _place(model: str) -> tuple[int, str]:
+    known = published(TableName.STATISTICS).models  # of all three tables, in their order
+    return known.index(model) if model in known else len(known), model
 
 
 def columns(
@@ -148,11 +151,16 @@ def dataset_title(result: Result, apart: Variants) -> str:
 
 
 def by_row(results: Iterable[Result]) -> dict[RunKey, list[Result]]:
-    """Results by row, the newest last."""
+    """Results by row in the order of tables, the newest last."""
     rows: dict[RunKey, list[Result]] = {}
-    for result in sorted(results, key=lambda r: r.created):
+    for result in sorted(results, key=lambda r: (_row_place(r.key.run), r.created)):
         rows.setdefault(result.key.run, []).append(result)
     return rows
+
+
+def _row_place(row: RunKey) -> tuple[tuple[int, str], str]:
+    """Not by date: a run that is repeated keeps its row's place."""
+    return _place(row.model), repr(row)
 
 
 def paired(
@@ -177,8 +185,8 @@ def _device(row: RunKey) -> str | None:
 
 
 def newest_statistics(statistics: Iterable[Statistics]) -> dict[RunKey, Statistics]:
-    """The newest statistics of each row."""
-    newest = sorted(statistics, key=lambda s: s.created)
+    """The newest statistics of each row, in the order of tables."""
+    newest = sorted(statistics, key=lambda s: (_row_place(s.key), s.created))
     return {s.key: s for s in newest}
 
 

@@ -45,8 +45,8 @@ def statistics_table(
     beside = unmeasured or any(key.model in published(NAME).models for key in found)
     title_marks = said.mark(*notes.of_title(NAME)) if beside else ()
     headings = tuple(heading(NAME, column, said) for column in cols)
-    models = [key.model for key in found]
-    models = ordered([*models, *published(NAME).models] if unmeasured else models, NAME)
+    others = published(NAME).models if unmeasured else ()
+    models = ordered([*(key.model for key in found), *others])
     rows: list[Row] = []
     for model in models:
         mine = [key for key in found if key.model == model]
@@ -74,15 +74,13 @@ def latency_table(statistics: Sequence[Statistics], label: Mapping[RunKey, str])
         for p in QUANTILES
     )
     rows = []
-    for model in ordered((key.model for key in found), NAME):
-        for key, speeds in found.items():
-            if key.model == model:
-                counts = speeds.text_latency.requests or 0, speeds.image_latency.requests or 0
-                device = speeds.run.device_name or speeds.run.device or "an unknown device"
-                marks = said.mark(ONE_BY_ONE.format(*counts, device))
-                source = statistics_file_name(speeds)
-                cells = tuple(_milliseconds(value, source) for value in _latencies(speeds))
-                rows.append(Row(model, label[key], cells, marks, True, key))
+    for key, speeds in found.items():
+        counts = speeds.text_latency.requests or 0, speeds.image_latency.requests or 0
+        device = speeds.run.device_name or speeds.run.device or "an unknown device"
+        marks = said.mark(ONE_BY_ONE.format(*counts, device))
+        source = statistics_file_name(speeds)
+        cells = tuple(_milliseconds(value, source) for value in _latencies(speeds))
+        rows.append(Row(key.model, label[key], cells, marks, True, key))
     title = "Latency of one document (ms)"
     return Table(OwnTable.LATENCY, title, headings, tuple(rows), said.texts, measured=True)
 

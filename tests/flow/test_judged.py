@@ -116,7 +116,7 @@ def test_the_report_and_the_explanation_name_the_measures(scored, folder):
     report = build(found)
     assert report.retrieval.rows == ()
     (section,) = report.sections
-    assert [row.model for row in section.rows] == sorted({r.model.name for r in found})[::-1]
+    assert [row.model for row in section.rows] == sorted({r.model.name for r in found})
     page = render_html(report)
     table = page.partition('<section id="judgements"')[2].partition("</section>")[0]
     for title in ("Own judgements", "Text to image nDCG@10", "Image to image mAP", "data-source"):

@@ -166,10 +166,10 @@ def test_two_trainings_of_one_name_and_two_normalisations_are_rows_of_their_own(
     normalisations = [classification("m", normalisation=how) for how in ("own", "openai")]
     table = build([*trainings, *normalisations]).classification
     assert [row.label for row in table.rows] == [
+        "m (openai normalisation)",
+        "m (own normalisation)",
         "tuned (11111111)",
         "tuned (22222222)",
-        "m (own normalisation)",
-        "m (openai normalisation)",
     ]
 
 

@@ -47,9 +47,9 @@ def test_a_point_is_named_by_what_sets_it_apart():
     results += [classification("m", "vtab/pets", checkpoint="11" * 32)]
     models = page_data(build(results), ())["models"]
     assert [m["label"] for m in models if m["kind"] == "measured"] == [
+        "m (full decoding, 11111111)",
         "m (full decoding, unknown)",
         "m (scaled decoding, unknown)",
-        "m (full decoding, 11111111)",
     ]
 
 
