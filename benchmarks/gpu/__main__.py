@@ -198,6 +198,10 @@ def alone(report: Report, settings: EncoderSettings, given: Path) -> None:
     report.run("resize", lambda: in_process.resized_alike(device, 200))
     report.run("equality", lambda: in_process.equality(settings, BASE, texts, images))
     report.run("refusals", lambda: in_process.refusals(settings, BASE))
+    report.run(
+        "passes",
+        lambda: in_process.passes(settings, BASE, Precision.FLOAT16, texts, (1, 16, 128), 0.3),
+    )
     for name in ARCHITECTURES:
         report.run(
             f"bare tower, {name}",
@@ -234,6 +238,11 @@ def show(report: Report) -> None:
         for kind, rates in (report.parts.get(name) or {}).items():
             cells = "  ".join(f"{size}: {number(rate)}/s" for size, rate in rates.items())
             print(f"{name}, {kind}s by batch  {cells}")
+    if found := report.parts.get("passes"):
+        for size, recorded in found["recorded"].items():
+            launched = found["launched"][size]
+            print(f"a pass of {size} texts: {recorded:.2f} ms recorded, {launched:.2f} ms launched")
+        print(f"recorded passes: {found['recorded passes']}")
     cosines = report.parts.get("equality")
     if cosines:
         lines = [("smallest cosine with the CPU's float32", *KINDS, "")]

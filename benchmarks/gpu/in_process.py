@@ -95,6 +95,31 @@ def bare_towers(
     return found
 
 
+def passes(
+    settings: EncoderSettings,
+    model: str,
+    precision: Precision,
+    texts: Sequence[str],
+    sizes: Sequence[int],
+    seconds: float,
+) -> dict[str, Any]:
+    """Milliseconds of a text pass by batch, recorded and launched; how many passes are recorded."""
+    encoder = Encoder(settings)
+    loaded = encoder.load(model, EncodeOptions(EncodeSettings(precision=precision), forced=True))
+    runtime: Any = loaded.runtime
+    found: dict[str, Any] = {"recorded passes": len(runtime._graphs or ())}
+    for way in ("recorded", "launched"):
+        found[way] = {}
+        for size in sizes:
+            given = [texts[i % len(texts)] for i in range(size)]
+            batch = loaded.batch(loaded.tokenizer(given, loaded.info.context_length).ids)
+            rate = _rate(lambda b=batch: runtime.encode_texts(*b), 1, runtime.device, seconds)
+            found[way][size] = 1000 / rate
+        runtime.forget_recorded()
+    encoder.close()
+    return found
+
+
 def _both(
     encoder: Encoder,
     model: str,

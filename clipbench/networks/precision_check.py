@@ -62,4 +62,5 @@ def has_vnni() -> bool:
 
 def _finish(device: str) -> None:
     if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
+        # not the whole device, on which another model may be recording its passes
+        torch.cuda.current_stream(device).synchronize()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipbench.networks import onednn_linear
+from clipbench.networks.graphs import Graphs, Recorder, Tower
 from clipbench.networks.token_batches import Ids
 from clipbench.networks.towers import Towers
 
@@ -21,13 +23,16 @@ Floats = NDArray[np.float32]
 class Runtime(Protocol):
     """A model that is ready to run; safe between threads.
 
-    device: where it takes pixels. bytes: what its weights occupy. side_by_side: two passes on a
+    device: where it takes pixels. bytes: what it occupies of the device's memory, or the RAM: its
+    weights, and the passes that it recorded. side_by_side: two passes on a
     thread each are faster than one after the other on both.
     """
 
     device: torch.device
-    bytes: int
     side_by_side: bool
+
+    @property
+    def bytes(self) -> int: ...
 
     def encode_images(self, pixels: Tensor) -> Floats:
         """(n, 3, side, side) float32 pixels to (n, embed_dim)."""
@@ -42,15 +47,23 @@ class TorchRuntime:
     """PyTorch on a CPU or a CUDA device.
 
     packed: the image tower's products by oneDNN; where None, where that is faster.
+    recorder: of the device, which repeats small passes by a single launch.
     """
 
-    def __init__(self, towers: Towers, device: torch.device, packed: bool | None = None) -> None:
+    def __init__(
+        self,
+        towers: Towers,
+        device: torch.device,
+        packed: bool | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
         tensors = [*towers.parameters(), *towers.buffers()]
-        self.bytes = sum(tensor.nbytes for tensor in tensors)
+        self._weights = sum(tensor.nbytes for tensor in tensors)
         self._towers = towers.to(device)
         self.device = device
         self.side_by_side = device.type == "cpu"
-        self._turn = turn(self.side_by_side)
+        self._graphs = Graphs(recorder, device) if recorder else None
+        self._turn = turn(self.side_by_side and recorder is None)
         if device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False  # float32 is float32, in convolutions too
             # cuDNN's attention builds a plan of 0.1 s for every new shape of a batch
@@ -61,18 +74,52 @@ class TorchRuntime:
         if packed:
             onednn_linear.pack(towers.images.packable)
 
+    @property
+    def bytes(self) -> int:
+        """See `Runtime`."""
+        return self._weights + (self._graphs.bytes if self._graphs else 0)
+
     @torch.inference_mode()
     def encode_images(self, pixels: Tensor) -> Floats:
-        with self._turn:
-            launched = self._towers.images(pixels.to(self.device))
-        return _array(launched)
+        return _array(self._launch(self._towers.images, pixels))
 
     @torch.inference_mode()
     def encode_texts(self, *batch: Ids) -> Floats:
+        return _array(self._launch(self._towers.texts, *map(torch.from_numpy, batch)))
+
+    @torch.inference_mode()
+    def record(
+        self, images: Iterable[Sequence[Tensor]], texts: Iterable[Sequence[Sequence[Ids]]]
+    ) -> None:
+        """Record a pass of each shape, where the device can; `Graphs.record` has the rules.
+
+        Of each shape there are several batches, which differ in contents.
+        """
+        if self._graphs is None:
+            return
+        passes: list[tuple[Tower, Sequence[Sequence[Tensor]]]] = [
+            *((self._towers.images, [[pixels] for pixels in alike]) for alike in images),
+            *(
+                (
+                    self._towers.texts,
+                    [[torch.from_numpy(part) for part in batch] for batch in alike],
+                )
+                for alike in texts
+            ),
+        ]
         with self._turn:
-            on_device = (torch.from_numpy(part).to(self.device) for part in batch)
-            launched = self._towers.texts(*on_device)
-        return _array(launched)
+            self._graphs.record(passes)
+
+    def forget_recorded(self) -> None:
+        """Give the memory of the recorded passes back: all are computed plainly from here on."""
+        with self._turn:
+            self._graphs = None
+
+    def _launch(self, tower: Tower, *batch: Tensor) -> Tensor:
+        with self._turn:
+            if self._graphs is not None:
+                return self._graphs.run(tower, batch)
+            return tower(*(part.to(self.device) for part in batch))
 
 
 def turn(side_by_side: bool) -> AbstractContextManager[object]:

@@ -16,6 +16,9 @@ from torch import Tensor
 from clipbench.networks.token_batches import Ids, Rows, TokenLayout, end_of, pad
 
 _LENGTHS = (8, 16, 24, 32, 48, 64, 77, 96, 128, 192, 256, 384, 512)
+# A pass that a GPU computes faster than its kernels are launched. On an H200 one of 128 texts of 15
+# tokens took 3.6 ms, of which the card computed 1; one of 4 times that is no longer waited for.
+_SMALL_TOKENS, _SMALL_IMAGES = 2048, 32
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,16 @@ class Buckets:
             while count <= self.most_texts(length, layout, context_length):
                 yield count, length
                 count *= 2
+
+
+def small_images(count: int) -> bool:
+    """Whether launching the pass takes longer than computing it."""
+    return count <= _SMALL_IMAGES
+
+
+def small_texts(count: int, length: int) -> bool:
+    """Whether launching the pass takes longer than computing it."""
+    return count * length <= _SMALL_TOKENS
 
 
 def _lengths(layout: TokenLayout, context_length: int) -> tuple[int, ...]:

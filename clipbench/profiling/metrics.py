@@ -195,7 +195,7 @@ class LoadedModels(Collector):
 
     def collect(self) -> Iterator[Metric]:
         family = GaugeMetricFamily(
-            "clipbench_model_bytes", "Weights of a model in memory.", labels=_labels("model")
+            "clipbench_model_bytes", "A model in memory: weights, passes.", labels=_labels("model")
         )
         for model, size in self._loaded().items():
             family.add_metric([self._executor, model], size)

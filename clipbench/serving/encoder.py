@@ -40,6 +40,7 @@ from clipbench.serving.options import (
 )
 from clipbench.serving.out_of_memory import in_parts, load_or_evict
 from clipbench.serving.request_rows import Rows, text_problem
+from clipbench.serving.warm_up import warm_up
 from clipbench.serving.worker_pool import WorkerPool
 from clipbench.weights.own import UserCheckpoint
 from clipbench.weights.sources import Sources
@@ -237,12 +238,13 @@ class Encoder:
 
         def load(reserve: Callable[[int], None]) -> Loaded:
             files, cache, device = self._files(info), self._cache, self._device
-            buckets = self._buckets
-            return load_or_evict(
-                lambda: loading.load(info, options, files, cache, device, reserve, buckets),
-                info.name,
-                self._pool.evict_all,
-            )
+
+            def ready() -> Loaded:
+                loaded = loading.load(info, options, files, cache, device, reserve, self._buckets)
+                warm_up(loaded, reserve)
+                return loaded
+
+            return load_or_evict(ready, info.name, self._pool.evict_all)
 
         return self._pool.get(key, load)
 

@@ -15,6 +15,7 @@ from clipbench.errors import CheckpointError, Unsupported
 from clipbench.networks.building import logit_bias, logit_scale
 from clipbench.networks.families import Family, Weights, family_of
 from clipbench.networks.families.family import end_token
+from clipbench.networks.graphs import recorder_of
 from clipbench.networks.precision_check import require_faster
 from clipbench.networks.runtimes import Floats, Runtime, TorchRuntime
 from clipbench.networks.shape_buckets import Buckets
@@ -23,7 +24,6 @@ from clipbench.networks.tokenizers import Tokenizer
 from clipbench.networks.towers import Towers
 from clipbench.registry.table import ModelInfo
 from clipbench.serving.options import EncodeOptions
-from clipbench.serving.out_of_memory import is_out_of_memory
 from clipbench.weights import checkpoints, sources
 from clipbench.weights.checkpoints import Checkpoint
 
@@ -42,7 +42,7 @@ class Loaded:
     layout, end: how its text tower takes token ids, and the end token of a causal one (`end_of`).
     sha256: of the file, or of both joined by '+'.
     difference: of exported graphs from torch's embeddings, relative. buckets: the shapes of batches
-    that it keeps to, all of which ran when it was loaded.
+    that it keeps to, all of which `warm_up` runs.
     """
 
     info: ModelInfo
@@ -59,7 +59,7 @@ class Loaded:
 
     @property
     def bytes(self) -> int:
-        """The size of its weights in memory."""
+        """The size in memory of its weights, and of the passes that were recorded."""
         return self.runtime.bytes
 
     def order(self, row: Sequence[int]) -> tuple[int, ...]:
@@ -87,20 +87,6 @@ class Loaded:
         """(n, 3, side, side) float32 pixels to (n, embed_dim)."""
         padded = self.buckets.pixels(pixels) if self.buckets else pixels
         return self.runtime.encode_images(padded)[: len(pixels)]
-
-    def warm_up(self) -> None:
-        """Run every shape of a batch once, up to the first that memory does not hold."""
-        if self.buckets is None:
-            return
-        side = self.info.image_size
-        try:
-            for count in self.buckets.image_counts():
-                self.encode_images(torch.zeros(count, 3, side, side, device=self.runtime.device))
-            for count, length in self.buckets.text_shapes(self.layout, self.info.context_length):
-                self.runtime.encode_texts(*self.batch([[0] * (length - 1) + [1]] * count))
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
 
 
 @dataclass(frozen=True)
@@ -160,8 +146,10 @@ def load(
         runtime, difference = _onnx(request, cache, reserve)
     else:
         reserve(request.bytes(_TORCH[precision]))
-        runtime, difference = TorchRuntime(request.build(_TORCH[precision]), device), None
-    loaded = Loaded(
+        towers = request.build(_TORCH[precision])
+        recorder = recorder_of(device) if buckets else None
+        runtime, difference = TorchRuntime(towers, device, recorder=recorder), None
+    return Loaded(
         info=info,
         runtime=runtime,
         tokenizer=family.tokenizer(info, paths.get("tokenizer")),
@@ -174,8 +162,6 @@ def load(
         difference=difference,
         buckets=buckets,
     )
-    loaded.warm_up()
-    return loaded
 
 
 def _check(

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 
 from clipbench.errors import Unsupported
+from clipbench.networks.graphs import capturing
 
 Document = TypeVar("Document")
 Result = TypeVar("Result")
@@ -71,7 +72,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _return_cached() -> None:
     gc.collect()
-    torch.cuda.empty_cache()  # nothing where CUDA is not initialised
+    with capturing:  # the allocator gives nothing back meanwhile
+        torch.cuda.empty_cache()  # nothing where CUDA is not initialised
 
 
 def _reason(what: str, told: str) -> str:

@@ -15,7 +15,9 @@ from clipbench.client.connection import Connection
 from clipbench.contract.parameters import ModelOptions
 from clipbench.encode_settings import Precision
 from clipbench.profiling.gpu import GpuReading
+from clipbench.serving import loading
 from clipbench.serving.encoder import EncoderSettings
+from tests.networks.cpu_recorder import CpuRecorder
 from tests.pictures import encoded, picture
 
 NANO = "ViT-nano-16-64::embedded"
@@ -47,6 +49,13 @@ def test_the_bare_tower_has_a_rate_for_each_batch():
     found = in_process.bare_towers(SETTINGS, NANO, Precision.FLOAT32, TEXTS, (1, 4), 0.01)
     assert {kind: list(rates) for kind, rates in found.items()} == {"image": [1, 4], "text": [1, 4]}
     assert all(rate > 0 for rates in found.values() for rate in rates.values())
+
+
+def test_a_pass_has_a_time_recorded_and_launched(monkeypatch):
+    monkeypatch.setattr(loading, "recorder_of", lambda _device: CpuRecorder())
+    found = in_process.passes(SETTINGS, NANO, Precision.FLOAT32, TEXTS, (1, 2), 0.01)
+    assert found["recorded passes"] > 4
+    assert all(ms > 0 for way in ("recorded", "launched") for ms in found[way].values())
 
 
 def test_utilisation_is_the_mean_of_one_device_and_nothing_without_one():
@@ -82,11 +91,13 @@ def test_a_part_that_fails_or_comes_too_late_leaves_the_others(capsys, monkeypat
     report.run("late", lambda: 4)
     report.add("jobs, bench, image", ((7000.0, 8000.0), 0.4))
     report.add("clip_client, bench, text", None)
+    report.parts["passes"] = {"recorded passes": 9, "recorded": {1: 0.5}, "launched": {1: 4.0}}
     report.parts["bare tower, bench"] = {"image": {32: 6000.0, 512: 30_000.0}}
     command.complete(report)
     command.show(report)
     printed = capsys.readouterr().out
     assert "not run: late: no time is left" in printed
+    assert "a pass of 1 texts: 0.50 ms recorded, 4.00 ms launched" in printed
     assert "VRAM of bench, peak: not run" in printed
     assert "resize equal to Pillow: not run" in printed
     written = json.loads(command.write(report, "a card").read_text())

@@ -1,5 +1,7 @@
-"""As on a GPU: every shape of a batch ran when the model was loaded, whatever is asked later."""
+"""As on a GPU: every shape of a batch ran when the model was loaded, whatever is asked later, and
+the small ones were recorded there and are replayed."""
 
+import gc
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -7,7 +9,9 @@ import numpy as np
 import pytest
 
 from clipbench.networks.runtimes import TorchRuntime
+from clipbench.serving import loading
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
+from tests.networks.cpu_recorder import CpuRecorder
 from tests.pictures import encoded, picture
 
 NANO = "ViT-nano-16-64::embedded"
@@ -34,16 +38,26 @@ def shapes():
 
 
 @pytest.fixture(scope="module")
-def encoder(shapes):
+def recorder():
+    recorder = CpuRecorder()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "recorder_of", lambda _device: recorder)
+        yield recorder
+
+
+@pytest.fixture(scope="module")
+def encoder(shapes, recorder):
     made = Encoder(EncoderSettings(as_gpu=True, **SETTINGS))
     made.load(NANO, JOB)
     yield made
     made.close()
 
 
-def test_no_shape_is_new_after_loading_at_every_length_and_concurrency(encoder, shapes):
+def test_no_shape_is_new_after_loading_at_every_length_and_concurrency(encoder, shapes, recorder):
     warmed = set(shapes)
     assert len(warmed) == len(shapes)  # each once
+    assert len(recorder.outputs()) == len(warmed)  # all of these are small
+    replays = recorder.replays
     for options in (JOB, CLIENT):
         for text in TEXTS:
             encoder.encode_texts(NANO, options, [text])
@@ -59,6 +73,7 @@ def test_no_shape_is_new_after_loading_at_every_length_and_concurrency(encoder, 
                 list(pool.map(partial(encoder.encode_images, NANO, options), parts))
     assert len(shapes) > 2 * len(warmed)
     assert set(shapes) == warmed
+    assert recorder.replays - replays == len(shapes) - len(warmed)
 
 
 def test_embeddings_are_those_without_buckets(encoder):
@@ -68,6 +83,24 @@ def test_embeddings_are_those_without_buckets(encoder):
         ours, theirs = (ask(e, NANO, JOB, given).embeddings for e in (encoder, plain))
         assert np.abs(ours - theirs).max() <= 4e-6 * np.abs(theirs).max()
     plain.close()
+
+
+def test_recorded_passes_count_as_the_model_s_memory_and_go_when_it_is_evicted(encoder, recorder):
+    (held,) = encoder.loaded().values()
+    weights = encoder.load(NANO, JOB).runtime._weights
+    assert held >= weights + recorder.held_bytes() > weights
+    before = len(recorder.outputs())
+    small = EncoderSettings(as_gpu=True, **SETTINGS, memory_limit_bytes=weights + 1000)
+    without = Encoder(small)
+    without.load(NANO, JOB)  # which its recorded passes would exceed
+    assert list(without.loaded().values()) == [weights]
+    assert len(recorder.outputs()) == before
+    without.close()
+    assert encoder._pool.evict_all()
+    gc.collect()
+    assert recorder.held_bytes() == 0
+    encoder.encode_texts(NANO, JOB, ["loaded again"])
+    assert len(recorder.outputs()) == before
 
 
 def test_other_runtimes_and_a_cpu_keep_their_own_shapes(shapes):
