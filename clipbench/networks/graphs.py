@@ -152,7 +152,7 @@ class Graphs:
         _log.info("%d passes are recorded, in %d MiB", len(self), self.bytes >> 20)
 
     def _plain(self, tower: Tower, batch: Batch) -> Tensor:
-        return tower(*(part.to(self._device) for part in batch))
+        return tower(*(part.to(self._device, non_blocking=True) for part in batch))
 
 
 def _shapes(batch: Batch) -> tuple[torch.Size, ...]:

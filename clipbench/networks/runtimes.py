@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipbench.networks import onednn_linear
+from clipbench.networks.copies import copies_of
 from clipbench.networks.graphs import Graphs, Recorder, Tower
 from clipbench.networks.token_batches import Ids
 from clipbench.networks.towers import Towers
@@ -62,6 +63,7 @@ class TorchRuntime:
         self._towers = towers.to(device)
         self.device = device
         self.side_by_side = device.type == "cpu"
+        self._copies = copies_of(device)
         self._graphs = Graphs(recorder, device) if recorder else None
         self._turn = turn(self.side_by_side and recorder is None)
         if device.type == "cuda":
@@ -81,11 +83,11 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def encode_images(self, pixels: Tensor) -> Floats:
-        return _array(self._launch(self._towers.images, pixels))
+        return self._pass(self._towers.images, pixels)
 
     @torch.inference_mode()
     def encode_texts(self, *batch: Ids) -> Floats:
-        return _array(self._launch(self._towers.texts, *map(torch.from_numpy, batch)))
+        return self._pass(self._towers.texts, *map(torch.from_numpy, batch))
 
     @torch.inference_mode()
     def record(
@@ -115,18 +117,19 @@ class TorchRuntime:
         with self._turn:
             self._graphs = None
 
-    def _launch(self, tower: Tower, *batch: Tensor) -> Tensor:
+    def _pass(self, tower: Tower, *batch: Tensor) -> Floats:
         with self._turn:
-            if self._graphs is not None:
-                return self._graphs.run(tower, batch)
-            return tower(*(part.to(self.device) for part in batch))
+            launched = self._launch(tower, batch)
+            fetched = self._copies.fetch(launched.float())
+        # a GPU is waited for here, while another thread launches the next pass
+        return fetched().numpy()
+
+    def _launch(self, tower: Tower, batch: Sequence[Tensor]) -> Tensor:
+        if self._graphs is not None:
+            return self._graphs.run(tower, batch)
+        return tower(*(part.to(self.device, non_blocking=True) for part in batch))
 
 
 def turn(side_by_side: bool) -> AbstractContextManager[object]:
     """Entered to launch a pass: by one thread at a time, unless passes run side by side."""
     return nullcontext() if side_by_side else threading.Lock()
-
-
-def _array(launched: Tensor) -> Floats:
-    """Waits for a GPU to compute it; meanwhile another thread launches the next pass."""
-    return launched.float().cpu().numpy()

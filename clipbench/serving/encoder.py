@@ -19,6 +19,7 @@ import torch
 
 from clipbench.encode_settings import Decoding, EncodeSettings
 from clipbench.environment import processor_name
+from clipbench.networks.copies import copies_of
 from clipbench.networks.runtimes import Floats
 from clipbench.networks.shape_buckets import Buckets
 from clipbench.networks.token_batches import shards, text_batches
@@ -131,12 +132,13 @@ class Encoder:
 
         def encode(batch: Sequence[ImageData]) -> list[Floats | RefusedImage]:
             each = self._decoders.map if self._decoders else map
-            with self._stage("decode"):
+            copies = copies_of(loaded.runtime.device)
+            with self._stage("decode"), copies.ahead():
                 pixels, refused = source.prepare(batch, loaded.runtime.device, each)
             if pixels is None:
                 return [why for why in refused if why]
             with self._stage("forward"):
-                embeddings = iter(loaded.encode_images(pixels))
+                embeddings = iter(loaded.encode_images(copies.hand_over(pixels)))
             return [why or next(embeddings) for why in refused]
 
         todo = [images[position] for position in rows.todo]

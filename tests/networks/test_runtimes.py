@@ -11,6 +11,7 @@ import torch
 
 from clipbench import registry
 from clipbench.embedded import WEIGHTS
+from clipbench.networks.copies import PlainCopies
 from clipbench.networks.families.clip import PlainCLIP
 from clipbench.networks.families.family import Weights
 from clipbench.networks.runtimes import TorchRuntime, turn
@@ -18,14 +19,21 @@ from clipbench.weights.checkpoints import read
 from tests.conftest import MODEL
 
 
-class OnCard(torch.Tensor):
-    """A tensor of a card that computes until the other pass is launched, too."""
+class CopiesOfTwo(PlainCopies):
+    """A card computes each of two passes until the other one is launched, too."""
 
-    both = threading.Barrier(2, timeout=60)
+    def __init__(self, launching):
+        self._launching = launching
+        self._both = threading.Barrier(2, timeout=60)
 
-    def float(self):
-        OnCard.both.wait()
-        return self.as_subclass(torch.Tensor)
+    def fetch(self, tensor):
+        assert self._launching.locked(), "the copy is launched after another pass"
+
+        def waited():
+            self._both.wait()
+            return tensor
+
+        return waited
 
 
 @pytest.fixture
@@ -34,21 +42,22 @@ def runtime():
     towers = PlainCLIP().build(Weights(registry.find(MODEL), {"towers": state}))
     made = TorchRuntime(towers, torch.device("cpu"), packed=False)
     made._turn = turn(side_by_side=False)
-    launch = towers.images.forward
+    made._copies = CopiesOfTwo(made._turn)
+    return made
+
+
+def test_a_pass_is_launched_while_the_one_before_is_waited_for(runtime):
+    launch = runtime._towers.images.forward
     launching = threading.Lock()
 
     def launched(pixels):
         assert launching.acquire(blocking=False), "two threads launch at a time"
         try:
-            return launch(pixels).as_subclass(OnCard)
+            return launch(pixels)
         finally:
             launching.release()
 
-    towers.images.forward = launched
-    return made
-
-
-def test_a_pass_is_launched_while_the_one_before_is_waited_for(runtime):
+    runtime._towers.images.forward = launched
     pixels = torch.rand(2, 1, 3, 64, 64)
     with ThreadPoolExecutor(2) as threads:
         found = list(threads.map(runtime.encode_images, pixels))
