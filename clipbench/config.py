@@ -40,7 +40,7 @@ class Settings:
     embedding_cache_bytes: int = 1 << 30  # on disk, of the embedding cache; 0: none
     threads: int = 0  # of the forward pass; 0: as many as processors
     decoders: int = 0  # threads that only decode images; 0: one a processor, for a GPU
-    minibatch: int = 32
+    minibatch: int = 0  # images of a forward pass; 0: 128 on a GPU, 32 on a CPU
     offline: bool = False  # never fetch weights
     token_file: str = ""  # one `role:token` a line; empty and no CLIPBENCH_TOKEN: no token asked
     tls_certificate: str = ""

@@ -27,7 +27,7 @@ def encoder_settings(settings: Settings) -> EncoderSettings:
         device=_device(settings.device),
         threads=settings.threads or None,
         decoders=settings.decoders or None,
-        batch_size=settings.minibatch,
+        batch_size=settings.minibatch or None,
         memory_limit_bytes=settings.memory_limit_bytes or models_limit(settings.device),
         embedding_cache_bytes=settings.embedding_cache_bytes,
         max_image_bytes=limits.image_bytes,

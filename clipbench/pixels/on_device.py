@@ -32,7 +32,7 @@ from clipbench.pixels.pillow import PillowPixels
 from clipbench.pixels.preprocessing import Batch, ImageData, Map, RefusedImage
 
 _LARGEST = 4 << 20  # pixels; a larger image takes Pillow longer than the interpreter's lock costs
-_AT_ONCE = 64  # images whose full-size pixels are held
+_AT_ONCE = 32  # images whose full-size pixels are held
 _GROUP_BYTES = 256 << 20  # of a group's padded images in float64
 _END = b"\xff\xd9"  # of a JPEG file
 _WASTE = 1.5  # of a group's padded pixels through its images'

@@ -53,8 +53,9 @@ class EncoderSettings:
     network. offline: never ask the network. device: 'cpu', 'cuda' or 'cuda:1'; None is CUDA where
     there is one. decoders: threads that decode images beside the workers; None is as many as
     cores for a GPU and none on a CPU, where each worker decodes its own images.
-    memory_limit_bytes: of weights held at once, None is no limit. Batches are of at most
-    batch_size documents. embedding_cache_bytes: on disk, of what was encoded before; 0: none.
+    memory_limit_bytes: of models held at once, None is no limit. batch_size: images of a forward
+    pass at most, which may be of several requests; None is 128 on a GPU, or what its memory holds,
+    and 32 on a CPU. embedding_cache_bytes: on disk, of what was encoded before; 0: none.
     as_gpu: resize images on the device and keep to few shapes of batches; None is on a GPU only.
     """
 
@@ -64,7 +65,7 @@ class EncoderSettings:
     device: str | None = None
     threads: int | None = None
     decoders: int | None = None
-    batch_size: int = 32
+    batch_size: int | None = None
     batch_tokens: int = 2048
     memory_limit_bytes: int | None = None
     embedding_cache_bytes: int = 1 << 30

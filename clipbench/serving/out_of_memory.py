@@ -63,6 +63,19 @@ def load_or_evict(
     raise Unsupported(_reason(name, told))
 
 
+def fits(work: Callable[[], object]) -> bool:
+    """Run `work` and say whether memory held it; what it took is given back where not."""
+    try:
+        work()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    else:
+        return True
+    _return_cached()
+    return False
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether PyTorch, on a GPU or a CPU, or Python had no memory left."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (

@@ -6,68 +6,83 @@ The first pass of a shape waits there for plans and kernels; a small pass is rep
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from clipbench.errors import Unsupported
 from clipbench.networks.runtimes import TorchRuntime
-from clipbench.networks.shape_buckets import small_images, small_texts
+from clipbench.networks.shape_buckets import Buckets, small_images, small_texts
 from clipbench.networks.token_batches import Ids
 from clipbench.serving.loading import Loaded
-from clipbench.serving.out_of_memory import is_out_of_memory
+from clipbench.serving.out_of_memory import fits
 
 _log = logging.getLogger(__name__)
 
 
-def warm_up(loaded: Loaded, reserve: Callable[[int], None]) -> None:
-    """Run every shape up to the first that memory does not hold; where it holds all, record.
+def warm_up(loaded: Loaded, reserve: Callable[[int], None]) -> Loaded:
+    """The model with the buckets that memory holds, each of which ran, and small ones recorded.
 
     reserve: of the model pool; where it refuses what the recorded passes hold, they are given up.
     """
     runtime = loaded.runtime
     if loaded.buckets is None or not isinstance(runtime, TorchRuntime):
-        return
-    try:
-        for pixels, _ in _images(loaded, lambda _count: True):
-            loaded.encode_images(pixels)
-        for texts, _ in _texts(loaded, lambda _count, _length: True):
-            runtime.encode_texts(*texts)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return
-    runtime.record(_images(loaded, small_images), _texts(loaded, small_texts))
+        return loaded
+    buckets = _that_fit(loaded, loaded.buckets)
+    loaded = replace(loaded, buckets=buckets)
+    counts = filter(small_images, buckets.image_counts())
+    shapes = buckets.text_shapes(loaded.layout, loaded.info.context_length)
+    runtime.record(
+        (_pixels(loaded, count) for count in counts),
+        (_texts(loaded, *shape) for shape in shapes if small_texts(*shape)),
+    )
     try:
         reserve(loaded.bytes)
     except Unsupported as refused:
         _log.warning("the recorded passes of %s are given up: %s", loaded.info.name, refused)
         runtime.forget_recorded()
+    return loaded
 
 
-def _images(loaded: Loaded, chosen: Callable[[int], bool]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Two batches of each chosen shape, which differ in contents."""
-    assert loaded.buckets
+def _that_fit(loaded: Loaded, buckets: Buckets) -> Buckets:
+    """The buckets up to the first pass that memory does not hold; one document always is one."""
+    wanted = buckets
+    for count in wanted.image_counts():
+        pixels = _pixels(loaded, count)[0]
+        if not fits(lambda given=pixels: loaded.encode_images(given)):  # type: ignore[misc]
+            buckets = replace(buckets, images=max(1, count // 2))
+            break
+    for count, length in wanted.text_shapes(loaded.layout, loaded.info.context_length):
+        if count > 1 and count * length > buckets.tokens:
+            continue
+        texts = _texts(loaded, count, length)[0]
+        if not fits(lambda given=texts: loaded.runtime.encode_texts(*given)):  # type: ignore[misc]
+            buckets = replace(buckets, tokens=count * length // 2)
+    if buckets != wanted:
+        _log.warning(
+            "%s: memory holds batches of %d images and %d tokens, not of %d and %d",
+            *(loaded.info.name, buckets.images, buckets.tokens, wanted.images, wanted.tokens),
+        )
+    return buckets
+
+
+def _pixels(loaded: Loaded, count: int) -> tuple[Tensor, Tensor]:
+    """Two batches of so many images, which differ in contents."""
     side, device = loaded.info.image_size, loaded.runtime.device
-    for count in filter(chosen, loaded.buckets.image_counts()):
-        black = torch.zeros(count, side, side, 3, device=device)
-        grey = torch.linspace(-2, 2, black.numel(), device=device).view(black.shape)
-        yield black.permute(0, 3, 1, 2), grey.permute(0, 3, 1, 2)  # as pixels come
+    black = torch.zeros(count, side, side, 3, device=device)
+    grey = torch.linspace(-2, 2, black.numel(), device=device).view(black.shape)
+    return black.permute(0, 3, 1, 2), grey.permute(0, 3, 1, 2)  # as pixels come
 
 
-def _texts(
-    loaded: Loaded, chosen: Callable[[int, int], bool]
-) -> Iterator[tuple[tuple[Ids, ...], tuple[Ids, ...]]]:
+def _texts(loaded: Loaded, count: int, length: int) -> tuple[tuple[Ids, ...], tuple[Ids, ...]]:
     """The same of texts: all as long as the batch, then one of them."""
-    assert loaded.buckets
     mark = 1 if loaded.end is None else loaded.end
-    for count, length in loaded.buckets.text_shapes(loaded.layout, loaded.info.context_length):
-        if chosen(count, length):
-            whole = [_row(length, length - 1, mark)] * count
-            lengths = (length - 5 * i % length for i in range(count))
-            ragged = [_row(own, 3 * i % own, mark) for i, own in enumerate(lengths)]
-            yield loaded.batch(whole), loaded.batch(ragged)
+    whole = [_row(length, length - 1, mark)] * count
+    lengths = (length - 5 * i % length for i in range(count))
+    ragged = [_row(own, 3 * i % own, mark) for i, own in enumerate(lengths)]
+    return loaded.batch(whole), loaded.batch(ragged)
 
 
 def _row(length: int, end: int, mark: int) -> list[int]:

@@ -2,11 +2,15 @@
 the small ones were recorded there and are replayed."""
 
 import gc
+import logging
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
 from clipbench.networks.runtimes import TorchRuntime
 from clipbench.serving import loading
@@ -110,3 +114,68 @@ def test_other_runtimes_and_a_cpu_keep_their_own_shapes(shapes):
     assert loaded.buckets is None
     assert len(shapes) == before  # nothing runs before it is asked for
     plain.close()
+
+
+def test_requests_of_many_clients_share_the_passes_of_a_gpu_and_not_those_of_a_cpu(
+    recorder, shapes
+):
+    def largest(as_gpu):
+        """Images of the largest pass: no pass ends before all of 20 requests of 16 have come."""
+        made = Encoder(EncoderSettings(as_gpu=as_gpu, **(SETTINGS | {"batch_size": None})))
+        runtime, passes = made.load(NANO, JOB).runtime, []
+        all_wait = threading.Event()
+        encode = runtime.encode_images
+
+        def waiting(pixels):
+            passes.append(len(pixels))
+            assert all_wait.wait(60)
+            return encode(pixels)
+
+        runtime.encode_images = waiting
+        with ThreadPoolExecutor(20) as clients:
+            asked = partial(made.encode_images, NANO, CLIENT, PICTURES[:16])
+            answers = [clients.submit(asked) for _ in range(20)]
+            queues = made._batcher._queues
+            held = made._workers.count * (128 if as_gpu else 32)
+            while sum(map(len, [*queues.values()])) + sum(passes) < 320 and sum(passes) < held:
+                time.sleep(0.001)
+            all_wait.set()
+            rows = [answer.result().embeddings for answer in answers]
+        made.close()
+        assert all(np.allclose(one, rows[0], atol=1e-5) for one in rows)
+        return max(passes)
+
+    assert largest(as_gpu=True) == 128
+    assert largest(as_gpu=False) == 32
+
+
+def test_a_gpu_s_batches_are_those_that_its_memory_held_when_the_model_was_loaded(
+    recorder, monkeypatch, caplog
+):
+    seen = []
+
+    def room(name, size_of, most):
+        method = getattr(TorchRuntime, name)
+
+        def limited(self, *batch):
+            seen.append(size_of(batch[0]))
+            if seen[-1] > most:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return method(self, *batch)
+
+        monkeypatch.setattr(TorchRuntime, name, limited)
+
+    room("encode_images", len, 9)
+    room("encode_texts", np.size, 200)
+    made = Encoder(EncoderSettings(as_gpu=True, **SETTINGS))
+    with caplog.at_level(logging.WARNING):
+        buckets = made.load(NANO, JOB).buckets
+    assert "memory holds batches of 8 images and" in caplog.text
+    assert buckets.images == 8
+    assert 100 <= buckets.tokens <= 200
+    seen.clear()
+    for options in (JOB, CLIENT):
+        made.encode_images(NANO, options, PICTURES)
+        made.encode_texts(NANO, options, TEXTS)
+    assert max(seen) <= 200  # nothing more is tried than memory held
+    made.close()
