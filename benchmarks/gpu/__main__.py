@@ -163,6 +163,11 @@ def flow(
         parameters = {"precision": "float16"}
         with through_flow.driven(server, address, BASE, parameters, given) as side:
             ours = _by_client(report, "clip_client", side, CLIENT)
+    counts = {kind: JOB[BASE, kind] for kind in KINDS}
+    by_two = partial(through_flow.by_two_encoders, counts=counts, rounds=3)
+    found = report.run("two encoders", lambda: by_two(base, given, settings, scratch)) or {}
+    for kind in KINDS:
+        report.add(f"jobs by two encoders, {BASE}, {kind}", found.get(kind))
     theirs: dict[str, Any] = {}
     if not (open_clip / "open_clip").is_dir():
         report.missing["stock"] = f"no open_clip 2.8.2 in {open_clip}"

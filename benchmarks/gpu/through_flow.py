@@ -13,7 +13,8 @@ from typing import Any
 from benchmarks.gpu.utilisation import Utilisation
 from benchmarks.jobs import run_job, unseen
 from benchmarks.sides import worker
-from benchmarks.sides.processes import HERE, Side, free_port, process
+from benchmarks.sides.flows import replicated
+from benchmarks.sides.processes import HERE, Side, clipbench_server, free_port, process
 from clipbench.client import statistics
 from clipbench.client.connection import Connection
 from clipbench.contract.parameters import ModelOptions
@@ -46,6 +47,27 @@ def jobs(
 
     once(max(1, count // 4))
     return _rounds(lambda: once(count), rounds)
+
+
+def by_two_encoders(
+    options: ModelOptions,
+    given: Path,
+    settings: Mapping[str, str],
+    scratch: Path,
+    *,
+    counts: Mapping[str, int],
+    rounds: int,
+) -> dict[str, Rates]:
+    """The rates of jobs by kind, on a server with two encoder processes on the card."""
+    flow = replicated(scratch, {"encoder": 2})
+    with (
+        clipbench_server(scratch / "two", flow=flow, settings=settings) as (server, address),
+        Connection(address) as connection,
+    ):
+        return {
+            kind: jobs(connection, server.pid, options, kind, given, count=count, rounds=rounds)
+            for kind, count in counts.items()
+        }
 
 
 def by_client(side: Side, kind: str, *, count: int, rounds: int) -> Rates:

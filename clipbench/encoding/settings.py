@@ -17,8 +17,11 @@ from clipbench.weights import own
 _SHARE_OF_GPU = 0.9  # a forward pass takes the rest, and gives models up where that is too little
 
 
-def encoder_settings(settings: Settings) -> EncoderSettings:
-    """Raises what `check_models` raises, and Unsupported for a device that is not there."""
+def encoder_settings(settings: Settings, processes: int = 1) -> EncoderSettings:
+    """The encoder's settings; `processes` encoders share the device's memory.
+
+    Raises what `check_models` raises, and Unsupported for a device that is not there.
+    """
     check_models(settings)
     limits = settings.limits()
     return EncoderSettings(
@@ -28,7 +31,8 @@ def encoder_settings(settings: Settings) -> EncoderSettings:
         threads=settings.threads or None,
         decoders=settings.decoders or None,
         batch_size=settings.minibatch or None,
-        memory_limit_bytes=settings.memory_limit_bytes or models_limit(settings.device),
+        memory_limit_bytes=settings.memory_limit_bytes
+        or models_limit(settings.device) // processes,
         embedding_cache_bytes=settings.embedding_cache_bytes,
         max_image_bytes=limits.image_bytes,
         max_image_pixels=limits.image_pixels,

@@ -2,9 +2,11 @@
 
 import json
 import time
+from contextlib import contextmanager
 
 import pytest
 import torch
+import yaml
 
 from benchmarks import inputs, measure
 from benchmarks.gpu import __main__ as command
@@ -107,7 +109,7 @@ def test_a_part_that_fails_or_comes_too_late_leaves_the_others(capsys, monkeypat
 
 
 @pytest.mark.slow
-def test_a_flow_is_measured_by_jobs_and_by_clip_client(flow, tmp_path):
+def test_a_flow_is_measured_by_jobs_and_by_clip_client(flow, tmp_path, monkeypatch):
     given = inputs.write(tmp_path / "inputs", texts=8, images=4)
     with Connection(flow.address) as connection:
         for kind in command.KINDS:
@@ -121,3 +123,16 @@ def test_a_flow_is_measured_by_jobs_and_by_clip_client(flow, tmp_path):
     with through_flow.driven(None, flow.address, NANO, {"precision": "float32"}, given) as side:
         rates, _ = through_flow.by_client(side, "text", count=8, rounds=1)
         assert rates[0] > 0
+
+    @contextmanager
+    def server(state, *, flow, settings):
+        (encoder,) = (e for e in yaml.safe_load(flow.read_text())["executors"] if "replicas" in e)
+        assert (encoder["name"], encoder["replicas"]) == ("encoder", 2)
+        yield running.process, running.address
+
+    running = flow
+    monkeypatch.setattr(through_flow, "clipbench_server", server)
+    by_kind = through_flow.by_two_encoders(
+        ModelOptions(NANO), given, {}, tmp_path, counts={"text": 8}, rounds=1
+    )
+    assert by_kind["text"][0][0] > 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from clipbench.config import Settings
 from clipbench.encode_settings import EncodeSettings
 from clipbench.encoding import settings as server
 from clipbench.errors import Unsupported
@@ -115,5 +116,6 @@ def test_models_may_take_a_gpu_s_memory_and_on_a_cpu_half_of_the_ram(monkeypatch
     monkeypatch.setattr(server, "memory_limit", lambda: 64 << 30)
     assert server.models_limit("cuda:0") == int(0.9 * (24 << 30))
     assert server.models_limit("cpu") == 32 << 30
+    assert server.encoder_settings(Settings(device="cpu"), 2).memory_limit_bytes == 16 << 30
     monkeypatch.setattr(server, "read_gpus", lambda: ())
     assert server.models_limit("cuda") == 32 << 30
