@@ -60,8 +60,6 @@ def list_datasets(suite: Suite = None) -> None:
         )
         rows.append([info.id, splits, str(info.classes or ""), info.task, info.name])
     console.print(Grid.of(columns, rows))
-    for id, why in (wanted.without if wanted else {}).items():
-        console.paragraph(f"Not scored here: {id}, since {why}.")
 
 
 @app.command("info")

@@ -185,8 +185,6 @@ def _suite(name: str, split: str | None, choices: Mapping[str, Any]) -> tuple[li
             found.append(open_dataset(id, split=split or wanted.splits.get(id), **choices))
         except ClipbenchError as error:
             fail(id, str(error))
-    for id, why in wanted.without.items():
-        console.paragraph(f"Not scored here: {id}, since {why}.")
     if not found:
         raise DataError(f"no data set of the suite {name} is there")
     return found, len(wanted.datasets) - len(found)

@@ -36,7 +36,9 @@ def _lines(info: DatasetInfo) -> Iterator[str]:
         yield f"- {info.classes:,} classes{prompts}"
     if info.published:
         yield f"- Published column: {info.published.metric} on split {info.published.split}"
-    if info.repository:
+    if info.files:
+        yield f"- Files: {', '.join(info.files)} of {info.repository} on the Hugging Face hub"
+    elif info.repository:
         yield f"- Copy in the wds layout: {info.repository} on the Hugging Face hub"
     yield f"- Source: {info.citation}; <{info.link}>"
     yield f"- Licence: {info.licence or 'not known for certain, look it up before use'}"

@@ -11,7 +11,14 @@ from pathlib import Path
 
 from clipbench import embedded
 from clipbench.contract.few_labels import FewLabels
-from clipbench.datasets import class_languages, judgements, layouts, registry, sources
+from clipbench.datasets import (
+    class_languages,
+    judgements,
+    layouts,
+    registry,
+    sources,
+    whole_files,
+)
 from clipbench.datasets.dataset import Dataset
 from clipbench.datasets.few_labels import check, learning
 from clipbench.datasets.layouts import wds
@@ -73,12 +80,13 @@ def open_dataset(
         )
         wanted = replace(wanted, groups=info.groups)
         if files is not None:
-            dataset = _remote_dataset(info.id, files, wanted, templates)
+            dataset = _remote_dataset(info.id, files, wanted, templates, info.files)
         else:
             dataset = _local_dataset(info.id, local_folder(info, root), wanted, layout, templates)
     elif name.startswith(("http://", "https://")):
         files = at_address(name, root if keep else None, offline=offline, progress=progress)
-        dataset = _remote_dataset(_address_id(name), files, wanted, templates)
+        whole = whole_files.instead_of_shards(files, wanted.split)
+        dataset = _remote_dataset(_address_id(name), files, wanted, templates, whole)
     else:
         path = Path(spec).expanduser()
         if not path.exists():
@@ -222,9 +230,17 @@ def _address_id(url: str) -> str:
 
 
 def _remote_dataset(
-    id: str, files: Remote, wanted: Wanted, templates: Sequence[str] | None
+    id: str,
+    files: Remote,
+    wanted: Wanted,
+    templates: Sequence[str] | None,
+    names: Sequence[str] = (),
 ) -> Dataset:
+    """names: of the files that it has in place of shards."""
     source = shown(files.base)
+    if names:
+        dataset = _local_dataset(id, whole_files.fetched(files, names), wanted, None, templates)
+        return replace(dataset, source=source)
     contents = wds.open_files(files, wanted.split, source, wanted.groups)
     return _assembled(id, contents, source, "wds", templates)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clipbench.datasets import opening, registry
+from clipbench.datasets import opening, registry, whole_files
 from clipbench.datasets.layouts import wds
 from clipbench.datasets.limits import MAX_METADATA_BYTES
 from clipbench.datasets.sources import Remote
@@ -28,6 +28,8 @@ def pull(
     root = root or opening.default_root()
     if spec.startswith(("http://", "https://")):
         files: Remote | None = opening.at_address(spec, root, progress=progress)
+        assert files is not None
+        names = whole_files.instead_of_shards(files, split)
     else:
         info = registry.find(spec)
         files = opening.remote(info, root, base=base, progress=progress)
@@ -38,8 +40,11 @@ def pull(
                 f"the copy of {spec} on the hub has no split {split!r}: get the original from "
                 f"{info.link} and open its folder"
             )
+        names = info.files
     assert files is not None
     assert files.cache is not None
+    if names:
+        return whole_files.fetched(files, names)
     for name in (wds.TYPE, wds.CLASSNAMES, wds.TEMPLATES):
         files.read(name, MAX_METADATA_BYTES)
     for number in range(wds.count_shards(files, split, shown(files.base))):

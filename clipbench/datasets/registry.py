@@ -51,6 +51,7 @@ class DatasetInfo:
     licence: str | None = None
     traps: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     @property
     def embedded(self) -> bool:
@@ -64,7 +65,7 @@ class DatasetInfo:
 
     @property
     def repository(self) -> str | None:
-        """Its copy in the wds layout on the Hugging Face hub."""
+        """Its copy on the Hugging Face hub, in the wds layout unless `files` name other ones."""
         return None if self.embedded else self.hub or f"clip-benchmark/wds_{self.folder}"
 
     @property
@@ -84,17 +85,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Suite:
-    """Data sets that are scored together.
-
-    splits: of those of which it is not `test`. without: what belongs to it and is not scored here,
-    with the reason.
-    """
+    """Data sets that are scored together. splits: of those of which it is not `test`."""
 
     name: str
     title: str
     datasets: tuple[str, ...]
     splits: Mapping[str, str] = field(default_factory=dict)
-    without: Mapping[str, str] = field(default_factory=dict)
 
     def members(self) -> Iterator[tuple[DatasetInfo, str]]:
         """Each data set with its split, in order."""
@@ -154,6 +150,7 @@ def _info(row: dict[str, Any]) -> DatasetInfo:
     values["splits"] = {name: Split(**counts) for name, counts in values["splits"].items()}
     values["traps"] = tuple(values.get("traps", ()))
     values["groups"] = tuple(values.get("groups", ()))
+    values["files"] = tuple(values.get("files", ()))
     if "published" in values:
         values["published"] = Published(**values["published"])
     return DatasetInfo(**values)

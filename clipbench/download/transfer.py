@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from clipbench.download.hub_token import how_to_be_let_in, hub_token
 from clipbench.errors import DataError, Unavailable
 
 MAX_BYTES = 64 << 30  # of one file
@@ -120,6 +121,8 @@ class Transfer:
         headers = {"Range": f"bytes={self.offset}-"} if self.offset else {}
         if self.offset and self.stamp.validator:
             headers["If-Range"] = self.stamp.validator
+        if token := hub_token(self._url):  # httpx shows it to no other host that it is sent to
+            headers["Authorization"] = f"Bearer {token}"
         try:
             with self._client.stream("GET", self._url, headers=headers) as response:
                 if response.status_code == 416:
@@ -153,6 +156,9 @@ class Transfer:
             raise _Again(f"the server answers {status}", _retry_after(response))
         if status in (404, 410):
             raise FileNotFoundError(2, f"the server answers {status}", self._shown)
+        if status in (401, 403):
+            how = how_to_be_let_in(self._url)
+            raise DataError(f"{self._shown}: the server answers {status}{how}")
         if status not in (200, 206):
             raise DataError(f"{self._shown}: the server answers {status}")
         if response.headers.get("Content-Encoding", "identity") != "identity":

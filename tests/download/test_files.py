@@ -2,12 +2,13 @@
 
 import hashlib
 import shutil
+from contextlib import suppress
 
 import httpx
 import pytest
 
 from clipbench.download import Digests, Download, Patience, new_client
-from clipbench.download.transfer import MAX_BYTES
+from clipbench.download.transfer import MAX_BYTES, Transfer
 from clipbench.errors import DataError, Unavailable
 from tests.download.web import Site, serve
 
@@ -187,3 +188,43 @@ def test_a_file_put_there_by_hand_is_whole(site, client, tmp_path):
     (tmp_path / "w").write_bytes(b"mine")
     assert fetch(site, client, tmp_path).read_bytes() == b"mine"
     assert not site.requests
+
+
+def test_the_hub_alone_is_shown_the_token_and_a_refusal_says_how_to_be_let_in(
+    tmp_path, monkeypatch
+):
+    shown = []
+
+    def answer(request):
+        shown.append((request.url.host, request.headers.get("Authorization")))
+        if "gated" in request.url.path:
+            return httpx.Response(401)
+        if request.url.host == "huggingface.co":
+            return httpx.Response(302, headers={"Location": "https://elsewhere.example/w"})
+        size = {"Content-Length": str(len(DATA))}
+        return httpx.Response(200, headers=size, stream=httpx.ByteStream(DATA))
+
+    (tmp_path / "token").write_text("of-a-file\n")
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "token"))
+    hub = "https://huggingface.co/datasets/them/theirs/resolve/main"
+    with new_client(HASTE, httpx.MockTransport(answer)) as client:
+
+        def fetched(url):
+            return b"".join(chunk for _, chunk in Transfer(client, url, HASTE))
+
+        assert fetched(f"{hub}/w") == DATA
+        monkeypatch.setenv("HF_TOKEN", "of-the-environment")
+        assert fetched(f"{hub}/w") == DATA
+        for address in ("http://huggingface.co/w", "https://huggingface.co.example/w"):
+            with suppress(DataError):  # no redirect from https to http
+                fetched(address)
+        with pytest.raises(DataError, match=r"terms at .*datasets/them/theirs,") as error:
+            fetched(f"{hub}/gated")
+    assert "of-the-environment" not in str(error.value)
+    assert shown[:4] == [
+        ("huggingface.co", "Bearer of-a-file"),
+        ("elsewhere.example", None),
+        ("huggingface.co", "Bearer of-the-environment"),
+        ("elsewhere.example", None),
+    ]
+    assert not any(token for _, token in shown[4:-1])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipbench.datasets.layouts import (
+    associations,
     beside,
     coco,
     compared,
@@ -50,6 +51,10 @@ LAYOUTS = (
     Layout(
         *("comparisons", "captions with hard negatives", compared.recognise, compared.open_tables),
         mark=compared.recognise,
+    ),
+    Layout(
+        *("associations", "cues with candidate images, as WinoGAViL", associations.recognise),
+        *(associations.open_table, associations.recognise),
     ),
     Layout(
         *("languages", "captions in several languages", languages.recognise),
