@@ -8,12 +8,13 @@ lock and on one stream. A pass that cannot be recorded, or is not the plain pass
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -43,27 +44,34 @@ class Recorder(Protocol):
 class CudaGraphs:
     """CUDA's graphs of one model, with one memory pool."""
 
+    # After a capture that CUDA broke off, PyTorch's host allocator still refers to its graph: that
+    # one is kept, and no other capture is tried in this process.
+    _broken: ClassVar[list[torch.cuda.CUDAGraph]] = []
+
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._stream = _recording_stream(device)
         self._pool = torch.cuda.graph_pool_handle()
 
     def record(self, work: Callable[[], Tensor]) -> tuple[Replay, Tensor]:
-        """See `Recorder`. Other threads may launch passes and allocate memory meanwhile."""
+        """See `Recorder`. Other threads may allocate memory and copy meanwhile."""
+        if self._broken:
+            raise RuntimeError("CUDA broke off an earlier recording in this process")
         graph = torch.cuda.CUDAGraph()
         current = torch.cuda.current_stream(self._device)
         with capturing, torch.cuda.device(self._device), torch.cuda.stream(self._stream):
             self._stream.wait_stream(current)
             work()  # what a first run on this stream sets up belongs to no graph
+            current.wait_stream(self._stream)
             try:
                 with torch.cuda.graph(
                     graph, self._pool, self._stream, capture_error_mode="thread_local"
                 ):
                     output = work()
             except Exception:
-                self._end_failed()
+                if self._left_open():
+                    self._broken.append(graph)
                 raise
-        current.wait_stream(self._stream)
         return graph.replay, output
 
     def held_bytes(self) -> int:
@@ -72,11 +80,21 @@ class CudaGraphs:
         ours = (s for s in segments if tuple(s.get("segment_pool_id", ())) == tuple(self._pool))
         return sum(int(segment["total_size"]) for segment in ours)
 
-    def _end_failed(self) -> None:
-        """Ends the allocator's part, which a capture that fails may leave open: while it is open,
-        no cached memory is given back."""
-        with contextlib.suppress(RuntimeError, AttributeError):
+    def _left_open(self) -> bool:
+        """Whether a capture was broken off, which leaves the allocator recording: it is ended."""
+        try:
             torch._C._cuda_endAllocateToPool(self._stream.device_index, self._pool)
+        except RuntimeError:  # it is not recording to this pool: the capture ended in order
+            return False
+        except AttributeError:  # a PyTorch without that function
+            return True
+        return True
+
+
+@functools.cache
+def _recording_stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all models: cuBLAS keeps a workspace for every stream."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def recorder_of(device: torch.device) -> Recorder | None:
@@ -115,41 +133,49 @@ class Graphs:
         recorded = self._recorded.get((tower, _shapes(batch)))
         return self._plain(tower, batch) if recorded is None else recorded.run(batch)
 
-    def record(self, passes: Iterable[tuple[Tower, Sequence[Batch]]]) -> None:
+    def record(
+        self,
+        passes: Iterable[tuple[Tower, Sequence[Batch]]],
+        turn: AbstractContextManager[object],
+    ) -> None:
         """Record a tower's pass of one shape, for each; called once.
 
         Its batches differ in contents, so that a pass that depends on those is found out: each is
         replayed after all were recorded, and has to give what the plain pass gives, or no more
         than that differs from itself when run twice. When recording fails, the tower's later
-        passes are not tried.
+        passes are not tried. turn: entered for one shape at a time.
         """
-        done, failed = [], set[Tower]()
+        tried, failed = [], set[Tower]()
         for tower, batches in passes:
             if tower in failed:
                 continue
             try:
-                plain = [[self._plain(tower, batch) for _ in range(2)] for batch in batches]
-                inputs = [part.to(self._device, copy=True) for part in batches[0]]
-                replay, output = self._recorder.record(lambda t=tower, i=inputs: t(*i))  # type: ignore[misc]
+                with turn:
+                    tried.append((tower, batches, *self._try(tower, batches)))
             except Exception as error:  # whatever it is, the plain pass has run
                 failed.add(tower)
-                _log.warning("%s stays unrecorded from here on: %s", _named(tower, batches), error)
-            else:
-                done.append((tower, batches, plain, _Recorded(inputs, output, replay)))
-        for tower, batches, plain, recorded in reversed(done):
-            found = [
-                _difference(recorded.run(b), p[0]) for b, p in zip(batches, plain, strict=True)
-            ]
-            allowed = [_difference(*pair) for pair in plain]
+                reason = error.__context__ or error  # the first of two is the cause
+                _log.warning("%s stays unrecorded from here on: %s", _named(tower, batches), reason)
+        for tower, batches, plain, recorded in reversed(tried):
+            with turn:
+                again = [recorded.run(batch) for batch in batches]
+            found = [_difference(one, twice[0]) for one, twice in zip(again, plain, strict=True)]
+            allowed = [_difference(*twice) for twice in plain]
             if all(f <= a for f, a in zip(found, allowed, strict=True)):  # nan is not
                 self._recorded[tower, _shapes(batches[0])] = recorded
             else:
-                _log.warning(
-                    "%s stays unrecorded: it differs by %g", _named(tower, batches), max(found)
-                )
+                named, most = _named(tower, batches), max(found)
+                _log.warning("%s stays unrecorded: it differs by %g", named, most)
         own = sum(part.nbytes for recorded in self._recorded.values() for part in recorded.inputs)
         self.bytes = own + self._recorder.held_bytes()
         _log.info("%d passes are recorded, in %d MiB", len(self), self.bytes >> 20)
+
+    def _try(self, tower: Tower, batches: Sequence[Batch]) -> tuple[list[list[Tensor]], _Recorded]:
+        """The plain outputs of each batch, twice, and the recorded pass."""
+        plain = [[self._plain(tower, batch) for _ in range(2)] for batch in batches]
+        inputs = [part.to(self._device, copy=True) for part in batches[0]]
+        replay, output = self._recorder.record(lambda: tower(*inputs))
+        return plain, _Recorded(inputs, output, replay)
 
     def _plain(self, tower: Tower, batch: Batch) -> Tensor:
         return tower(*(part.to(self._device, non_blocking=True) for part in batch))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -67,6 +68,7 @@ class TorchRuntime:
         self._graphs = Graphs(recorder, device) if recorder else None
         self._turn = turn(self.side_by_side and recorder is None)
         if device.type == "cuda":
+            self._turn = _turn_of(device)
             torch.backends.cudnn.allow_tf32 = False  # float32 is float32, in convolutions too
             # cuDNN's attention builds a plan of 0.1 s for every new shape of a batch
             torch.backends.cuda.enable_cudnn_sdp(False)
@@ -109,8 +111,7 @@ class TorchRuntime:
                 for alike in texts
             ),
         ]
-        with self._turn:
-            self._graphs.record(passes)
+        self._graphs.record(passes, self._turn)
 
     def forget_recorded(self) -> None:
         """Give the memory of the recorded passes back: all are computed plainly from here on."""
@@ -133,3 +134,10 @@ class TorchRuntime:
 def turn(side_by_side: bool) -> AbstractContextManager[object]:
     """Entered to launch a pass: by one thread at a time, unless passes run side by side."""
     return nullcontext() if side_by_side else threading.Lock()
+
+
+@functools.cache
+def _turn_of(device: torch.device) -> AbstractContextManager[object]:
+    """Of all models of a GPU: while passes are recorded there, on a stream of their own, no other
+    may run, since recorded passes of all models work in the same memory of cuBLAS."""
+    return turn(side_by_side=False)

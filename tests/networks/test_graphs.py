@@ -7,12 +7,14 @@ import gc
 import logging
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
-from clipbench.networks.graphs import Graphs, recorder_of
+from clipbench.networks.graphs import CudaGraphs, Graphs, recorder_of
 from tests.networks.cpu_recorder import CpuRecorder
 
 CPU = torch.device("cpu")
@@ -52,7 +54,7 @@ def batch(rows: int, seed: int) -> list[torch.Tensor]:
 
 def recorded(tower, *sizes, recorder=None):
     graphs = Graphs(recorder or CpuRecorder(), CPU)
-    graphs.record([(tower, [batch(size, 0), batch(size, 1)]) for size in sizes])
+    graphs.record([(tower, [batch(size, 0), batch(size, 1)]) for size in sizes], nullcontext())
     return graphs
 
 
@@ -102,7 +104,7 @@ def test_a_pass_that_is_not_the_plain_one_stays_plain_and_the_log_says_why(kind,
     graphs = Graphs(CpuRecorder(), CPU)
     with caplog.at_level(logging.WARNING):
         alike = [batch(8, 0), batch(8, 1)]
-        graphs.record([(tower, alike), (sound, alike)])
+        graphs.record([(tower, alike), (sound, alike)], nullcontext())
     (line,) = caplog.messages
     assert said in line
     assert f"{kind.__name__} on (8, 4) (2,)" in line
@@ -171,3 +173,52 @@ def test_callers_that_take_turns_get_their_own_rows():
     assert runtime.bytes == 0
     assert recorder.held_bytes() == 0
     assert torch.equal(torch.from_numpy(runtime.encode_images(pixels[0])), pixels[0].mean((2, 3)))
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_after_a_capture_that_cuda_broke_off_nothing_is_recorded_in_the_process(
+    broken, monkeypatch, caplog
+):
+    stream = SimpleNamespace(device_index=0, wait_stream=lambda _other: None)
+    kept = []
+
+    @contextmanager
+    def capture(_graph, _pool, _stream, *, capture_error_mode):
+        try:
+            yield
+        finally:
+            if broken:
+                raise RuntimeError("capture invalidated")
+
+    def end(_device, _pool):
+        if not broken:
+            raise RuntimeError("not recording to this pool")
+
+    device = {
+        "Stream": lambda _device: stream,
+        "current_stream": lambda _device: stream,
+        "stream": lambda _stream: nullcontext(),
+        "device": lambda _device: nullcontext(),
+        "graph_pool_handle": lambda: (0, 1),
+        "CUDAGraph": object,
+        "graph": capture,
+        "memory_snapshot": list,
+    }
+    for name, stand_in in device.items():
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", end)
+    monkeypatch.setattr(CudaGraphs, "_broken", kept)
+    graphs = Graphs(CudaGraphs(CPU), CPU)
+    alike = [batch(8, 0), batch(8, 1)]
+    graphs.record([(UnderCapture(), alike), (UnderCapture(), alike)], nullcontext())
+    assert len(kept) == broken
+    first, second = caplog.messages
+    assert "operation not permitted" in first
+    assert ("broke off an earlier recording" if broken else "operation not permitted") in second
+
+
+class UnderCapture(Tower):
+    def forward(self, rows, factor):
+        if self.passes == 2 * 2 + 1:  # after the plain ones of two batches, and one on the stream
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return super().forward(rows, factor)
