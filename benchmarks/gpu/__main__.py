@@ -202,6 +202,8 @@ def alone(report: Report, settings: EncoderSettings, given: Path) -> None:
     device = torch.device(settings.device or "cuda")
     report.run("resize", lambda: in_process.resized_alike(device, 200))
     report.run("equality", lambda: in_process.equality(settings, BASE, texts, images))
+    ask = partial(in_process.alike_under_load, settings, BASE, HALF.precision, texts, images)
+    report.run("under load", lambda: ask(clients=16))
     report.run("refusals", lambda: in_process.refusals(settings, BASE))
     report.run(
         "passes",
@@ -255,6 +257,9 @@ def show(report: Report) -> None:
         print(columns(lines))
     resized = report.parts.get("resize")
     print("resize equal to Pillow: " + (f"{resized[0]} of 200" if resized else NOT_RUN))
+    under_load = report.parts.get("under load")
+    same = "{} of {}".format(*under_load) if under_load else NOT_RUN
+    print(f"requests with the same bits alone and beside 15 others: {same}")
     if "refusals" in report.parts:
         refused = report.parts["refusals"]
         print("refused: " + ("; ".join(refused.values()) or "no precision"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -93,6 +94,39 @@ def bare_towers(
             found["text"][size] = _rate(lambda b=batch: towers.texts(*b), size, device, seconds)
     encoder.close()
     return found
+
+
+def alike_under_load(
+    settings: EncoderSettings,
+    model: str,
+    precision: Precision,
+    texts: Sequence[str],
+    images: Sequence[bytes],
+    clients: int,
+) -> tuple[int, int]:
+    """Requests of all sizes that have the same bits alone and beside others, of how many.
+
+    Copies, recorded passes and other passes overlap only under load: whatever they overwrite of
+    each other shows here.
+    """
+    encoder = Encoder(settings)
+    options = EncodeOptions(EncodeSettings(precision=precision), forced=True, cached=False)
+
+    def ask(size: int) -> list[Any]:
+        found = _both(encoder, model, options, texts[-size:], images[-size:])
+        return [found["text"], found["image"]]
+
+    sizes = range(1, min(len(texts), len(images)) + 1)
+    alone = {size: ask(size) for size in sizes}
+    with ThreadPoolExecutor(clients) as threads:
+        asked = [*sizes, *reversed(sizes)]
+        together = list(threads.map(ask, asked))
+    encoder.close()
+    alike = (
+        all(map(np.array_equal, found, alone[size]))
+        for size, found in zip(asked, together, strict=True)
+    )
+    return sum(alike), len(asked)
 
 
 def passes(

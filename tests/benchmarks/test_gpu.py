@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from clipbench.contract.parameters import ModelOptions
 from clipbench.encode_settings import Precision
 from clipbench.profiling.gpu import GpuReading
 from clipbench.serving import loading
-from clipbench.serving.encoder import EncoderSettings
+from clipbench.serving.encoder import Encoder, EncoderSettings
 from tests.networks.cpu_recorder import CpuRecorder
 from tests.pictures import encoded, picture
 
@@ -51,6 +52,21 @@ def test_the_bare_tower_has_a_rate_for_each_batch():
     found = in_process.bare_towers(SETTINGS, NANO, Precision.FLOAT32, TEXTS, (1, 4), 0.01)
     assert {kind: list(rates) for kind, rates in found.items()} == {"image": [1, 4], "text": [1, 4]}
     assert all(rate > 0 for rates in found.values() for rate in rates.values())
+
+
+def test_requests_have_the_same_bits_alone_and_under_load(monkeypatch):
+    monkeypatch.setattr(loading, "recorder_of", lambda _device: CpuRecorder())
+    ask = partial(in_process.alike_under_load, SETTINGS, NANO, Precision.FLOAT32)
+    assert ask(TEXTS * 3, IMAGES * 2, clients=4) == (12, 12)
+    encode, held = Encoder.encode_texts, []
+
+    def mixed_up(*given):
+        """Every text request after the first ones gets another's rows."""
+        held.append(encode(*given))
+        return held[-1] if len(held) < 8 else held[0]
+
+    monkeypatch.setattr(Encoder, "encode_texts", mixed_up)
+    assert ask(TEXTS * 3, IMAGES * 2, clients=4)[0] < 12
 
 
 def test_a_pass_has_a_time_recorded_and_launched(monkeypatch):
@@ -102,6 +118,7 @@ def test_a_part_that_fails_or_comes_too_late_leaves_the_others(capsys, monkeypat
     assert "a pass of 1 texts: 0.50 ms recorded, 4.00 ms launched" in printed
     assert "VRAM of bench, peak: not run" in printed
     assert "resize equal to Pillow: not run" in printed
+    assert "alone and beside 15 others: not run" in printed
     written = json.loads(command.write(report, "a card").read_text())
     assert written["not_run"]["fails"].startswith("ZeroDivisionError")
     assert written["rows"][0]["share"] == 0.25
