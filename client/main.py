@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 
 import typer
 
 from clipbench.client.commands.common import Commands
 
-app = typer.Typer(
-    name="clipbench",
-    cls=Commands,
-    help="Which CLIP model should I use? Benchmarks with numbers to trust.",
-    no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
-)
 
-
+@cache
 def build() -> typer.Typer:
     """The command with its subcommands."""
     from clipbench.client.commands import (
@@ -41,6 +35,13 @@ def build() -> typer.Typer:
         view,
     )
 
+    app = typer.Typer(
+        name="clipbench",
+        cls=Commands,
+        help="Which CLIP model should I use? Benchmarks with numbers to trust.",
+        no_args_is_help=True,
+        pretty_exceptions_show_locals=False,
+    )
     app.command()(demo.demo)
     app.command()(serve.serve)
     app.command("config")(config.show_config)

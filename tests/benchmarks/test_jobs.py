@@ -136,7 +136,7 @@ def test_a_job_takes_processor_time_of_client_and_server_once(server):
 def test_a_precision_against_float32_through_the_flow(server, tmp_path, monkeypatch):
     monkeypatch.setattr(measure, "RESULTS", tmp_path)
     pid, connection, _ = server
-    given = {"text": ["a red apple", "a dog"]}
+    given = {"text": [f"apple {n}" for n in range(512)]}  # more than a tick of processor time
     way = Way("int8", "onnx", BAR, forced=True, reason="of the test")
     (found,) = precision.rates(way, connection, pid, given, rounds=1, model=NANO)
     assert found.figure.verdict == "does not apply here (of the test)"

@@ -21,7 +21,7 @@ from tests.flow.runs import essence
 @pytest.fixture(scope="session")
 def command():
     """The command with its subcommands; they can be added once only."""
-    return main.app if main.app.registered_commands else main.build()
+    return main.build()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.datasets.building import png, write
 @pytest.fixture(scope="module")
 def command():
     """The command with its subcommands; they can be added once only."""
-    return main.app if main.app.registered_commands else main.build()
+    return main.build()
 
 
 @pytest.fixture

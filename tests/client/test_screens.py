@@ -50,7 +50,7 @@ def folder(tmp_path):
 
 def screen(*words, status=0):
     """The lines that a command prints, without colours."""
-    command = main.app if main.app.registered_commands else main.build()
+    command = main.build()
     answer = CliRunner().invoke(command, [str(word) for word in words])
     assert answer.exit_code == status, answer.output
     return plain(answer.output)

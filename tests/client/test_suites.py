@@ -12,7 +12,7 @@ from tests.datasets.building import png, write
 
 
 def command(*words):
-    app = main.app if main.app.registered_commands else main.build()
+    app = main.build()
     return CliRunner().invoke(app, [str(word) for word in words])
 
 

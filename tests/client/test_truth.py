@@ -21,7 +21,7 @@ def clipbench(flow, monkeypatch):
     """Runs one command at the Flow; (exit code, output)."""
     monkeypatch.setenv("CLIPBENCH_SERVER", flow.address)
     monkeypatch.delenv("CLIPBENCH_TOKEN", raising=False)
-    command = main.app if main.app.registered_commands else main.build()
+    command = main.build()
 
     def run(data, out, *more):
         words = ["run", "--models", MODEL, "--data", str(data), "--out", str(out), *more]
@@ -164,12 +164,12 @@ def test_when_nothing_is_scored_the_reasons_are_told_and_kept(
     assert result.metrics == {}
     assert result.documents.refused_by_reason[reason] > 0
     assert (tmp_path / "out" / result.records).is_file()
-    report = CliRunner().invoke(main.app, ["report", "--results", str(tmp_path / "out")])
+    report = CliRunner().invoke(main.build(), ["report", "--results", str(tmp_path / "out")])
     assert (report.exit_code, report.output) == (
         0, "No result has a score; `clipbench explain` says why.\n"
     )  # fmt: skip
     (path,) = (tmp_path / "out").glob("*.result.json")
-    assert reason in CliRunner().invoke(main.app, ["explain", str(path)]).output
+    assert reason in CliRunner().invoke(main.build(), ["explain", str(path)]).output
 
 
 def test_from_python_it_is_an_error_with_the_reasons(flow, tmp_path):

@@ -127,7 +127,7 @@ def command(flow, monkeypatch, tmp_path):
     monkeypatch.setenv("CLIPBENCH_SERVER", flow.address)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("CLIPBENCH_TOKEN", raising=False)
-    app = main.app if main.app.registered_commands else main.build()
+    app = main.build()
 
     def run(*words):
         answer = CliRunner().invoke(app, ["run", "--out", str(tmp_path / "out"), *words])

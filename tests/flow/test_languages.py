@@ -42,7 +42,7 @@ def scored(flow, folder, tmp_path_factory):
     """The folder of the results of two models in all languages, by the command."""
     out = tmp_path_factory.mktemp("results")
     command = ["run", "--models", f"{MODEL},{OTHER}", "--data", str(folder), "--out", str(out)]
-    app = main.app if main.app.registered_commands else main.build()
+    app = main.build()
     ended = CliRunner().invoke(app, [*command, "--languages", "all", "--server", flow.address])
     assert ended.exit_code == 0, ended.output
     return out, ended.output
