@@ -15,7 +15,7 @@ from clipbench.contract.endpoints import Task
 from clipbench.datasets import Dataset, Image, Inventory, Text, Unreadable, UnreadableKind
 from clipbench.datasets.prompts import prompts
 
-BATCH_DOCUMENTS = 64  # of images; what a request costs beside them is then small
+BATCH_DOCUMENTS = 128  # of images; what a request costs beside them is then small
 BATCH_TEXTS = 256  # captions or prompts, which are smaller and computed faster
 BATCH_BYTES = 8 * 1024 * 1024
 IDENTITY = ("through", "first", "last", "sha256")  # of a shard

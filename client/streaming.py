@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from docarray import DocumentArray
 
 from clipbench.client.batches import Batch
-from clipbench.client.connection import Connection
+from clipbench.client.connection import DEADLINE_SECONDS, Connection
 from clipbench.contract import Reason
 from clipbench.contract.batches import BatchOutcome
 from clipbench.contract.documents import JobDocument, index_or_none
@@ -26,6 +26,8 @@ Answer = TypeVar("Answer")
 _OF_IMAGES = {job_endpoint(task, "images"): UnreadableKind.IMAGE for task in Task}
 _OF_IMAGES[CLASSIFICATION_TRAIN] = UnreadableKind.TRAIN
 IN_FLIGHT = 4  # enough to keep the encoder busy; memory is at most this many batches
+DOCUMENT_SECONDS = 20.0  # a large tower on two cores, with the requests that wait before
+MOST_SECONDS = 3600.0  # flow.yml's timeout_send
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ def _send(
         batch = made
 
     def ask(documents: Sequence[JobDocument]) -> DocumentArray:
-        return connection.request(batch.endpoint, [pack(documents)], parameters)
+        deadline = min(MOST_SECONDS, DEADLINE_SECONDS + DOCUMENT_SECONDS * len(documents))
+        return connection.request(batch.endpoint, [pack(documents)], parameters, deadline=deadline)
 
     answers = ask_in_parts(ask, batch.documents)
     batch.documents = []

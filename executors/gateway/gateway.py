@@ -16,6 +16,7 @@ from clipbench.executors.gateway.openai_door import OpenAIDoor
 from clipbench.executors.gateway.token_check import GrpcTokenCheck, HttpTokenCheck
 from clipbench.jina_changes import gateway as jina_changes
 from clipbench.lifetime import SUPERVISOR, starting
+from clipbench.memory_trim import keep_freed_memory
 from clipbench.preflight import check_gateway
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
@@ -39,6 +40,7 @@ class BenchmarkGateway(CompositeGateway):
             }
             kwargs |= {"no_crud_endpoints": True, "title": "clipbench"}
             super().__init__(**kwargs)
+            keep_freed_memory()
             self.tokens = check_gateway(loaded, self.host)
             self.guard = Guard(loaded, Metrics("gateway"))
             start_exporter(loaded.metrics_port("gateway"), "gateway", loaded.metrics_host)
@@ -47,6 +49,7 @@ class BenchmarkGateway(CompositeGateway):
         """Put the guard before the Flow and the token check before both servers."""
         with starting("gateway"):
             jina_changes.wait_patiently()
+            jina_changes.count_bytes_unwritten()
             self.guard.install(self._request_handler.streamer)
             for server in self.servers:
                 if isinstance(server, GRPCServer):

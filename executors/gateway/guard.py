@@ -144,14 +144,14 @@ def _size(request: DataRequest) -> int:
 
 def _tidy(response: DataRequest) -> None:
     """Remove from Jina's response the parts that a client should not get."""
-    status, routes = response.header.status, response.routes
-    if status.code == jina_pb2.StatusProto.ERROR:
+    if response.header.status.code == jina_pb2.StatusProto.ERROR:
         # Jina returns the request's documents, and tracebacks that show the server's file paths;
-        # the description holds the reason
+        # the description holds the reason. Jina reads the message again for its documents, so that
+        # they come first
         response.data.docs = DocumentArray()
-        status.exception.ClearField("stacks")
-        for route in routes:
-            route.status.exception.ClearField("stacks")
+        for told in (response.header, *response.routes):
+            told.status.exception.ClearField("stacks")
+    routes = response.routes
     for index in reversed(range(len(routes))):
         # an Executor without a matching endpoint has no end time; Jina's HTTP server fills in one
         # that clip_client cannot parse
