@@ -19,7 +19,7 @@ from clipbench.metrics import (
     SharedHits,
     parse,
 )
-from clipbench.metrics.calibration import Confidences, errors_by_bin
+from clipbench.metrics.calibration import BINS, Confidences, errors_by_bin
 from clipbench.metrics.composition import Compositions, Pairs, Places, compositions
 from clipbench.metrics.measures import Shares
 from clipbench.results import Sidecar
@@ -155,7 +155,10 @@ def _grouped(images: Records) -> Grouped:
 
 
 def _confidences(images: Records) -> Confidences | None:
-    """Of images with one label; of several the sums by bin are in no record."""
+    """Of images with one label from its confidence, of several from their errors by bin."""
+    if {len(values) for values in images.bin_errors} in ({1 + BINS}, {1 + 2 * BINS}):
+        pairs, before, after = np.split(np.array(images.bin_errors), [1, 1 + BINS], axis=1)
+        return Confidences(before, after if after.size else None, pairs[:, 0])
     lengths = {len(values) for values in images.confidence}
     if not lengths <= {1, 2} or len(lengths) != 1:
         return None

@@ -40,13 +40,14 @@ COLUMNS = {
     "ranks": "list",  # of each judged image; null for one that is not there
     "groups": "strings",  # that an image is in: region=Africa
     "confidence": "floats",  # of the prediction, before and after temperature
+    "bin_errors": "floats",  # of several labels: pairs; right - confidence by bin, before and after
     "hits": "list",  # labels; classes that one threshold says and right ones, sigmoid and softmax
     "probed": "strings",  # measures of classifiers that learned from labelled images
     "shares": "floats",  # of each, the share of the draws in which the image was right
 }
 REQUIRED = ("id", "kind", "index", "outcome", "labels", "predicted", "rank", "image_id")
 JUDGEMENTS = ("judged", "grades", "ranks")
-OPTIONAL = (*JUDGEMENTS, "groups", "confidence", "hits", "probed", "shares")
+OPTIONAL = (*JUDGEMENTS, "groups", "confidence", "bin_errors", "hits", "probed", "shares")
 _PAGE = 10_000  # documents that are written at a time
 
 
@@ -59,7 +60,7 @@ class Records:
     image_ids: what each text describes; empty for an image.
     judged, grades, ranks: of the images that were judged for each query; a rank of 0 is not there.
         Of an image with comparisons: its texts, their numbers and places.
-    groups, confidence, hits, probed, shares: of each image, as the file has them.
+    groups, confidence, bin_errors, hits, probed, shares: of each image, as the file has them.
     """
 
     ids: tuple[str, ...]
@@ -73,6 +74,7 @@ class Records:
     ranks: tuple[tuple[int, ...], ...] = ()
     groups: tuple[tuple[str, ...], ...] = ()
     confidence: tuple[tuple[float, ...], ...] = ()
+    bin_errors: tuple[tuple[float, ...], ...] = ()
     hits: tuple[tuple[int, ...], ...] = ()
     probed: tuple[tuple[str, ...], ...] = ()
     shares: tuple[tuple[float, ...], ...] = ()

@@ -135,13 +135,19 @@ def test_several_labels_an_image_are_told_by_sigmoid_and_by_softmax(flow, garmen
     kind, listed = "multilabel", "\n".join(names)
     building.wds(tmp_path / "wds", [building.tar(members)], kind=kind, classnames=listed)
     options = JobOptions(folder=tmp_path / "out", thresholds=True)
-    result = evaluate(MODEL, tmp_path / "wds", server=flow.address, options=options)
+    result, _ = (
+        evaluate(model, tmp_path / "wds", server=flow.address, options=options)
+        for model in (MODEL, OTHER)
+    )
     assert result.thresholds.probability == "sigmoid"
     assert result.metrics["ece_scaled"] < result.metrics["ece"]  # no bias: all sigmoids are high
     assert [of.name for of in result.thresholds.classes] == list(names)
     records = results.sidecar_of(result, tmp_path / "out")
-    for name in ("f1_sigmoid", "f1_softmax"):
+    changes = compared(tmp_path / "out", MODEL, OTHER, tmp_path)
+    for name in ("ece", "ece_scaled", "f1_sigmoid", "f1_softmax"):
         assert observations_of(name, records).value() == pytest.approx(result.metrics[name])
+        assert changes[name].paired
+        assert changes[name].interval
     assert "and an offset" in explain(result)
     assert "<svg" in render_html(build([result]))
 
