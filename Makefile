@@ -37,7 +37,7 @@ $(VENV)/.runtime-$(VERSION): $(LOCKS)/server.lock pyproject.toml
 	$(PIP) --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/.dev-$(VERSION): $(VENV)/.runtime-$(VERSION) $(LOCKS)/dev.lock requirements/parity.lock requirements/stock.lock requirements/judged.lock requirements/mteb.lock requirements/calibration.lock
+$(VENV)/.dev-$(VERSION): $(VENV)/.runtime-$(VERSION) $(LOCKS)/dev.lock requirements/parity.lock requirements/stock.lock requirements/judged.lock requirements/mteb.lock requirements/infinity.lock requirements/calibration.lock
 	$(PIP) -r $(LOCKS)/dev.lock
 	$(BIN)/python -m tests.environments
 	touch $@

@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,19 +42,31 @@ def hugging_face_folder(folder: Path) -> Path:
     target = folder / "ViT-B-32-random-hf"
     if (target / "config.json").exists():
         return target
+    import open_clip
+
+    state = torch.load(checkpoint(folder), weights_only=True)
+    write_hugging_face(target, state, open_clip.get_model_config("ViT-B-32"))
+    return target
+
+
+def write_hugging_face(target: Path, state: Mapping[str, Tensor], config: dict[str, Any]) -> None:
+    """Weights of an open_clip ViT with GELU as a folder of the transformers library.
+
+    config: open_clip's, of the architecture.
+    """
     from safetensors.torch import save_file
 
     target.mkdir(parents=True, exist_ok=True)
-    state = torch.load(checkpoint(folder), weights_only=True)
     renamed = {name: tensor.contiguous().clone() for name, tensor in hugging_face_state(state)}
     save_file(renamed, target / "model.safetensors", metadata={"format": "pt"})
     _write_tokenizer(target)
-    side = {"shortest_edge": 224}
+    image, text, dim = config["vision_cfg"], config["text_cfg"], config["embed_dim"]
+    side = image["image_size"]
     processor = {
         "image_processor_type": "CLIPImageProcessor",
         "processor_class": "CLIPProcessor",
-        "size": side,
-        "crop_size": {"height": 224, "width": 224},
+        "size": {"shortest_edge": side},
+        "crop_size": {"height": side, "width": side},
         "resample": 3,
         "image_mean": [0.48145466, 0.4578275, 0.40821073],
         "image_std": [0.26862954, 0.26130258, 0.27577711],
@@ -61,23 +74,25 @@ def hugging_face_folder(folder: Path) -> Path:
     for step in ("resize", "center_crop", "rescale", "normalize", "convert_rgb"):
         processor[f"do_{step}"] = True
     (target / "preprocessor_config.json").write_text(json.dumps(processor))
-    text = {"hidden_act": "gelu", "vocab_size": 49408, "hidden_size": 512, "eos_token_id": 49407}
-    config = {
+    texts = {"vocab_size": text["vocab_size"], "bos_token_id": 49406, "eos_token_id": 49407}
+    images = {"image_size": side, "patch_size": image["patch_size"]}
+    whole = {
         "architectures": ["CLIPModel"],
         "model_type": "clip",
-        "projection_dim": 512,
+        "projection_dim": dim,
         "torch_dtype": "float32",
-        "text_config": text | {"bos_token_id": 49406, "model_type": "clip_text_model"},
-        "vision_config": {
-            "hidden_act": "gelu",
-            "hidden_size": 768,
-            "image_size": 224,
-            "patch_size": 32,
-            "model_type": "clip_vision_model",
-        },
+        "text_config": _tower(text, text["heads"], dim) | texts,
+        "vision_config": _tower(image, image["width"] // image.get("head_width", 64), dim) | images,
     }
-    (target / "config.json").write_text(json.dumps(config))
-    return target
+    (target / "config.json").write_text(json.dumps(whole))
+
+
+def _tower(config: Mapping[str, Any], heads: int, dim: int) -> dict[str, Any]:
+    """The shape of a tower as transformers names it."""
+    width = config["width"]
+    sizes = {"hidden_size": width, "intermediate_size": 4 * width, "projection_dim": dim}
+    layers = {"num_attention_heads": heads, "num_hidden_layers": config["layers"]}
+    return {"hidden_act": "gelu"} | sizes | layers
 
 
 _RENAMED = (

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CLIP_BENCHMARK = ROOT / "requirements/parity.lock"
 IR_MEASURES = ROOT / "requirements/judged.lock"
 CLIP_SERVER = ROOT / "requirements/stock.lock"
+INFINITY = ROOT / "requirements/infinity.lock"
 MTEB = ROOT / "requirements/mteb.lock"
 TORCHMETRICS = ROOT / "requirements/calibration.lock"
 
@@ -47,5 +48,5 @@ def ready(lock: Path) -> Path:
 
 
 if __name__ == "__main__":
-    for each in (CLIP_BENCHMARK, CLIP_SERVER, IR_MEASURES, MTEB, TORCHMETRICS):
+    for each in (CLIP_BENCHMARK, CLIP_SERVER, INFINITY, IR_MEASURES, MTEB, TORCHMETRICS):
         print(ready(each))
