@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
-from docarray import Document
+from docarray import Document, DocumentArray
 
 from clipbench.client.batches import BATCH_DOCUMENTS
 from clipbench.client.connection import Connection
-from clipbench.client.streaming import in_order
+from clipbench.client.streaming import ask_in_parts, in_order
 from clipbench.contract.endpoints import Task, encode_endpoint
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import Dataset, Image, Text, Unreadable
@@ -66,9 +66,12 @@ Row = tuple[str, str | None, Float32Array | None]
 def _encoded(
     connection: Connection, model: str, how: dict[str, Any], data: Dataset
 ) -> Iterator[Row]:
-    """Every document of the data; a few requests are in flight."""
+    """Every document of the data; a few requests are in flight, too large ones in halves."""
     documents = data.documents()
     endpoint = encode_endpoint(model)
+
+    def ask(part: Sequence[Document]) -> DocumentArray:
+        return connection.request(endpoint, part, how)
 
     def send(batch: list[Image | Text | Unreadable]) -> list[Row]:
         sent = [
@@ -76,10 +79,15 @@ def _encoded(
             for one in batch
             if not isinstance(one, Unreadable)
         ]
-        answers = iter(connection.request(endpoint, sent, how) if sent else ())
+        answers = ask_in_parts(ask, sent) if sent else []
+        found = (
+            document.embedding
+            for answer in answers
+            for document in ([Document()] if isinstance(answer, tuple) else answer)
+        )
         rows: list[Row] = []
         for one in batch:
-            embedding = None if isinstance(one, Unreadable) else next(answers).embedding
+            embedding = None if isinstance(one, Unreadable) else next(found)
             image_id = one.image_id if isinstance(one, Text) else None
             rows.append((one.id, image_id, embedding))
         return rows

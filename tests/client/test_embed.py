@@ -1,6 +1,8 @@
 """Embeddings of a data set through the public endpoint."""
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from clipbench.client import main
@@ -21,6 +23,23 @@ def test_they_are_a_job_s(connection):
     exact = search_curve(*rows, k=10, efs=(), seconds=0).points[0]
     result = evaluate(MODEL, data, server=connection)
     assert exact.recall == result.metrics["text_to_image_recall@10"]
+
+
+def test_a_request_that_is_too_large_is_sent_in_halves(connection, tmp_path):
+    """The server takes 8 MB a request, and 2 MB of an image."""
+    sides = {**dict.fromkeys("abcdef", 790), "g": 1700, "h": 900}
+    for number, (name, side) in enumerate(sides.items()):
+        made = Image.new("RGB", (side, side), (40 * number, 90, 200 - 20 * number))
+        made.save(tmp_path / f"{name}.bmp")
+        (tmp_path / f"{name}.txt").write_text(f"number {number}")
+    found = embed(connection, ModelOptions(MODEL), open_dataset(tmp_path))
+    assert (len(found.images), len(found.texts), found.left_out) == (6, 6, 4)
+    assert list(found.image_of_text) == list(range(6))
+    alone = {f"{name}.{kind}" for name in "gh" for kind in ("bmp", "txt")}
+    for name in alone:
+        (tmp_path / name).unlink()
+    again = embed(connection, ModelOptions(MODEL), open_dataset(tmp_path))
+    np.testing.assert_allclose(again.images, found.images, atol=1e-6)
 
 
 def test_the_command_prints_each_way_to_search(flow, tmp_path):
