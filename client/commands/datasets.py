@@ -128,6 +128,8 @@ def verify_dataset(
     dataset = _opened(spec, split, root, layout, column, language)
     found = datasets.verify(dataset, deep=deep)
     console.print(str(found))
+    for warning in dataset.warnings:
+        console.print(f"  {warning}")
     for fault in found.faults[:SHOWN]:
         console.print(f"  {fault}")
     if len(found.faults) > SHOWN:

@@ -148,6 +148,9 @@ def run(
     if suite:
         of_suite, missing = _suite(suite, split, choices)
         datasets += of_suite
+    for opened in datasets:
+        for warning in opened.warnings:
+            errors.print(f"{opened.id}: {warning}", style="yellow")
     before = {path.name for path in out.glob(f"*{RESULT_SUFFIX}")}
     with at_server(server, token_file, certificate, out) as connection:
         able, left_out = [endpoint_model], 0

@@ -16,7 +16,8 @@ class Dataset:
     """A data set ready to be read; `documents()` starts from the beginning each time.
 
     `images` is the declared number of images, None where only reading tells. `templates` hold
-    `{c}`. `source` is the folder, file or address. `layout` names how it is laid out.
+    `{c}`. `source` is the folder, file or address. `layout` names how it is laid out. `warnings`
+    say what a person may have meant otherwise.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Dataset:
     train: Dataset | None = field(default=None, repr=False)
     sample: SampleNote | None = None
     chosen: frozenset[int] | None = field(default=None, repr=False)  # image positions of a sample
+    warnings: tuple[str, ...] = ()
 
     def documents(self, inventory: Inventory | None = None) -> Iterator[Document]:
         """Every document in order; an image comes before its texts.

@@ -281,6 +281,7 @@ def _assembled(
         source=source,
         layout=layout,
         read=contents.read,
+        warnings=contents.warnings,
     )
 
 

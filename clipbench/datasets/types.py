@@ -85,11 +85,13 @@ class Flaw:
 
 
 class Unit(StrEnum):
-    """A unit of a data set: files below its folder, members of shards, rows of tables."""
+    """A unit of a data set: files below its folder, members of shards, rows of tables; and folders
+    that might have been classes."""
 
     FILE = "files"
     MEMBER = "members of shards"
     ROW = "rows"
+    FOLDER = "folders"
 
 
 class Role(StrEnum):
@@ -204,6 +206,7 @@ class Contents:
     subsets: tuple[str, ...] = ()  # of comparisons
     language: str = ""  # of the captions, where the data say it
     images: int | None = None
+    warnings: tuple[str, ...] = ()  # what a person may have meant otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ def command(*words):
 def root(tmp_path, monkeypatch):
     """A data folder with small copies of the sets of `imagenet-shifts`, of which one is empty."""
     suite = datasets.suite("imagenet-shifts")
+    (tmp_path / "datasets" / suite.datasets[0] / "bird").mkdir(parents=True)
     for at, id in enumerate(suite.datasets):
         classes = ("cat", "dog") if id != "objectnet" else ()
         pictures = {f"{name}/{n}.png": png(10 * at + n) for name in classes for n in range(2)}
@@ -35,6 +36,7 @@ def test_every_set_that_is_there_is_scored_and_the_other_is_told(root, flow):
     assert answer.exit_code == 1
     assert "objectnet" in answer.output
     assert "1 data sets of the suite are not there" in answer.output
+    assert "no image in bird" in answer.output
     scored = {result.dataset.id for result in results.load_all(root / "results")}
     assert scored == {*datasets.suite("imagenet-shifts").datasets} - {"objectnet"}
 

@@ -12,6 +12,7 @@ from PIL import Image as Picture
 from clipbench.contract import Reason
 from clipbench.datasets import Image, open_dataset, verify
 from clipbench.datasets.types import Role, Unit
+from clipbench.errors import DataError
 from tests.datasets import building
 from tests.datasets.building import png, tar, write
 
@@ -224,3 +225,31 @@ def test_an_id_that_no_server_takes_is_a_fault(tmp_path):
     deep = "/".join(["d" * 200] * 3)
     write(tmp_path, {"a/1.png": png(0), f"b/{deep}/1.png": png(1)})
     assert verify(open_dataset(tmp_path)).faults_by_reason == {Reason.ID_INVALID: 1}
+
+
+def test_a_class_folder_without_an_image_is_told_and_is_a_class_where_it_is_named(tmp_path):
+    write(tmp_path, {"bird/notes.txt": "none yet", "cat/1.png": png(0), "dog/1.png": png(1)})
+    (tmp_path / "eel/young").mkdir(parents=True)
+    data = open_dataset(tmp_path)
+    assert data.classnames == ("cat", "dog")
+    assert data.warnings == (
+        "no image in bird, eel: no class, so no image is compared with its name",
+    )
+    found = verify(data)
+    assert told(found, Unit.FOLDER) == {"no image in it, so no class": 2}
+    assert "(bird, eel)" in str(found.inventory)
+    write(tmp_path, {"classnames.txt": "a bird\na cat\na dog\nan eel\n"})
+    named = open_dataset(tmp_path)
+    assert named.classnames == ("a bird", "a cat", "a dog", "an eel")
+    assert [d.labels for d in named.documents()] == [(1,), (2,)]
+    assert named.warnings == ("no image in bird, eel: a class each, since classnames.txt names it",)
+    assert told(verify(named), Unit.FOLDER) == {}
+    write(tmp_path, {"classnames.txt": "a bird\na cat\na dog\n"})
+    with pytest.raises(DataError, match=r"3 names for 2 class folders \(no image in bird, eel\)"):
+        open_dataset(tmp_path)
+    write(tmp_path, {"classnames.txt": "a cat\na dog\n", "bird/1.png": png(2), "eel/1.png": png(3)})
+    (tmp_path / "classnames.txt").unlink()
+    assert open_dataset(tmp_path).warnings == ()
+    lonely = write(tmp_path / "lonely", {"cat/1.png": png(0), "dog/notes.txt": ""})
+    with pytest.raises(DataError, match=r"in one folder only \(cat\), none in dog"):
+        open_dataset(lonely)

@@ -4,6 +4,9 @@ Classes are the folders in the order of their names; an underscore in a name is 
 prompt, and a WordNet id is ImageNet's name of it. `classnames.txt` beside them, one name per folder
 in the same order, says better names; `zeroshot_classification_templates.txt` says templates;
 `groups.csv` says the groups that images are in.
+
+A folder without an image is no class, and is told; where `classnames.txt` has a name for each
+folder, empty ones counted, it is a class without images.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from clipbench.datasets.types import Contents, Entry, Gap, Piece, Role, Task, Un
 from clipbench.errors import DataError, InvalidRequest, UnknownName
 
 _METADATA = (wds.CLASSNAMES, wds.TEMPLATES)
+_SHOWN = 10  # folders without an image that a warning names
 
 
 def recognise(path: Path) -> str | None:
@@ -34,24 +38,43 @@ def recognise(path: Path) -> str | None:
 def open_folder(path: Path, wanted: Wanted) -> Contents:
     """The data set in a folder. Raises DataError, UnknownName, InvalidRequest."""
     root, split = _choose_split(path, wanted.split)
-    classes = files.with_images(root, path)
-    if not classes:
-        raise DataError(f"{root} has no folder with images: a folder for each class is expected")
-    source = wds.Folder(path)
-    names = wds.parse_names(wds.metadata(source, wds.CLASSNAMES, str(path)))
-    if names and len(names) != len(classes):
-        raise DataError(
-            f"{path / wds.CLASSNAMES} has {len(names)} names for {len(classes)} class folders"
-        )
-    templates = wds.parse_templates(wds.metadata(source, wds.TEMPLATES, str(path)), str(path))
+    classes, names, warnings = _classes(path, root)
+    templates = wds.parse_templates(
+        wds.metadata(wds.Folder(path), wds.TEMPLATES, str(path)), str(path)
+    )
     return Contents(
         task=Task.CLASSIFICATION,
-        read=_ClassFolders(path, root, tuple(classes), groups.table_beside(path)).read,
+        read=_ClassFolders(path, root, classes, groups.table_beside(path)).read,
         split=split,
         classnames=names or _class_names([_name(folder) for folder in classes]),
         templates=templates,
+        warnings=warnings,
         images=sum(1 for folder in classes for _ in files.images_below(path, folder)),
     )
+
+
+def _classes(path: Path, root: Path) -> tuple[tuple[Path, ...], tuple[str, ...], tuple[str, ...]]:
+    """The folders of the classes, the names that a person gave them, and warnings.
+
+    Raises DataError where there is no class, or the names are not as many.
+    """
+    folders, classes = files.subfolders(root, path), files.with_images(root, path)
+    if not classes:
+        raise DataError(f"{root} has no folder with images: a folder for each class is expected")
+    empty = [_name(folder) for folder in folders if folder not in classes]
+    shown = ", ".join(empty[:_SHOWN]) + (" …" if len(empty) > _SHOWN else "")
+    told = f"no image in {shown}" if empty else ""
+    names = wds.parse_names(wds.metadata(wds.Folder(path), wds.CLASSNAMES, str(path)))
+    if names and len(names) == len(folders):
+        warnings = (f"{told}: a class each, since {wds.CLASSNAMES} names it",)
+        return tuple(folders), names, warnings if empty else ()
+    if names and len(names) != len(classes):
+        raise DataError(
+            f"{path / wds.CLASSNAMES} has {len(names)} names for {len(classes)} class folders"
+            + (f" ({told})" if told else "")
+        )
+    warnings = (f"{told}: no class, so no image is compared with its name",)
+    return tuple(classes), names, warnings if empty else ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +113,10 @@ class _ClassFolders:
             if (self.path / name).is_file():
                 yield files.metadata(self.path / name, self.path, name)
         used = {self.path / name for name in named}
+        for folder in files.subfolders(self.root, self.path):
+            if folder not in self.classes:
+                name = files.name_of(folder, self.path)
+                yield Piece(Unit.FOLDER, name, Role.PASSED_OVER, "no image in it, so no class")
         stray = "an image beside the class folders has no class"
         if self.root != self.path:
             yield from files.beside_split(self.path, self.root, used, stray)

@@ -59,7 +59,10 @@ def _folder(path: Path) -> Iterator[str]:
             "each class, or a .txt beside each image, is missing in them"
         )
     elif len(with_images) == 1:
-        yield f"images in one folder only ({with_images[0].name}): classes need at least two"
+        bare = [files.printable(folder.name) for folder in folders if folder not in with_images]
+        none = f", none in {_some(bare)}" if bare else ""
+        name = files.printable(with_images[0].name)
+        yield f"images in one folder only ({name}){none}: classes need at least two"
     elif folders:
         yield f"{len(folders):,} folders ({shown}) without images that a layout takes"
 
