@@ -33,11 +33,12 @@ from clipbench.client.given.endpoint import Endpoint
 from clipbench.client.given.file import EmbeddingFile
 from clipbench.client.model_groups import expand
 from clipbench.client.plan import extent, labels_of, plan_model, plan_table
-from clipbench.client.progress import job_progress
+from clipbench.client.progress import job_progress, transfer_progress
 from clipbench.client.ranking import ranking
-from clipbench.datasets import Dataset, FewLabels, languages_of, open_dataset
+from clipbench.datasets import Dataset, FewLabels, find, languages_of, open_dataset
 from clipbench.datasets import suite as suite_of
 from clipbench.datasets.inventory import sums
+from clipbench.datasets.registry import is_registered
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import ClipbenchError, DataError, InvalidRequest, Unsupported
 from clipbench.files import writable_folder
@@ -140,7 +141,7 @@ def run(
         **{"few_labels": FewLabels.of(shots, draws, train_split) if shots else None},
     }
     datasets = [
-        open_dataset(spec, split=wanted, language=language, **choices)
+        _opened(spec, split=wanted, language=language, **choices)
         for spec, wanted in specs
         for language in _languages(languages, spec, names)
     ]
@@ -185,12 +186,20 @@ def _suite(name: str, split: str | None, choices: Mapping[str, Any]) -> tuple[li
     wanted = suite_of(name)
     for id in wanted.datasets:
         try:
-            found.append(open_dataset(id, split=split or wanted.splits.get(id), **choices))
+            found.append(_opened(id, split=split or wanted.splits.get(id), **choices))
         except ClipbenchError as error:
             fail(id, str(error))
     if not found:
         raise DataError(f"no data set of the suite {name} is there")
     return found, len(wanted.datasets) - len(found)
+
+
+def _opened(spec: str, **choices: Any) -> Dataset:
+    """The data set; files that are fetched whole before it is read show how far they came."""
+    if not (is_registered(spec) and find(spec).files):
+        return open_dataset(spec, **choices)
+    with transfer_progress(console) as progress:
+        return open_dataset(spec, progress=progress, **choices)
 
 
 def _languages(wanted: str | None, spec: str, names: Path | None) -> list[str | None]:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from docarray import Document
 from sklearn.metrics import jaccard_score
+from typer.testing import CliRunner
 
 from clipbench import results
-from clipbench.client import Connection, evaluate
+from clipbench.client import Connection, evaluate, main
 from clipbench.client.benchmark import JobOptions
 from clipbench.contract.endpoints import encode_endpoint
 from clipbench.contract.parameters import ModelOptions
@@ -18,7 +19,7 @@ from clipbench.report.explain import explain
 from tests.conftest import MODEL
 from tests.datasets import serving
 from tests.datasets.test_associations import ID, published
-from tests.flow.runs import compared, result_of
+from tests.flow.runs import compared, only_result, result_of
 
 OTHER = "ViT-mini-16-64::embedded"
 PICTURES, ROWS = 40, 150
@@ -82,12 +83,20 @@ def test_the_score_is_the_mean_jaccard_over_the_rows(flow, folder, rows, scored)
     assert 0 < low < value < high < 1
 
 
-def test_the_set_from_an_address_scores_the_same(flow, folder, scored, tmp_path):
+def test_a_run_of_the_registered_set_fetches_its_files_and_scores_the_same(
+    flow, folder, scored, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CLIPBENCH_DATA", str(tmp_path / "data"))
+    app = main.build()
+    words = ["run", "--models", MODEL, "--data", ID, "--server", flow.address]
     with serving.serving(folder) as server:
-        pull(ID, tmp_path, base=server.url)
-    data = open_dataset(ID, root=tmp_path, offline=True)
-    result = evaluate(MODEL, data, server=flow.address)
-    ours = result_of(scored, MODEL)
+        kept = pull(ID, base=server.url)
+        (kept / "winogavil_images.zip").unlink()
+        answer = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "results")])
+        asked = [name for name, _ in server.requests]
+    assert answer.exit_code == 0, answer.output
+    assert asked.count("winogavil_images.zip") == 2
+    result, ours = only_result(tmp_path / "results"), result_of(scored, MODEL)
     assert result.dataset.id == ID
     assert result.metrics == ours.metrics
     assert result.dataset.data_sha256 == ours.dataset.data_sha256

@@ -52,7 +52,7 @@ def assert_same(found, ours, queries):
 
 
 def test_the_command_finds_the_accuracy_of_a_job_of_the_same_weights(flow, infinity, tmp_path):
-    app = main.app if main.app.registered_commands else main.build()
+    app = main.build()
     words = ["run", "--endpoint", infinity, "--api", "infinity", "--data", "fashion_mnist"]
     words += ["--sample", "200", "--server", flow.address, "--out", str(tmp_path)]
     answer = CliRunner().invoke(app, words)
