@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ Replay = Callable[[], object]
 
 # One capture at a time in a process, during which no thread may wait for the whole device.
 capturing = threading.Lock()
+
+_PAUSE_SECONDS = 0.001  # a thread that waits for its turn wakes up; a lock alone is not fair
 
 _log = logging.getLogger(__name__)
 
@@ -149,6 +152,7 @@ class Graphs:
         for tower, batches in passes:
             if tower in failed:
                 continue
+            time.sleep(_PAUSE_SECONDS)
             try:
                 with turn:
                     tried.append((tower, batches, *self._try(tower, batches)))
@@ -156,7 +160,9 @@ class Graphs:
                 failed.add(tower)
                 reason = error.__context__ or error  # the first of two is the cause
                 _log.warning("%s stays unrecorded from here on: %s", _named(tower, batches), reason)
+        differing: dict[Tower, list[tuple[str, float]]] = {}
         for tower, batches, plain, recorded in reversed(tried):
+            time.sleep(_PAUSE_SECONDS)
             with turn:
                 again = [recorded.run(batch) for batch in batches]
             found = [_difference(one, twice[0]) for one, twice in zip(again, plain, strict=True)]
@@ -164,8 +170,12 @@ class Graphs:
             if all(f <= a for f, a in zip(found, allowed, strict=True)):  # nan is not
                 self._recorded[tower, _shapes(batches[0])] = recorded
             else:
-                named, most = _named(tower, batches), max(found)
-                _log.warning("%s stays unrecorded: it differs by %g", named, most)
+                differing.setdefault(tower, []).append((_named(tower, batches), max(found)))
+        for told in differing.values():
+            (named, most), others = told[0], len(told) - 1
+            _log.warning(
+                "%s stays unrecorded, as do %d smaller ones: it differs by %g", named, others, most
+            )
         own = sum(part.nbytes for recorded in self._recorded.values() for part in recorded.inputs)
         self.bytes = own + self._recorder.held_bytes()
         _log.info("%d passes are recorded, in %d MiB", len(self), self.bytes >> 20)

@@ -12,6 +12,9 @@ import torch
 from clipbench.errors import Unsupported
 from clipbench.networks.graphs import capturing
 
+# of the CPU's allocator, of cuBLAS, and of what CUDA itself allocates: graphs and pinned memory
+_TOLD = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED", "CUDA error: out of memory")
+
 Document = TypeVar("Document")
 Result = TypeVar("Result")
 
@@ -78,8 +81,8 @@ def fits(work: Callable[[], object]) -> bool:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether PyTorch, on a GPU or a CPU, or Python had no memory left."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        "DefaultCPUAllocator" in str(error) or "CUBLAS_STATUS_ALLOC_FAILED" in str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
+        told in str(error) for told in _TOLD
     )
 
 

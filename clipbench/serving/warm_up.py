@@ -34,10 +34,14 @@ def warm_up(loaded: Loaded, reserve: Callable[[int], None]) -> Loaded:
     loaded = replace(loaded, buckets=buckets)
     counts = filter(small_images, buckets.image_counts())
     shapes = buckets.text_shapes(loaded.layout, loaded.info.context_length)
-    runtime.record(
-        (_pixels(loaded, count) for count in counts),
-        (_texts(loaded, *shape) for shape in shapes if small_texts(*shape)),
-    )
+    try:
+        runtime.record(
+            (_pixels(loaded, count) for count in counts),
+            (_texts(loaded, *shape) for shape in shapes if small_texts(*shape)),
+        )
+    except Exception as error:  # whatever it is, the plain passes have run
+        _log.warning("no pass of %s is recorded: %s", loaded.info.name, error)
+        runtime.forget_recorded()
     try:
         reserve(loaded.bytes)
     except Unsupported as refused:

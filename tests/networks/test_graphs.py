@@ -114,6 +114,12 @@ def test_a_pass_that_is_not_the_plain_one_stays_plain_and_the_log_says_why(kind,
     assert torch.equal(graphs.run(tower, given), tower(*given))
 
 
+def test_all_passes_of_a_tower_that_differ_are_one_line_of_the_log(caplog):
+    assert len(recorded(Baked(), 1, 2, 4)) == 0
+    (line,) = caplog.messages
+    assert "Baked on (4, 4) (2,) stays unrecorded, as do 2 smaller ones: it differs by" in line
+
+
 def test_after_a_failure_the_tower_s_later_passes_are_not_tried(caplog):
     tower = Unrecordable()
     graphs = recorded(tower, 1, 2, 4)

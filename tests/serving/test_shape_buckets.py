@@ -107,6 +107,21 @@ def test_recorded_passes_count_as_the_model_s_memory_and_go_when_it_is_evicted(e
     assert len(recorder.outputs()) == before
 
 
+def test_a_fault_of_recording_costs_no_model_but_the_recorded_passes(encoder, monkeypatch, caplog):
+    class Full(CpuRecorder):
+        def held_bytes(self):
+            raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr(loading, "recorder_of", lambda _device: Full())
+    without = Encoder(EncoderSettings(as_gpu=True, **SETTINGS))
+    with caplog.at_level(logging.WARNING, "clipbench"):
+        found = without.encode_texts(NANO, JOB, TEXTS).embeddings
+    assert np.array_equal(found, encoder.encode_texts(NANO, JOB, TEXTS).embeddings)
+    (line,) = caplog.messages
+    assert line == f"no pass of {NANO} is recorded: CUDA error: out of memory"
+    without.close()
+
+
 def test_other_runtimes_and_a_cpu_keep_their_own_shapes(shapes):
     plain = Encoder(EncoderSettings(**SETTINGS))
     before = len(shapes)
