@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from clipbench.errors import Unsupported
 from clipbench.pixels import exact_resize
 from clipbench.pixels.exact_resize import Resize
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
+from clipbench.serving.loading import Loaded
 
 PRECISIONS = (Precision.FLOAT32, Precision.FLOAT16, Precision.BFLOAT16)
 
@@ -79,12 +81,10 @@ def bare_towers(
     seconds: float,
 ) -> dict[str, dict[int, float]]:
     """Documents a second by kind and batch, of the tower alone: its input lies on the device."""
-    encoder = Encoder(settings)
-    loaded = encoder.load(model, EncodeOptions(EncodeSettings(precision=precision), forced=True))
-    device, side = loaded.runtime.device, loaded.info.image_size
-    towers: Any = loaded.runtime._towers  # type: ignore[attr-defined]
     found: dict[str, dict[int, float]] = {"image": {}, "text": {}}
-    with torch.inference_mode():
+    with _loaded(settings, model, precision) as loaded, torch.inference_mode():
+        device, side = loaded.runtime.device, loaded.info.image_size
+        towers: Any = loaded.runtime._towers  # type: ignore[attr-defined]
         for size in sizes:
             pixels = torch.rand(size, side, side, 3, device=device).permute(0, 3, 1, 2)
             found["image"][size] = _rate(lambda p=pixels: towers.images(p), size, device, seconds)
@@ -92,8 +92,17 @@ def bare_towers(
             ids = loaded.tokenizer(given, loaded.info.context_length).ids
             batch = [torch.from_numpy(part).to(device) for part in loaded.batch(ids)]
             found["text"][size] = _rate(lambda b=batch: towers.texts(*b), size, device, seconds)
-    encoder.close()
     return found
+
+
+@contextmanager
+def _loaded(settings: EncoderSettings, model: str, precision: Precision) -> Iterator[Loaded]:
+    """The model in an encoder of its own, also where the precision is refused."""
+    encoder = Encoder(settings)
+    try:
+        yield encoder.load(model, EncodeOptions(EncodeSettings(precision=precision), forced=True))
+    finally:
+        encoder.close()
 
 
 def alike_under_load(
@@ -138,19 +147,17 @@ def passes(
     seconds: float,
 ) -> dict[str, Any]:
     """Milliseconds of a text pass by batch, recorded and launched; how many passes are recorded."""
-    encoder = Encoder(settings)
-    loaded = encoder.load(model, EncodeOptions(EncodeSettings(precision=precision), forced=True))
-    runtime: Any = loaded.runtime
-    found: dict[str, Any] = {"recorded passes": len(runtime._graphs or ())}
-    for way in ("recorded", "launched"):
-        found[way] = {}
-        for size in sizes:
-            given = [texts[i % len(texts)] for i in range(size)]
-            batch = loaded.batch(loaded.tokenizer(given, loaded.info.context_length).ids)
-            rate = _rate(lambda b=batch: runtime.encode_texts(*b), 1, runtime.device, seconds)
-            found[way][size] = 1000 / rate
-        runtime.forget_recorded()
-    encoder.close()
+    with _loaded(settings, model, precision) as loaded:
+        runtime: Any = loaded.runtime
+        found: dict[str, Any] = {"recorded passes": len(runtime._graphs or ())}
+        for way in ("recorded", "launched"):
+            found[way] = {}
+            for size in sizes:
+                given = [texts[i % len(texts)] for i in range(size)]
+                batch = loaded.batch(loaded.tokenizer(given, loaded.info.context_length).ids)
+                rate = _rate(lambda b=batch: runtime.encode_texts(*b), 1, runtime.device, seconds)
+                found[way][size] = 1000 / rate
+            runtime.forget_recorded()
     return found
 
 

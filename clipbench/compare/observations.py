@@ -157,8 +157,7 @@ def _grouped(images: Records) -> Grouped:
 def _confidences(images: Records) -> Confidences | None:
     """Of images with one label from its confidence, of several from their errors by bin."""
     if {len(values) for values in images.bin_errors} in ({1 + BINS}, {1 + 2 * BINS}):
-        pairs, before, after = np.split(np.array(images.bin_errors), [1, 1 + BINS], axis=1)
-        return Confidences(before, after if after.size else None, pairs[:, 0])
+        return Confidences.of_rows(np.array(images.bin_errors))
     lengths = {len(values) for values in images.confidence}
     if not lengths <= {1, 2} or len(lengths) != 1:
         return None

@@ -7,7 +7,6 @@ from pathlib import Path
 from clipbench.datasets import opening, registry, whole_files
 from clipbench.datasets.layouts import wds
 from clipbench.datasets.limits import MAX_METADATA_BYTES
-from clipbench.datasets.sources import Remote
 from clipbench.download import Progress, shown
 from clipbench.errors import InvalidRequest
 
@@ -27,21 +26,20 @@ def pull(
     """
     root = root or opening.default_root()
     if spec.startswith(("http://", "https://")):
-        files: Remote | None = opening.at_address(spec, root, progress=progress)
-        assert files is not None
+        files = opening.at_address(spec, root, progress=progress)
         names = whole_files.instead_of_shards(files, split)
     else:
         info = registry.find(spec)
-        files = opening.remote(info, root, base=base, progress=progress)
-        if files is None:
+        found = opening.remote(info, root, base=base, progress=progress)
+        if found is None:
             return opening.local_folder(info, root)
+        files = found
         if split not in info.splits or (split == "all" and base is None):
             raise InvalidRequest(
                 f"the copy of {spec} on the hub has no split {split!r}: get the original from "
                 f"{info.link} and open its folder"
             )
         names = info.files
-    assert files is not None
     assert files.cache is not None
     if names:
         return whole_files.fetched(files, names)

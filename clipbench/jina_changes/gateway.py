@@ -67,7 +67,6 @@ def count_bytes_unwritten() -> None:
     no metrics want them.
     """
     check_version()
-
     DataRequest.nbytes = property(_bytes_of)
 
 

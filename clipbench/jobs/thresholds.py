@@ -166,15 +166,11 @@ def _columns(ids: Sequence[str], found: Calibration, shared: SharedThresholds) -
     """Of each image the confidence of its prediction, or of several labels the errors by bin, and
     what the shared thresholds say."""
     rows: list[Json] = []
-    errors = found.errors
-    stages = [errors.pairs[:, None], errors.before]
-    by_bin = np.concatenate(stages if errors.after is None else [*stages, errors.after], axis=1)
+    name, values = "confidence", found.confidence
+    if values is None:
+        name, values = "bin_errors", found.errors.rows()
     for place, id_ in enumerate(ids):
-        scores: Json = {}
-        if found.confidence is not None:
-            scores["confidence"] = found.confidence[place].tolist()
-        else:
-            scores["bin_errors"] = by_bin[place].tolist()
+        scores: Json = {name: values[place].tolist()}
         if shared.hits is not None:
             scores["hits"] = shared.hits[place].tolist()
         rows.append({"id": id_, "scores": json.dumps(scores)})

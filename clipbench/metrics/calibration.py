@@ -67,6 +67,17 @@ class Confidences:
     after: Float64Array | None
     pairs: Float64Array
 
+    def rows(self) -> Float64Array:
+        """(n, 16 or 31): each image's pairs, then its sums before and after; for records."""
+        parts = [self.pairs[:, None], self.before]
+        return np.concatenate(parts if self.after is None else [*parts, self.after], axis=1)
+
+    @classmethod
+    def of_rows(cls, rows: Float64Array) -> Confidences:
+        """What `rows` gave."""
+        pairs, before, after = np.split(rows, [1, 1 + BINS], axis=1)
+        return cls(before, after if after.size else None, pairs[:, 0])
+
 
 @dataclass(frozen=True, eq=False)
 class Calibration:

@@ -136,8 +136,8 @@ class Guard:
 def _size(request: DataRequest) -> int:
     """The bytes of a request as it travels.
 
-    Jina's own `nbytes` writes the whole message for it. When this is the first that is asked of a
-    request, Jina leaves the documents unread and passes them on as they came.
+    When this is the first that is asked of a request, Jina leaves the documents unread and passes
+    them on as they came.
     """
     return int(request.proto_wo_data.ByteSize())
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clipbench import results
+from clipbench.client import JobOptions, evaluate
 from clipbench.client.journal import Journal
 from clipbench.compare import Change, compare_paths
 from tests.flow.flow_server import ROOT
@@ -106,6 +107,13 @@ def _rows(database: sqlite3.Connection, job: str) -> Iterator[tuple[Any, ...]]:
         "WHERE job = (SELECT key FROM jobs WHERE id = ?) ORDER BY class_index, template_index",
         (job,),
     )
+
+
+def evaluated(models: Sequence[str], data: Any, server: str, folder: Path, **options: Any) -> Path:
+    """The folder, with the result of each model on the data."""
+    for model in models:
+        evaluate(model, data, server=server, options=JobOptions(folder=folder, **options))
+    return folder
 
 
 def result_of(folder: Path, model: str) -> results.Result:

@@ -9,8 +9,7 @@ from sklearn.metrics import jaccard_score
 from typer.testing import CliRunner
 
 from clipbench import results
-from clipbench.client import Connection, evaluate, main
-from clipbench.client.benchmark import JobOptions
+from clipbench.client import Connection, main
 from clipbench.contract.endpoints import encode_endpoint
 from clipbench.contract.parameters import ModelOptions
 from clipbench.datasets import Image, open_dataset, pull
@@ -19,7 +18,7 @@ from clipbench.report.explain import explain
 from tests.conftest import MODEL
 from tests.datasets import serving
 from tests.datasets.test_associations import ID, published
-from tests.flow.runs import compared, only_result, result_of
+from tests.flow.runs import compared, evaluated, only_result, result_of
 
 OTHER = "ViT-mini-16-64::embedded"
 PICTURES, ROWS = 40, 150
@@ -49,9 +48,7 @@ def folder(rows, tmp_path_factory):
 def scored(flow, folder, tmp_path_factory):
     """The folder of the results of two models on the data."""
     out = tmp_path_factory.mktemp("results")
-    for model in (MODEL, OTHER):
-        evaluate(model, folder, server=flow.address, options=JobOptions(folder=out))
-    return out
+    return evaluated((MODEL, OTHER), folder, flow.address, out)
 
 
 def by_hand(flow, folder, rows):

@@ -8,7 +8,7 @@ import pytest
 
 from clipbench import results
 from clipbench.client import Endpoint
-from clipbench.client.benchmark import JobOptions, evaluate
+from clipbench.client.benchmark import evaluate
 from clipbench.compare import observations_of
 from clipbench.datasets import Image, Text, open_dataset
 from clipbench.datasets.conversion import convert
@@ -21,6 +21,7 @@ from tests.datasets import building, serving
 from tests.flow.runs import (
     compared,
     essence,
+    evaluated,
     killed_and_resumed,
     only_result,
     result_of,
@@ -58,9 +59,7 @@ def winoground(emoji, tmp_path_factory):
 def scored(flow, winoground, tmp_path_factory):
     """The folder of the results of two models."""
     out = tmp_path_factory.mktemp("results")
-    for model in (MODEL, OTHER):
-        evaluate(model, winoground, server=flow.address, options=JobOptions(folder=out))
-    return out
+    return evaluated((MODEL, OTHER), winoground, flow.address, out)
 
 
 def test_every_score_has_chance_an_interval_and_comes_from_its_records(scored):

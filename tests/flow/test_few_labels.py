@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clipbench import results
-from clipbench.client import EmbeddingFile, JobOptions, evaluate
+from clipbench.client import EmbeddingFile, evaluate
 from clipbench.compare import compare, observations_of
 from clipbench.datasets import ALL, FewLabels, Image, open_dataset
 from clipbench.datasets.conversion import convert
@@ -19,6 +19,7 @@ from tests.datasets import building, serving
 from tests.flow.runs import (
     compared,
     essence,
+    evaluated,
     killed_and_resumed,
     only_result,
     result_of,
@@ -52,9 +53,7 @@ def scored(flow, garments, tmp_path_factory):
     """The folder of the results of two models."""
     out = tmp_path_factory.mktemp("results")
     data = open_dataset(garments, few_labels=WANTED)
-    for model in (MODEL, OTHER):
-        evaluate(model, data, server=flow.address, options=JobOptions(folder=out))
-    return out
+    return evaluated((MODEL, OTHER), data, flow.address, out)
 
 
 def test_every_figure_has_an_interval_and_comes_from_its_records(scored):

@@ -7,7 +7,7 @@ import pytest
 
 from clipbench import results
 from clipbench.client import Endpoint
-from clipbench.client.benchmark import JobOptions, evaluate
+from clipbench.client.benchmark import evaluate
 from clipbench.compare import observations_of
 from clipbench.datasets import Image, Text, open_dataset
 from clipbench.report import build, render
@@ -19,6 +19,7 @@ from tests.datasets import building, serving
 from tests.flow.runs import (
     compared,
     essence,
+    evaluated,
     killed_and_resumed,
     only_result,
     result_of,
@@ -69,9 +70,7 @@ def folder(corpus, tmp_path_factory):
 def scored(flow, folder, tmp_path_factory):
     """The folder of the results of two models on the data."""
     out = tmp_path_factory.mktemp("results")
-    for model in (MODEL, OTHER):
-        evaluate(model, folder, server=flow.address, options=JobOptions(folder=out))
-    return out
+    return evaluated((MODEL, OTHER), folder, flow.address, out)
 
 
 def test_every_measure_has_an_interval_and_comes_from_its_records(scored, corpus):

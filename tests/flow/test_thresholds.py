@@ -20,6 +20,7 @@ from tests.datasets import building, serving
 from tests.flow.runs import (
     compared,
     essence,
+    evaluated,
     killed_and_resumed,
     only_result,
     result_of,
@@ -55,10 +56,8 @@ def folder(garments, tmp_path_factory):
 def scored(flow, folder, tmp_path_factory):
     """The folder of the results of two models."""
     out = tmp_path_factory.mktemp("results")
-    for model in (MODEL, OTHER):
-        options = JobOptions(folder=out, thresholds=True, at_precision=0.8)
-        evaluate(model, folder, server=flow.address, options=options)
-    return out
+    how = {"thresholds": True, "at_precision": 0.8}
+    return evaluated((MODEL, OTHER), folder, flow.address, out, **how)
 
 
 def test_every_number_has_an_interval_and_comes_from_its_records(scored):
@@ -134,11 +133,9 @@ def test_several_labels_an_image_are_told_by_sigmoid_and_by_softmax(flow, garmen
         members += [(f"s{i}.webp", picture), (f"s{i}.npy", array.getvalue())]
     kind, listed = "multilabel", "\n".join(names)
     building.wds(tmp_path / "wds", [building.tar(members)], kind=kind, classnames=listed)
-    options = JobOptions(folder=tmp_path / "out", thresholds=True)
-    result, _ = (
-        evaluate(model, tmp_path / "wds", server=flow.address, options=options)
-        for model in (MODEL, OTHER)
-    )
+    models, out = (MODEL, OTHER), tmp_path / "out"
+    evaluated(models, tmp_path / "wds", flow.address, out, thresholds=True)
+    result = result_of(out, MODEL)
     assert result.thresholds.probability == "sigmoid"
     assert result.metrics["ece_scaled"] < result.metrics["ece"]  # no bias: all sigmoids are high
     assert [of.name for of in result.thresholds.classes] == list(names)
