@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import io
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -21,6 +22,7 @@ import PIL
 import simplejpeg
 import torch
 from PIL import Image as Pillow
+from PIL import ImageFile
 from torch import Tensor
 
 from clipbench.encode_settings import Convert, Decoding
@@ -35,6 +37,7 @@ _LARGEST = 4 << 20  # pixels; a larger image takes Pillow longer than the interp
 _AT_ONCE = 32  # images whose full-size pixels are held
 _GROUP_BYTES = 256 << 20  # of a group's padded images in float64
 _END = b"\xff\xd9"  # of a JPEG file
+_ARITHMETIC = re.compile(rb"\xff[\xc9\xca]")  # the frame of a JPEG file in arithmetic coding
 _WASTE = 1.5  # of a group's padded pixels through its images'
 
 _log = logging.getLogger(__name__)
@@ -176,7 +179,7 @@ def _fit_together(plans: Sequence[Resize]) -> bool:
 
 def _full_size(image: Pillow.Image, data: ImageData, pinned: bool) -> Tensor:
     """(h, w, 3) uint8 of an opened image, which Pillow decodes unless libjpeg-turbo does."""
-    if isinstance(data, bytes) and _plain(image) and _decoders_agree():
+    if isinstance(data, bytes) and _plain(image, data) and _decoders_agree():
         width, height = image.size
         pixels = torch.empty((height, width, 3), dtype=torch.uint8, pin_memory=pinned)
         try:
@@ -189,14 +192,18 @@ def _full_size(image: Pillow.Image, data: ImageData, pinned: bool) -> Tensor:
     return _copied(image.convert("RGB"), pinned)
 
 
-def _plain(image: Pillow.Image) -> bool:
-    """Whether it is a JPEG file in colour."""
-    return image.format in ("JPEG", "MPO") and image.mode == "RGB"
+def _plain(image: Pillow.Image, data: bytes) -> bool:
+    """Whether it is a JPEG file in colour that Pillow reads as well.
+
+    Pillow reads in blocks, between which arithmetic coding cannot pause.
+    """
+    in_colour = image.format in ("JPEG", "MPO") and image.mode == "RGB"
+    return in_colour and (len(data) <= ImageFile.MAXBLOCK or not _ARITHMETIC.search(data))
 
 
 def _whole(image: Pillow.Image, data: bytes) -> bool:
     """Whether it is a plain JPEG file that was not cut off, and not progressive."""
-    return _plain(image) and "progressive" not in image.info and data.endswith(_END)
+    return _plain(image, data) and "progressive" not in image.info and data.endswith(_END)
 
 
 def _decode_jpegs(files: Sequence[Tensor], device: torch.device) -> list[Tensor | None]:

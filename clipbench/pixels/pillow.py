@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # a client without torch checks images by this code
 warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)
 
 T = TypeVar("T")
-_DAMAGE = (
+DAMAGE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -54,6 +54,7 @@ _DAMAGE = (
     struct.error,
     zlib.error,
 )
+"""What Pillow raises of a damaged file; its reader of AVIF also RuntimeError."""
 
 Pixels = NDArray[np.uint8]
 
@@ -98,12 +99,12 @@ class PillowPixels(Preprocessing):
             )
         try:
             image = _open(data) if isinstance(data, bytes) else _from_array(data)
-            if self._largest(image.size) > self.max_pixels:
-                detail = f"{image.width} x {image.height} pixels, the limit is {self.max_pixels}"
-                return RefusedImage(Reason.IMAGE_TOO_LARGE, detail)
+            if too_large := self._too_large(image.size):
+                return too_large
             return work(image)
-        except Pillow.DecompressionBombError as error:
-            return RefusedImage(Reason.IMAGE_TOO_LARGE, str(error))
+        except Pillow.DecompressionBombError:  # of a limit of Pillow's own, above this one
+            detail = f"more pixels than the limit of {self.max_pixels}"
+            return RefusedImage(Reason.IMAGE_TOO_LARGE, detail)
         except UnidentifiedImageError:
             if isinstance(data, bytes) and kind_of(data):
                 return RefusedImage(Reason.IMAGE_DAMAGED, "the image's header is damaged")
@@ -111,13 +112,21 @@ class PillowPixels(Preprocessing):
             return RefusedImage(Reason.NOT_AN_IMAGE, f"not an image in one of: {known}")
         except _NotAnImage as error:
             return RefusedImage(Reason.NOT_AN_IMAGE, str(error))
-        except _DAMAGE as error:
-            return RefusedImage(Reason.IMAGE_DAMAGED, str(error)[:200] or type(error).__name__)
+        except DAMAGE as error:
+            return _damaged(error)
+        except RuntimeError as error:
+            if isinstance(data, bytes) and _by_avif_reader(error, data):
+                return _damaged(error)
+            raise
 
-    def _largest(self, size: tuple[int, int]) -> int:
-        """The most pixels that are held at once: of the image, or resized if it is very narrow."""
-        width, height = place(*size, self.side, self.resize_mode).size
-        return max(size[0] * size[1], width * height)
+    def _too_large(self, size: tuple[int, int]) -> RefusedImage | None:
+        """A refusal where more pixels than the limit would be held: as given, or once resized."""
+        resized = place(*size, self.side, self.resize_mode).size
+        for (width, height), when in ((size, ""), (resized, " once resized")):
+            if width * height > self.max_pixels:
+                detail = f"{width} x {height} pixels{when}, the limit is {self.max_pixels}"
+                return RefusedImage(Reason.IMAGE_TOO_LARGE, detail)
+        return None
 
     def _fit(self, image: Pillow.Image) -> Pillow.Image:
         """The image resized and cut to the square, in RGB after or before that."""
@@ -182,6 +191,15 @@ class PillowPixels(Preprocessing):
 
 def _open(data: bytes) -> Pillow.Image:
     return Pillow.open(io.BytesIO(data), formats=tuple(FORMATS))
+
+
+def _damaged(error: Exception) -> RefusedImage:
+    return RefusedImage(Reason.IMAGE_DAMAGED, str(error)[:200] or type(error).__name__)
+
+
+def _by_avif_reader(error: RuntimeError, data: bytes) -> bool:
+    """Whether Pillow's reader of AVIF raised it: a device's full memory has a class of its own."""
+    return type(error) is RuntimeError and data[4:8] == b"ftyp"
 
 
 class _NotAnImage(Exception):

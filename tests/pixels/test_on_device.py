@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -33,7 +34,36 @@ USUAL = [
     np.asarray(picture(80, 60)),
     np.asarray(picture(80, 60))[:, :, 0],
 ]
+
+
+def arithmetic(comment):
+    """A JPEG file in arithmetic coding, 300 pixels a side, after a comment of so many bytes."""
+
+    def segment(marker, body):
+        return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+    frame = struct.pack(">BHHB", 8, 300, 300, 3) + bytes([1, 17, 0, 2, 17, 0, 3, 17, 0])
+    parts = [
+        b"\xff\xd8",
+        segment(0xDB, bytes([0, *[9] * 64])),
+        segment(0xFE, bytes(comment)),
+        segment(0xC9, frame),
+        segment(0xDA, bytes([3, 1, 0, 2, 0, 3, 0, 0, 63, 0])),
+        b"\x55" * 1000,
+        b"\xff\xd9",
+    ]
+    return b"".join(parts)
+
+
+def damaged_avif():
+    whole = encoded(picture(300, 200), "AVIF")
+    return whole[:-200] + bytes(200)
+
+
 HOSTILE = [
+    damaged_avif(),
+    arithmetic(0),
+    arithmetic(65_000),
     *(encoded(picture(300, 200), kind)[:keep] for kind in ("JPEG", "PNG") for keep in (12, 100)),
     *(JPEG[: int(len(JPEG) * share)] for share in (0.1, 0.5, 0.95, 0.999)),
     JPEG[:-2],

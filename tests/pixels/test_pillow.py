@@ -177,11 +177,19 @@ def png_header(width, height):
 
 
 @pytest.mark.parametrize(
-    "size", [(20_000, 20_000), (10_001, 10_000), (2_000_000_000, 1), (1, 100_000)]
+    ("size", "told"),
+    [
+        ((20_000, 20_000), "more pixels than"),
+        ((10_001, 10_000), "10001 x 10000 pixels,"),
+        ((2_000_000_000, 1), "more pixels than"),
+        ((1, 100_000), "224 x 22400000 pixels once resized,"),
+    ],
 )
-def test_a_decompression_bomb_is_refused_by_its_header(size):
+def test_a_decompression_bomb_is_refused_by_its_header(size, told):
     refused = PREPARE.decode(png_header(*size))
     assert refused.reason is Reason.IMAGE_TOO_LARGE
+    assert refused.detail.startswith(told)
+    assert refused.detail.endswith(f"limit {'is' if ',' in told else 'of'} {PREPARE.max_pixels}")
 
 
 def test_an_image_of_too_many_bytes_is_refused_unread():

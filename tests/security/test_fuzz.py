@@ -211,7 +211,9 @@ def test_batches(rng, rows):
 def originals() -> dict[str, bytes]:
     """A small picture in every format that is accepted."""
     small = picture(7, 24, 18)
-    made = {kind: encoded(small, kind) for kind in ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM")}
+    made = {
+        kind: encoded(small, kind) for kind in ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "PPM")
+    }
     made["GIF"] = encoded(small.convert("P"), "GIF")
     made["lossless WEBP"] = encoded(small, "WEBP", lossless=True)
     made["progressive JPEG"] = encoded(small, "JPEG", progressive=True)
