@@ -15,7 +15,10 @@ import pynvml
 
 @dataclass(frozen=True)
 class GpuReading:
-    """One device at one moment. `utilisation` is None where the device does not tell."""
+    """One device at one moment; None is what the device does not tell.
+
+    by_process: bytes by process id.
+    """
 
     index: int
     uuid: str
@@ -23,7 +26,7 @@ class GpuReading:
     used: int
     total: int
     utilisation: float | None
-    by_process: dict[int, int] = field(default_factory=dict)  # process id: bytes
+    by_process: dict[int, int | None] | None = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,11 @@ class AllocatorReading:
 
 
 def read_gpus() -> tuple[GpuReading, ...]:
-    """Every device that NVML sees; empty without NVML."""
+    """Every device that NVML sees; empty without NVML, or while it fails."""
     if not _nvml_is_there():
         return ()
     readings = []
-    for index in range(pynvml.nvmlDeviceGetCount()):
+    for index in range(_device_count()):
         try:
             readings.append(_read_gpu(index))
         except pynvml.NVMLError:  # a device that fell off the bus has no reading
@@ -76,6 +79,13 @@ def _nvml_is_there() -> bool:
     return True
 
 
+def _device_count() -> int:
+    try:
+        return int(pynvml.nvmlDeviceGetCount())
+    except pynvml.NVMLError:  # the driver was exchanged under a running process, say
+        return 0
+
+
 def _read_gpu(index: int) -> GpuReading:
     handle = pynvml.nvmlDeviceGetHandleByIndex(index)
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
@@ -97,9 +107,9 @@ def _utilisation(handle: object) -> float | None:
         return None
 
 
-def _by_process(handle: object) -> dict[int, int]:
+def _by_process(handle: object) -> dict[int, int | None] | None:
     try:
         running = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
     except pynvml.NVMLError:
-        return {}
-    return {int(p.pid): int(p.usedGpuMemory) for p in running if p.usedGpuMemory is not None}
+        return None
+    return {int(p.pid): None if p.usedGpuMemory is None else int(p.usedGpuMemory) for p in running}

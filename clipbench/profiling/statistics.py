@@ -14,7 +14,7 @@ MEMORY = {
     "peak_rss_bytes": "process_resident_memory_peak_bytes",
     "memory_limit_bytes": "clipbench_memory_limit_bytes",
 }
-VRAM = {  # the first of each that the process exports: from NVML, or estimated
+VRAM = {  # of each device one of them: from NVML, or estimated
     "vram_bytes": ("clipbench_vram_process_bytes", "clipbench_vram_estimate_bytes"),
     "peak_vram_bytes": ("clipbench_vram_process_peak_bytes", "clipbench_vram_estimate_peak_bytes"),
 }
@@ -64,7 +64,7 @@ def _process(answer: Answer) -> ProcessStatistics:
     for key, names in VRAM.items():
         values = [value for n in names if (value := _sum(families, n)) is not None]
         if values:
-            found[key] = int(values[0])  # type: ignore[literal-required]
+            found[key] = int(sum(values))  # type: ignore[literal-required]
     if "vram_bytes" in found:
         found["vram_estimated"] = "clipbench_vram_estimate_bytes" in families
     found["documents"] = _documents(families)

@@ -39,27 +39,43 @@ class OwnVram:
     def read(
         self, gpus: tuple[GpuReading, ...], allocators: tuple[AllocatorReading, ...]
     ) -> tuple[Vram, ...]:
-        """The devices on which this process's use is known."""
-        self._listed = self._listed or any(self._pid in gpu.by_process for gpu in gpus)
+        """The use of every device; nothing where that of one is not known: a sum would be less."""
+        self._listed = self._listed or any(self._bytes(gpu) is not None for gpu in gpus)
         held = {allocator.index: allocator for allocator in allocators}
-        found = (self._read(gpu, held.get(gpu.index)) for gpu in gpus)
-        return tuple(vram for vram in found if vram is not None)
+        found = [self._read(gpu, held.get(gpu.index)) for gpu in gpus]
+        silent = {index for index, peak in self._peak.items() if peak} - {g.index for g in gpus}
+        known = tuple(vram for vram in found if vram is not None)
+        return known if len(known) == len(found) and not silent else ()
+
+    def _bytes(self, gpu: GpuReading) -> int | None:
+        return (gpu.by_process or {}).get(self._pid)
 
     def _read(self, gpu: GpuReading, held: AllocatorReading | None) -> Vram | None:
-        listed = gpu.by_process.get(self._pid)
+        listed = self._bytes(gpu)
         if listed is not None:
             beside = max(0, listed - held.reserved) if held else 0
             return self._with_peak(gpu, listed, (held.peak + beside) if held else listed)
-        if held is None or self._listed:
-            if not gpu.by_process:
+        if held is None:
+            if gpu.by_process == {}:
                 self._idle[gpu.index] = gpu.used
             else:  # it cannot be told what of the device's use will be this process's
                 self._idle.pop(gpu.index, None)
             return self._with_peak(gpu, 0, 0)
-        if gpu.index not in self._idle or len(gpu.by_process) > 1:
+        if gpu.by_process is None:
+            return None
+        if self._listed:
+            return self._with_peak(gpu, 0, 0)
+        return self._estimated(gpu, held, others=len(gpu.by_process) - 1)
+
+    def _estimated(self, gpu: GpuReading, held: AllocatorReading, others: int) -> Vram | None:
+        """others: processes that NVML lists beside the one that may be this one."""
+        if held.peak == 0:  # its context is on the device where it holds memory
+            return Vram(gpu.index, 0, 0, estimated=True)
+        if gpu.index not in self._idle or others > 0:
             return None
         grown = gpu.used - self._idle[gpu.index] - held.reserved
         context = self._context.setdefault(gpu.index, max(0, grown))
+        self._peak[gpu.index] = held.peak + context
         return Vram(gpu.index, held.reserved + context, held.peak + context, estimated=True)
 
     def _with_peak(self, gpu: GpuReading, used: int, peak: int) -> Vram:

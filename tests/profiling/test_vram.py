@@ -1,6 +1,13 @@
 """VRAM of a process: 0, NVML's figure, an estimate that is marked, or nothing at all."""
 
-from clipbench.profiling.gpu import AllocatorReading, GpuReading, read_allocator
+import pynvml
+from prometheus_client.core import Metric
+
+from clipbench.profiling import gpu as devices
+from clipbench.profiling.gpu import AllocatorReading, GpuReading, read_allocator, read_gpus
+from clipbench.profiling.peers import Answer
+from clipbench.profiling.readings import Readings
+from clipbench.profiling.statistics import statistics_of
 from clipbench.profiling.vram import OwnVram, Vram
 
 GB = 1 << 30
@@ -8,7 +15,13 @@ OWN, OTHER, HOST = 17, 99, 40_000  # a process in a container has another id on 
 
 
 def gpu(used, by_process=None, index=0):
-    return (GpuReading(index, f"GPU-{index}", "Card", used, 80 * GB, 0.5, by_process or {}),)
+    listed = {} if by_process is None else by_process
+    return (GpuReading(index, f"GPU-{index}", "Card", used, 80 * GB, 0.5, listed),)
+
+
+def untold(used, index=0):
+    """A device whose processes NVML does not list."""
+    return (GpuReading(index, f"GPU-{index}", "Card", used, 80 * GB, 0.5, None),)
 
 
 def held(reserved, peak=None, index=0):
@@ -52,6 +65,75 @@ def test_no_estimate_where_other_processes_use_the_card():
     later = OwnVram(OWN)
     later.read(gpu(GB), ())
     assert later.read(gpu(9 * GB, {OTHER: 5 * GB, HOST: 3 * GB}), held(2 * GB)) == ()
+
+
+def test_a_device_that_fails_leaves_nothing_known_and_never_a_smaller_figure():
+    for failing in (untold(4 * GB), ()):
+        own = OwnVram(OWN)
+        own.read(gpu(GB) + gpu(GB, index=1), ())
+        listed = gpu(4 * GB, {OWN: 3 * GB}) + gpu(GB, index=1)
+        assert sum(vram.used for vram in own.read(listed, held(2 * GB))) == 3 * GB
+        assert own.read(failing + gpu(GB, index=1), held(2 * GB)) == ()
+        assert sum(vram.used for vram in own.read(listed, held(2 * GB))) == 3 * GB
+    unlisted = OwnVram(OWN)
+    unlisted.read(untold(GB), ())
+    assert unlisted.read(untold(4 * GB), held(2 * GB)) == ()
+
+
+def test_a_process_that_nvml_lists_without_bytes_is_estimated_beside_no_other():
+    own = OwnVram(OWN)
+    own.read(gpu(GB), ())
+    assert own.read(gpu(4 * GB, {OWN: None}), held(2 * GB)) == (Vram(0, 3 * GB, 3 * GB, True),)
+    assert own.read(gpu(9 * GB, {OWN: None, OTHER: None}), held(2 * GB)) == ()
+
+
+def test_the_context_is_measured_when_the_allocator_first_holds_memory():
+    own = OwnVram(OWN)
+    own.read(gpu(GB), ())
+    assert own.read(gpu(GB), held(0)) == (Vram(0, 0, 0, estimated=True),)
+    assert own.read(gpu(4 * GB), held(2 * GB)) == (Vram(0, 3 * GB, 3 * GB, estimated=True),)
+
+
+def test_another_process_on_a_second_device_is_not_counted():
+    own = OwnVram(OWN)
+    own.read(gpu(GB) + gpu(GB, index=1), ())
+    both = gpu(4 * GB, {HOST: 3 * GB}) + gpu(20 * GB, {OTHER: 19 * GB}, index=1)
+    assert own.read(both, held(2 * GB) + held(0, index=1)) == (
+        Vram(0, 3 * GB, 3 * GB, estimated=True),
+        Vram(1, 0, 0, estimated=True),
+    )
+
+
+def test_statistics_add_the_devices_however_each_is_known(monkeypatch):
+    """CUDA_VISIBLE_DEVICES=0 in a container: NVML sees two devices, PyTorch one."""
+    given = [gpu(GB) + gpu(GB, index=1), ()]
+    monkeypatch.setattr("clipbench.profiling.readings.read_gpus", lambda: given[0])
+    monkeypatch.setattr("clipbench.profiling.readings.read_allocator", lambda _: given[1])
+    readings = Readings()
+
+    def process():
+        counted = Metric("clipbench_documents", "", "counter")
+        answer = Answer("encoder", "one", (*readings.collect(), counted))
+        (found,) = statistics_of([answer], {})["processes"]
+        return found
+
+    assert process()["vram_bytes"] == 0
+    given[:] = [gpu(4 * GB, {HOST: 3 * GB}) + gpu(GB, index=1), held(2 * GB)]
+    assert process()["peak_vram_bytes"] == 3 * GB
+    assert process()["vram_estimated"]
+    given[0] = gpu(9 * GB, {HOST: 3 * GB, OTHER: 5 * GB}) + gpu(GB, index=1)
+    assert "peak_vram_bytes" not in process()
+
+
+def test_nvml_that_fails_in_between_is_no_error(monkeypatch):
+    def lost():
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+
+    monkeypatch.setattr(devices, "_nvml_is_there", lambda: True)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lost)
+    assert read_gpus() == ()
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetComputeRunningProcesses", lambda _: lost())
+    assert devices._by_process(None) is None
 
 
 def test_no_estimate_where_cuda_was_initialised_before_the_first_reading():
