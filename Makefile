@@ -54,7 +54,7 @@ bench-gpu: setup ## one card in five minutes, offline
 PYTHON_VERSION ?= 3.12
 bundle: ## for a machine with Python and PyTorch alone: PYTHON_VERSION=3.12 HAVE=FILE PARTS=12M
 	rm -rf build
-	"$$(.ci/python $(PYTHON_VERSION))" -m venv --clear build/bundle
+	python="$$(.ci/python $(PYTHON_VERSION))" && "$$python" -m venv --clear build/bundle
 	build/bundle/bin/python deploy/bundle.py $(if $(HAVE),--have '$(HAVE)') $(if $(PARTS),--parts $(PARTS))
 	rm -rf build
 

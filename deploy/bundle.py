@@ -11,6 +11,7 @@ has in the same version: FILE is the output of its `pip freeze`. The project's t
 from __future__ import annotations
 
 import argparse
+import codecs
 import hashlib
 import os
 import re
@@ -28,13 +29,20 @@ LEFT_OUT = re.compile(
     r"torch|torchvision|triton|nvidia-[a-z0-9-]+-cu\d+|cuda-[a-z-]+|onnx|onnxruntime-gpu|flatbuffers"
 )
 TABLE = "clipbench/networks/open_clip.json"
+COMMIT = "clipbench/commit.txt"
 STOCK = ("open-clip-torch", "vendor/open_clip-2.8.2")
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 INSTALL = """#!/usr/bin/env bash
 # Makes .venv here from the wheels, beside the packages that this machine's Python has. No network.
 set -euo pipefail
+python="${PYTHON:-python3}"
+version="$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+refuse() { echo "$python $1: PYTHON=/path/to/python@VERSION $0 takes another" >&2; exit 1; }
+[ "$version" = @VERSION ] || refuse "is Python $version and these wheels are for @VERSION"
+"$python" -c 'import torch' 2> /dev/null || refuse "has no PyTorch, which is not in here"
+python="$("$python" -c 'import sys; print(sys.executable)')"
 cd "$(dirname "$0")"
-"${PYTHON:-python3}" -m venv --clear --system-site-packages .venv
+"$python" -m venv --clear --system-site-packages .venv
 .venv/bin/python -m pip install --quiet --no-index --no-deps wheels/*.whl
 echo "now: cd project && ../.venv/bin/python -m benchmarks.gpu, or .venv/bin/clipbench serve"
 """
@@ -103,12 +111,14 @@ def unpacked(pin: Pin, folder: Path) -> None:
 
 
 def tree(folder: Path) -> None:
-    """The files of the commit."""
-    archived = subprocess.run(
-        ["git", "archive", "HEAD"], cwd=ROOT, check=True, stdout=subprocess.PIPE
+    """The files of the commit, which they name as a wheel does."""
+    archived, commit = (
+        subprocess.run(["git", *command], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+        for command in (("archive", "HEAD"), ("rev-parse", "HEAD"))
     )
     folder.mkdir(parents=True)
-    subprocess.run(["tar", "-x", "-C", folder], input=archived.stdout, check=True)
+    subprocess.run(["tar", "-x", "-C", folder], input=archived, check=True)
+    (folder / COMMIT).write_bytes(commit)
 
 
 def own_wheel(lock: str, folder: Path) -> None:
@@ -134,13 +144,44 @@ def archive(folder: Path, target: Path) -> Path:
 
 
 def parts(path: Path, size: int) -> list[Path]:
-    """The file cut into parts of at most `size` bytes beside it; the whole one goes."""
+    """The file cut into parts of at most `size` bytes beside it, which sort as they follow."""
+    count = -(-path.stat().st_size // size)
+    digits = max(3, len(str(count - 1)))
     found = []
     with path.open("rb") as whole:
         while piece := whole.read(size):
-            found.append(path.with_name(f"{path.name}.part{len(found):03}"))
+            found.append(path.with_name(f"{path.name}.part{len(found):0{digits}}"))
             found[-1].write_bytes(piece)
-    path.unlink()
+    return found
+
+
+def check_sums(whole: Path, cut: list[Path]) -> Path:
+    """What `sha256sum --check` reads: it tells a part that is damaged or missing by name."""
+    target = whole.with_name(f"{whole.name}.sha256")
+    digests = ((hashlib.sha256(path.read_bytes()).hexdigest(), path.name) for path in cut)
+    target.write_text("".join(f"{digest}  {name}\n" for digest, name in digests))
+    return target
+
+
+def earlier(whole: Path) -> list[Path]:
+    """Files of an archive of that name that was made before: `cat` must not meet its parts."""
+    return [path for path in whole.parent.glob(f"{whole.name}*") if path.is_file()]
+
+
+def target_has(freeze: Path | None) -> dict[str, str]:
+    """Version by name of the file. Raises SystemExit where it is none of `pip freeze`."""
+    if freeze is None:
+        return {}
+    try:
+        content = freeze.read_bytes()
+    except OSError as error:
+        raise SystemExit(f"{freeze}: {error.strerror}") from None
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # PowerShell's >
+    found = frozen(content.decode("utf-16" if utf16 else "utf-8-sig", errors="replace"))
+    if not found:
+        raise SystemExit(
+            f"{freeze} names no package as `pip freeze` does: numpy==2.4.6, one a line"
+        )
     return found
 
 
@@ -162,7 +203,7 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     lock = (ROOT / "requirements" / f"py{version}" / "server.lock").read_text()
-    have = frozen(chosen.have.read_text()) if chosen.have else {}
+    have = target_has(chosen.have)
     needed = wanted(lock, have)
     print(f"{len(needed)} of the lock's {len(list(pins(lock)))} packages for Python {version}")
     for pin in needed:
@@ -178,14 +219,21 @@ def main(arguments: list[str]) -> int:
         wheels(needed, folder / "wheels")
         own_wheel(lock, folder / "wheels")
         script = folder / "install"
-        script.write_text(INSTALL)
+        script.write_text(INSTALL.replace("@VERSION", version))
         script.chmod(0o755)
-        whole = archive(folder, chosen.out / f"clipbench-bundle-py{version}.tar.gz")
+        whole = chosen.out / f"clipbench-bundle-py{version}.tar.gz"
+        for path in earlier(whole):
+            path.unlink()
+        archive(folder, whole)
     digest = hashlib.sha256(whole.read_bytes()).hexdigest()
     print(f"{whole}: {whole.stat().st_size / 2**20:.0f} MiB, SHA-256 {digest}")
     if chosen.parts:
-        print(f"in parts: {', '.join(part.name for part in parts(whole, chosen.parts))}")
-        print(f"on the target: cat {whole.name}.part* > {whole.name}")
+        cut = parts(whole, chosen.parts)
+        sums = check_sums(whole, cut)
+        whole.unlink()
+        print(f"in {len(cut)} parts: {cut[0].name} to {cut[-1].name}, and {sums.name}")
+        print(f"on the target: sha256sum --quiet --check {sums.name} &&")
+        print(f"  cat {whole.name}.part* > {whole.name}")
     return 0
 
 

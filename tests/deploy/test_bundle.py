@@ -3,7 +3,10 @@
 import argparse
 import base64
 import hashlib
+import os
+import random
 import subprocess
+import sys
 import tarfile
 import zipfile
 
@@ -80,24 +83,97 @@ def test_a_wheel_is_unpacked_as_a_folder_for_a_path(house, tmp_path):
     assert (tmp_path / "vendor" / "small.py").read_text() == "value = 1\n"
 
 
-def test_the_archive_in_parts_is_the_archive(tmp_path):
+def test_the_archive_in_parts_is_the_archive_however_many_there_are(tmp_path):
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "file").write_bytes(bytes(range(256)) * 40)
+    (tmp_path / "in" / "file").write_bytes(random.Random(0).randbytes(5000))
     whole = bundle.archive(tmp_path / "in", tmp_path / "out" / "name.tar.gz")
     content = whole.read_bytes()
-    found = bundle.parts(whole, 100)
-    assert not whole.exists()
-    assert all(len(part.read_bytes()) <= 100 for part in found)
-    whole.write_bytes(b"".join(part.read_bytes() for part in sorted(found)))
-    assert whole.read_bytes() == content
     with tarfile.open(whole) as opened:
         assert "name/file" in opened.getnames()
+    for size in (10_000, 100, len(content) // 1100, len(content)):
+        for path in bundle.earlier(whole):
+            path.unlink()
+        whole.write_bytes(content)
+        found = bundle.parts(whole, size)
+        assert all(len(part.read_bytes()) <= size for part in found)
+        whole.unlink()
+        command = "cat name.tar.gz.part*"  # docs/operate.md
+        joined = subprocess.run(command, shell=True, cwd=whole.parent, stdout=subprocess.PIPE)
+        assert joined.stdout == content
+
+
+def test_a_part_that_is_damaged_or_missing_is_told_by_name(tmp_path):
+    whole = tmp_path / "name.tar.gz"
+    whole.write_bytes(bytes(range(50)))
+    cut = bundle.parts(whole, 10)
+    sums = bundle.check_sums(whole, cut)
+    command = ["sha256sum", "--quiet", "--check", sums.name]
+    assert subprocess.run(command, cwd=tmp_path).returncode == 0
+    cut[1].write_bytes(b"damaged")
+    cut[3].unlink()
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert told.returncode == 1
+    named = {part.name for part in cut if part.name in told.stdout + told.stderr}
+    assert named == {cut[1].name, cut[3].name}
+
+
+def test_what_the_target_has_is_read_as_shells_write_it_and_another_file_is_refused(tmp_path):
+    path = tmp_path / "freeze.txt"
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        path.write_text("numpy==2.4.6\r\nTorch==2.10.0+cu128\r\n", encoding)
+        assert bundle.target_has(path) == {"numpy": "2.4.6", "torch": "2.10.0+cu128"}
+    path.write_text("Package Version\n------- -------\nnumpy   2.4.6\n")
+    with pytest.raises(SystemExit, match="names no package as `pip freeze` does"):
+        bundle.target_has(path)
+    with pytest.raises(SystemExit, match="No such file"):
+        bundle.target_has(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("python", "told"),
+    [
+        ("echo 3.9", "is Python 3.9 and these wheels are for 3.12"),
+        ('case "$2" in *version*) echo 3.12;; *) exit 1;; esac', "has no PyTorch"),
+    ],
+)
+def test_the_wrong_python_of_the_target_is_told_before_anything_is_installed(
+    tmp_path, python, told
+):
+    for name, text in (
+        ("install", bundle.INSTALL.replace("@VERSION", "3.12")),
+        ("python", f"#!/bin/sh\n{python}\n"),
+    ):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        ["./install"],
+        cwd=tmp_path,
+        env={"PYTHON": "./python", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert not (tmp_path / ".venv").exists()
 
 
 def test_the_tree_is_the_commit_s_with_its_links(tmp_path):
     bundle.tree(tmp_path / "project")
     assert (tmp_path / "project" / "clipbench" / "client").is_symlink()
     assert (tmp_path / "project" / "benchmarks" / "gpu" / "__main__.py").exists()
+
+
+def test_what_is_measured_from_the_tree_names_the_commit(tmp_path):
+    bundle.tree(tmp_path / "project")
+    done = subprocess.run(
+        [sys.executable, "-c", "from clipbench.environment import commit; print(commit())"],
+        cwd=tmp_path / "project",
+        env={"PYTHONPATH": str(tmp_path / "project"), "PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert done.stdout == head.stdout
 
 
 @pytest.mark.parametrize(("text", "expected"), [("12M", 12 << 20), ("5k", 5120), ("7", 7)])
