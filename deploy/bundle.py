@@ -43,6 +43,9 @@ refuse() { echo "$python $1: PYTHON=/path/to/python@VERSION $0 takes another" >&
 python="$("$python" -c 'import sys; print(sys.executable)')"
 cd "$(dirname "$0")"
 "$python" -m venv --clear --system-site-packages .venv
+# where that Python is an environment's own, its packages are not among the system's
+"$python" -c 'import site; print(*site.getsitepackages(), sep="\\n")' \\
+  > .venv/lib/python@VERSION/site-packages/beside.pth
 .venv/bin/python -m pip install --quiet --no-index --no-deps wheels/*.whl
 echo "now: cd project && ../.venv/bin/python -m benchmarks.gpu, or .venv/bin/clipbench serve"
 """

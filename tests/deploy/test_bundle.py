@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 
 import pytest
+import torch
 
 from deploy import bundle
 
@@ -155,6 +156,22 @@ def test_the_wrong_python_of_the_target_is_told_before_anything_is_installed(
     assert done.returncode == 1
     assert told in done.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.slow
+def test_packages_of_the_target_s_environment_are_found_beside_the_wheels(tmp_path):
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (tmp_path / "wheels").mkdir()
+    wheel(tmp_path / "wheels", "small", "1.0")
+    script = tmp_path / "install"
+    script.write_text(bundle.INSTALL.replace("@VERSION", version))
+    script.chmod(0o755)
+    given = {"PYTHON": sys.executable, "PATH": os.environ["PATH"]}
+    subprocess.run([script], cwd="/", env=given, check=True)
+    found = "import small, torch; print(torch.__file__)"
+    command = [tmp_path / ".venv/bin/python", "-c", found]
+    done = subprocess.run(command, env={}, check=True, stdout=subprocess.PIPE, text=True)
+    assert done.stdout.strip() == torch.__file__
 
 
 def test_the_tree_is_the_commit_s_with_its_links(tmp_path):
