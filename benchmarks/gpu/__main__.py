@@ -11,84 +11,35 @@ of it. Stock needs open_clip 2.8.2 in a folder (`make bundle` puts it there).
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks import environments, inputs, measure
+from benchmarks import environments, inputs
 from benchmarks.gpu import in_process, through_flow
-from benchmarks.gpu.table import NOT_RUN, Row, columns, number, table
+from benchmarks.gpu.report import ARCHITECTURES, BASE, KINDS, LARGE, Report, complete, show, write
+from benchmarks.gpu.table import NOT_RUN
+from benchmarks.gpu.through_flow import READY_SECONDS
 from benchmarks.sides import worker
 from benchmarks.sides.processes import clipbench_server
 from clipbench.client.connection import Connection
 from clipbench.contract.parameters import ModelOptions
 from clipbench.encode_settings import Decoding, EncodeSettings, Precision
-from clipbench.environment import commit, package_versions
+from clipbench.profiling.gpu import read_gpus
 from clipbench.serving.encoder import EncoderSettings, UserCheckpoint
 
-BASE, LARGE = "bench", "large"
-ARCHITECTURES = {BASE: "ViT-B-32", LARGE: "ViT-L-14"}
 HALF = EncodeSettings(precision=Precision.FLOAT16)
-KINDS = ("image", "text")
 # Documents of a round
 JOB = {(BASE, "image"): 8192, (BASE, "text"): 16384, (LARGE, "image"): 4096, (LARGE, "text"): 8192}
 CLIENT = {"image": 2048, "text": 8192}
 STOCK = {"image": 256, "text": 4096}
-BARS = {
-    "jobs, bench, image": {"bar": 6000.0},
-    "jobs with nvJPEG, bench, image": {"bar": 9000.0},
-    "jobs, bench, text": {"bar": 10_000.0},
-    "jobs, large, image": {"per_bare": 0.9},
-    "clip_client, bench, image": {"per_stock": 20.0},
-    "clip_client, bench, text": {"per_stock": 4.0},
-    "one text, p50": {"bar": 4.0},
-    "one text, p99": {"bar": 10.0},
-    "one image, p50": {"bar": 8.0},
-    "ready": {"bar": 10.0},
-}
-
-
-@dataclass
-class Report:
-    """What was measured, by part; `missing` says why a part did not run."""
-
-    limit: float
-    parts: dict[str, Any] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
-
-    def run(self, name: str, work: Callable[[], Any]) -> Any:
-        """The part's outcome, None where it fails or where no time is left; the others go on."""
-        before = time.monotonic()
-        if before - self.started > self.limit:
-            self.missing[name] = f"no time is left of {self.limit:.0f} s"
-            return None
-        try:
-            found = work()
-        except Exception as error:  # a benchmark reports what it has
-            self.missing[name] = f"{type(error).__name__}: {error}"[:300]
-            print(f"{name}: {NOT_RUN} ({self.missing[name]})", flush=True)
-            return None
-        self.parts[name] = found
-        print(f"{name}: {time.monotonic() - before:.1f} s", flush=True)
-        return found
-
-    def add(self, name: str, ours: through_flow.Rates | None, **others: Any) -> None:
-        """A row of the table of rates."""
-        rates, busy = ours or ((), None)
-        unit = others.pop("unit", "/s")
-        self.rows.append(Row(name, rates, busy=busy, unit=unit, **others, **BARS.get(name, {})))
 
 
 def main(arguments: list[str]) -> int:
@@ -102,22 +53,25 @@ def main(arguments: list[str]) -> int:
     if not torch.cuda.is_available():
         print(f"{NOT_RUN}: PyTorch {torch.__version__} finds no CUDA device")
         return 0
-    report = Report(chosen.limit)
+    # NVML's name for now: PyTorch would take memory of the card to tell it
+    named = next((gpu.name for gpu in read_gpus()), "")
+    report = Report(chosen.limit, lambda found: write(found, named))
     with tempfile.TemporaryDirectory() as scratch:
         measure_all(report, chosen.stock, Path(scratch))
-    show(report)
     write(report, torch.cuda.get_device_name())
+    show(report)
     return 0
 
 
 def measure_all(report: Report, open_clip: Path, scratch: Path) -> None:
     """Every part; the Flow first, while nothing else has memory of the card."""
     given = inputs.write(environments.FOLDER / "inputs")
-    files = {name: _checkpoint(architecture) for name, architecture in ARCHITECTURES.items()}
-    flow(report, files, open_clip, given, scratch)
-    own = tuple(UserCheckpoint(n, file, ARCHITECTURES[n]) for n, file in files.items())
-    settings = EncoderSettings(cache=scratch / "cache", offline=True, checkpoints=own)
-    alone(report, settings, given)
+    files = report.run("weights", lambda: {n: _checkpoint(a) for n, a in ARCHITECTURES.items()})
+    if files:
+        flow(report, files, open_clip, given, scratch)
+        own = tuple(UserCheckpoint(n, file, ARCHITECTURES[n]) for n, file in files.items())
+        settings = EncoderSettings(cache=scratch / "cache", offline=True, checkpoints=own)
+        alone(report, settings, given)
     complete(report)
 
 
@@ -137,10 +91,34 @@ def flow(
     """The parts that need a server, one after another, each with the card for itself."""
     named = ",".join(f"{name}={ARCHITECTURES[name]}={file}" for name, file in files.items())
     settings = {"CLIPBENCH_CHECKPOINTS": named, "CLIPBENCH_WEIGHTS": str(scratch / "weights")}
+    base = ModelOptions(BASE, HALF)
+    ours = report.run("one server", lambda: _served(report, base, settings, given, scratch)) or {}
+    counts = {kind: JOB[BASE, kind] for kind in KINDS}
+    by_two = partial(through_flow.by_two_encoders, counts=counts, rounds=3)
+    found = report.run("two encoders", lambda: by_two(base, given, settings, scratch)) or {}
+    for kind in KINDS:
+        report.add(f"jobs by two encoders, {BASE}, {kind}", found.get(kind))
+    theirs: dict[str, Any] = {}
+    if not (open_clip / "open_clip").is_dir():
+        report.missing["stock"] = f"no open_clip 2.8.2 in {open_clip}"
+    else:
+        theirs = report.run("stock", lambda: _stock(report, open_clip, files, given, scratch)) or {}
+    for kind in KINDS:
+        there = theirs.get(kind)
+        name = f"clip_client, {BASE}, {kind}"
+        report.add(name, ours.get(kind), stock=there[0] if there else ())
+
+
+def _served(
+    report: Report, base: ModelOptions, settings: dict[str, str], given: Path, scratch: Path
+) -> dict[str, Any]:
+    """The rates by kind of clip_client, after those of jobs."""
     started = time.monotonic()
-    with clipbench_server(scratch / "state", settings=settings) as (server, address):
+    with clipbench_server(scratch / "state", settings=settings, ready=READY_SECONDS) as (
+        server,
+        address,
+    ):
         report.add("ready", ((time.monotonic() - started,), None), unit="s")
-        base = ModelOptions(BASE, HALF)
         with Connection(address) as connection:
             report.run("statistics", lambda: through_flow.published(connection, base, 1.0))
             nvjpeg = replace(HALF, decoding=Decoding.GPU)
@@ -162,21 +140,7 @@ def flow(
                 report.add(f"{what}, {name}, {kind}", rates)
         parameters = {"precision": "float16"}
         with through_flow.driven(server, address, BASE, parameters, given) as side:
-            ours = _by_client(report, "clip_client", side, CLIENT)
-    counts = {kind: JOB[BASE, kind] for kind in KINDS}
-    by_two = partial(through_flow.by_two_encoders, counts=counts, rounds=3)
-    found = report.run("two encoders", lambda: by_two(base, given, settings, scratch)) or {}
-    for kind in KINDS:
-        report.add(f"jobs by two encoders, {BASE}, {kind}", found.get(kind))
-    theirs: dict[str, Any] = {}
-    if not (open_clip / "open_clip").is_dir():
-        report.missing["stock"] = f"no open_clip 2.8.2 in {open_clip}"
-    else:
-        theirs = report.run("stock", lambda: _stock(report, open_clip, files, given, scratch)) or {}
-    for kind in KINDS:
-        there = theirs.get(kind)
-        name = f"clip_client, {BASE}, {kind}"
-        report.add(name, ours[kind], stock=there[0] if there else ())
+            return _by_client(report, "clip_client", side, CLIENT)
 
 
 def _stock(
@@ -216,73 +180,6 @@ def alone(report: Report, settings: EncoderSettings, given: Path) -> None:
                 settings, n, Precision.FLOAT16, texts, (32, 128, 512), 0.5
             ),
         )
-
-
-def complete(report: Report) -> None:
-    """The best rate of the bare tower beside each rate of its model, and the single documents."""
-    for position, row in enumerate(report.rows):
-        _, name, kind = (*row.name.split(", "), "", "")[:3]
-        if bare := report.parts.get(f"bare tower, {name}", {}).get(kind):
-            report.rows[position] = Row(**{**vars(row), "bare": max(bare.values())})
-    found = report.parts.get("statistics") or {}
-    for kind, quantile in (("text", "p50"), ("text", "p99"), ("image", "p50"), ("image", "p99")):
-        latency = found.get(f"{kind}_latency")
-        value = ((latency[quantile] * 1000,), None) if latency else None
-        report.add(f"one {kind}, {quantile}", value, unit="ms")
-
-
-def show(report: Report) -> None:
-    """The tables."""
-    print(f"\nfloat16; {BASE} is ViT-B-32, {LARGE} ViT-L-14; photos of 500 × 375")
-    print(table(report.rows))
-    found = report.parts.get("statistics")
-    vram = found and found["peak_vram_bytes"]
-    print(f"\nVRAM of {BASE}, peak: " + (f"{vram / 2**20:,.0f} MiB" if vram else NOT_RUN))
-    for name, (least, most) in ((found or {}).get("spread") or {}).items():
-        within = "within" if most <= 1.1 * least else "not within"
-        print(f"{name}: {number(least)} to {number(most)}/s, {within} 10 %")
-    for name in ("bare tower, " + name for name in ARCHITECTURES):
-        for kind, rates in (report.parts.get(name) or {}).items():
-            cells = "  ".join(f"{size}: {number(rate)}/s" for size, rate in rates.items())
-            print(f"{name}, {kind}s by batch  {cells}")
-    if found := report.parts.get("passes"):
-        for size, recorded in found["recorded"].items():
-            launched = found["launched"][size]
-            print(f"a pass of {size} texts: {recorded:.2f} ms recorded, {launched:.2f} ms launched")
-        print(f"recorded passes: {found['recorded passes']}")
-    cosines = report.parts.get("equality")
-    if cosines:
-        lines = [("smallest cosine with the CPU's float32", *KINDS, "")]
-        lines += [(p, *(f"{c[k]:.7f}" for k in KINDS), "") for p, c in cosines.items()]
-        print(columns(lines))
-    resized = report.parts.get("resize")
-    print("resize equal to Pillow: " + (f"{resized[0]} of 200" if resized else NOT_RUN))
-    under_load = report.parts.get("under load")
-    same = "{} of {}".format(*under_load) if under_load else NOT_RUN
-    print(f"requests with the same bits alone and beside 15 others: {same}")
-    if "refusals" in report.parts:
-        refused = report.parts["refusals"]
-        print("refused: " + ("; ".join(refused.values()) or "no precision"))
-    for name, why in report.missing.items():
-        print(f"{NOT_RUN}: {name}: {why}")
-
-
-def write(report: Report, card: str) -> Path:
-    """`results/gpu.json`."""
-    measure.RESULTS.mkdir(exist_ok=True)
-    path = measure.RESULTS / "gpu.json"
-    details = {
-        "card": card,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit(),
-        "packages": package_versions(),
-        "seconds": round(time.monotonic() - report.started, 1),
-        "rows": [asdict(row) | {"ratio": row.ratio, "share": row.share} for row in report.rows],
-        "parts": report.parts,
-        "not_run": report.missing,
-    }
-    path.write_text(json.dumps(details, indent=1, default=str) + "\n")
-    return path
 
 
 if __name__ == "__main__":

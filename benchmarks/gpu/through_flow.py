@@ -19,6 +19,7 @@ from clipbench.client import statistics
 from clipbench.client.connection import Connection
 from clipbench.contract.parameters import ModelOptions
 
+READY_SECONDS = 120.0  # of a server, where a run may take five minutes
 Rates = tuple[tuple[float, ...], float | None]
 """Documents a second of each round, and how busy the card was."""
 
@@ -61,7 +62,10 @@ def by_two_encoders(
     """The rates of jobs by kind, on a server with two encoder processes on the card."""
     flow = replicated(scratch, {"encoder": 2})
     with (
-        clipbench_server(scratch / "two", flow=flow, settings=settings) as (server, address),
+        clipbench_server(scratch / "two", flow=flow, settings=settings, ready=READY_SECONDS) as (
+            server,
+            address,
+        ),
         Connection(address) as connection,
     ):
         return {
@@ -102,7 +106,7 @@ def stock(open_clip: Path, checkpoint: Path, given: Path, log: Path) -> Iterator
     }
     command = (sys.executable, "-W", "ignore", HERE / "stock_server.py", checkpoint, str(port))
     with (
-        process(command, "listening", environment, log, ready=120) as (server, _),
+        process(command, "listening", environment, log, ready=READY_SECONDS) as (server, _),
         driven(server, f"grpc://127.0.0.1:{port}", "", {}, given) as side,
     ):
         yield side

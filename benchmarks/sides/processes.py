@@ -95,7 +95,7 @@ def process(
             start_new_session=True,
         )
         try:
-            yield running, _await(running, until, ready)
+            yield running, _await(running, until, ready, log)
         finally:
             stop(running)
 
@@ -112,10 +112,13 @@ def stop(running: subprocess.Popen[str]) -> None:
     running.wait()
 
 
-def _await(running: subprocess.Popen[str], until: str, seconds: float) -> str:
+def _await(
+    running: subprocess.Popen[str], until: str, seconds: float, log: Path | None = None
+) -> str:
     """The line that holds `until`, among however many come at once.
 
-    Reading blocks: a process that says nothing in time is stopped, which ends its output.
+    Reading blocks: a process that says nothing in time is stopped, which ends its output. Raises
+    RuntimeError with the log's last line.
     """
     assert running.stdout
     late = threading.Event()
@@ -132,9 +135,12 @@ def _await(running: subprocess.Popen[str], until: str, seconds: float) -> str:
                 return line
     finally:
         timer.cancel()
-    if late.is_set():
-        raise RuntimeError(f"{running.args!r} was not ready after {seconds:.0f} s")
-    raise RuntimeError(f"{running.args!r} ended with {running.wait()}")
+    said = log.read_text(errors="replace").split("\n") if log else []
+    last = next((f"{line}: " for line in reversed(said) if line.strip()), "")
+    outcome = (
+        f"was not ready after {seconds:.0f} s" if late.is_set() else f"ended with {running.wait()}"
+    )
+    raise RuntimeError(f"{last}{running.args!r} {outcome}")
 
 
 def bench_checkpoint(checkpoint: Path) -> dict[str, str]:
@@ -149,16 +155,18 @@ def clipbench_server(
     *,
     flow: Path = FLOW,
     settings: Mapping[str, str] | None = None,
+    ready: float = READY_SECONDS,
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`clipbench serve` and its address; `bench` names the checkpoint.
 
-    settings: further ones, by the names of the environment.
+    settings: further ones, by the names of the environment. ready: seconds that it may take.
     """
     named = bench_checkpoint(checkpoint) if checkpoint else {}
     arguments = ("serve", "--any-port", "--state", state, "--flow", flow)
     environment = {"CLIPBENCH_OFFLINE": "true", **named, **(settings or {})}
     log = state.with_suffix(".log")
-    with process((*CLIPBENCH, *arguments), "ready on", environment, log) as (running, line):
+    command = (*CLIPBENCH, *arguments)
+    with process(command, "ready on", environment, log, ready) as (running, line):
         address = next(word for word in line.split() if word.startswith("grpc"))
         yield running, address
 

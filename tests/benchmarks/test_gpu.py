@@ -12,6 +12,7 @@ import yaml
 from benchmarks import inputs, measure
 from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import in_process, through_flow
+from benchmarks.gpu import report as reports
 from benchmarks.gpu.table import NOT_RUN, Row, table
 from benchmarks.gpu.utilisation import Utilisation
 from clipbench.client.connection import Connection
@@ -102,7 +103,7 @@ def test_rows_have_a_ratio_and_a_verdict_only_of_what_was_measured():
 
 def test_a_part_that_fails_or_comes_too_late_leaves_the_others(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(measure, "RESULTS", tmp_path)
-    report = command.Report(limit=1e9)
+    report = reports.Report(limit=1e9)
     report.run("fails", lambda: 1 / 0)
     assert report.run("runs", lambda: 3) == 3
     report.limit = time.monotonic() - report.started - 1
@@ -111,18 +112,50 @@ def test_a_part_that_fails_or_comes_too_late_leaves_the_others(capsys, monkeypat
     report.add("clip_client, bench, text", None)
     report.parts["passes"] = {"recorded passes": 9, "recorded": {1: 0.5}, "launched": {1: 4.0}}
     report.parts["bare tower, bench"] = {"image": {32: 6000.0, 512: 30_000.0}}
-    command.complete(report)
-    command.show(report)
+    reports.complete(report)
+    reports.show(report)
     printed = capsys.readouterr().out
     assert "not run: late: no time is left" in printed
     assert "a pass of 1 texts: 0.50 ms recorded, 4.00 ms launched" in printed
     assert "VRAM of bench, peak: not run" in printed
     assert "resize equal to Pillow: not run" in printed
     assert "alone and beside 15 others: not run" in printed
-    written = json.loads(command.write(report, "a card").read_text())
+    written = json.loads(reports.write(report, "a card").read_text())
+    assert {"created", "commit", "packages", "cuda", "processor", "cores"} <= set(written)
     assert written["not_run"]["fails"].startswith("ZeroDivisionError")
     assert written["rows"][0]["share"] == 0.25
     assert written["card"] == "a card"
+
+
+def test_a_server_that_does_not_start_leaves_its_rows_unmeasured(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(measure, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    monkeypatch.setattr(inputs, "write", lambda folder: folder)
+    monkeypatch.setattr(command.worker, "inputs", lambda *_: [])
+    monkeypatch.setattr(command, "_checkpoint", lambda architecture: tmp_path / architecture)
+    saved = []
+
+    @contextmanager
+    def dead(*_, **__):
+        saved.append(json.loads((tmp_path / "results/gpu.json").read_text())["parts"])
+        raise RuntimeError("the server was not ready after 120 s")
+        yield
+
+    for room in (command, through_flow):
+        monkeypatch.setattr(room, "clipbench_server", dead)
+    for part in ("resized_alike", "equality", "alike_under_load", "refusals", "passes"):
+        monkeypatch.setattr(in_process, part, lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(in_process, "bare_towers", lambda *_: {"image": {32: 6000.0}, "text": {}})
+    assert command.main(["--stock", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "one server: RuntimeError: the server was not ready" in printed
+    assert f"stock: no open_clip 2.8.2 in {tmp_path}" in printed
+    written = json.loads((tmp_path / "results/gpu.json").read_text())
+    rows = {row["name"]: row for row in written["rows"]}
+    assert set(reports.BARS) <= set(rows)
+    assert not any(row["ratio"] or row["share"] or row["ours"] for row in rows.values())
+    assert {"weights"} == set(saved[0])  # what was measured is kept, however the run ends
 
 
 @pytest.mark.slow
@@ -142,7 +175,7 @@ def test_a_flow_is_measured_by_jobs_and_by_clip_client(flow, tmp_path, monkeypat
         assert rates[0] > 0
 
     @contextmanager
-    def server(state, *, flow, settings):
+    def server(state, *, flow, settings, ready):
         (encoder,) = (e for e in yaml.safe_load(flow.read_text())["executors"] if "replicas" in e)
         assert (encoder["name"], encoder["replicas"]) == ("encoder", 2)
         yield running.process, running.address

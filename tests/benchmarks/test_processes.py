@@ -23,6 +23,13 @@ def test_a_process_that_ends_before_says_with_what():
         pass
 
 
+def test_the_log_s_last_line_says_why(tmp_path):
+    program = "import sys; sys.exit('port 1 is taken\\n')"
+    failing = says(program, log=tmp_path / "log")
+    with pytest.raises(RuntimeError, match=r"^port 1 is taken: .*ended with 1"), failing:
+        pass
+
+
 def test_a_process_that_says_nothing_in_time_is_stopped():
     with pytest.raises(RuntimeError, match="not ready after 1 s"), says("input()", ready=1.0):
         pass
