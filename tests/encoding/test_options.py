@@ -84,7 +84,7 @@ def test_a_precision_that_its_runtime_has_not_is_refused(encoder):
 def test_a_precision_slower_than_float32_here_is_refused_unless_it_is_forced(encoder, monkeypatch):
     # what the machine of a test multiplies faster is not ours to say
     monkeypatch.setattr(
-        precision_check, "flops", lambda _device, dtype: float(dtype is torch.float32)
+        precision_check, "flops", lambda _device, dtype, _attempt: float(dtype is torch.float32)
     )
     half = {"precision": "bfloat16"}
     with pytest.raises(Unsupported, match=r"bfloat16 runs at .* or force it"):

@@ -79,7 +79,9 @@ def test_a_precision_that_a_runtime_has_not_names_those_that_it_has(encoder, run
 
 def test_a_precision_slower_than_float32_is_refused_unless_forced(encoder, monkeypatch):
     monkeypatch.setattr(
-        precision_check, "flops", lambda device, dtype: 60e9 if "bfloat16" in str(dtype) else 295e9
+        precision_check,
+        "flops",
+        lambda device, dtype, attempt: 60e9 if "bfloat16" in str(dtype) else 295e9,
     )
     with pytest.raises(Unsupported, match=r"60 GFLOP/s.*295"):
         encoder.describe("nano", EncodeOptions(EncodeSettings(precision="bfloat16")))

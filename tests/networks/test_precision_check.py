@@ -47,6 +47,27 @@ def test_bfloat16_is_refused_on_a_cpu_that_computes_it_slower(monkeypatch, share
         require_faster("bfloat16", torch.bfloat16, torch.device("cpu"))
 
 
+@pytest.mark.parametrize(("share", "refused"), [(0.2, 40), (1.0, 0)])
+def test_a_busy_machine_refuses_what_is_slower_and_nothing_else(monkeypatch, share, refused):
+    """Other programs take two of three cores, in stretches: a whole measurement is in one."""
+    found = 0
+    for start in range(40):
+        now = [start * 0.013]
+
+        def seconds(_device, dtype, size, now=now):
+            alone = 2.0 * size**3 / 375e9 / (share if dtype is torch.float16 else 1)
+            now[0] += (taken := alone * (3 if now[0] % 0.26 < 0.13 else 1))
+            return taken
+
+        monkeypatch.setattr(precision_check, "product_seconds", seconds)
+        flops.cache_clear()
+        try:
+            require_faster("float16", torch.float16, torch.device("cpu"))
+        except Unsupported:
+            found += 1
+    assert found == refused
+
+
 def test_a_machine_without_any_speed_ends_all_the_same(monkeypatch):
     sizes = machine(monkeypatch, {torch.float32: 1e30})
     assert flops("cuda", torch.float32) > 0
