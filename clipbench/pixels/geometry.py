@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class ResizeMode(StrEnum):
@@ -44,6 +45,7 @@ class Placement:
         return max(0, -left), max(0, -top), max(0, right - width), max(0, bottom - height)
 
 
+@lru_cache(maxsize=1024)  # most images of a data set have one of few sizes
 def place(width: int, height: int, side: int, mode: ResizeMode) -> Placement:
     """The placement of an image of width × height pixels in a square of `side`."""
     if mode is ResizeMode.SQUASH:

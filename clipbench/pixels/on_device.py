@@ -1,8 +1,8 @@
 """From an image's bytes to the pixels that a tower sees: decoded on threads, resized on a device.
 
-The pixels are those of `PillowPixels` with the same settings, to the bit. Pillow reads every
-header, so what it refuses is refused; libjpeg-turbo then decodes a plain JPEG file without the
-interpreter's lock. A file that it warns of, and every other format and colour mode, Pillow decodes.
+The pixels are those of `PillowPixels` with the same settings, to the bit. libjpeg-turbo decodes a
+JPEG file in colour without the interpreter's lock, when its header is one that Pillow takes. A file
+that it warns of, and every other format and colour mode, Pillow decodes, or refuses.
 With `Decoding.GPU` the device decodes plain JPEG files, whose pixels then differ (docs/models.md).
 """
 
@@ -30,6 +30,7 @@ from clipbench.errors import Unsupported
 from clipbench.pixels import exact_resize
 from clipbench.pixels.exact_resize import Resize
 from clipbench.pixels.geometry import Placement, place
+from clipbench.pixels.jpeg_header import plain_size
 from clipbench.pixels.pillow import PillowPixels
 from clipbench.pixels.preprocessing import Batch, ImageData, Map, RefusedImage
 
@@ -76,7 +77,18 @@ class DevicePixels(PillowPixels):
         return Batch(self.normalised(torch.cat(squares)) if squares else None, refused)
 
     def _read(self, data: ImageData, *, pinned: bool) -> _Decoded | RefusedImage:
+        if self.decoding is Decoding.FULL and isinstance(data, bytes):
+            pixels = self._unopened(data, pinned)
+            if pixels is not None:
+                return _Decoded(pixels, self._place(pixels))
         return self._guarded(data, lambda image: self._decoded(image, data, pinned))
+
+    def _unopened(self, data: bytes, pinned: bool) -> Tensor | None:
+        """(h, w, 3) uint8 of a file whose header needs no Pillow and whose size is allowed."""
+        size = plain_size(data) if len(data) <= self.max_bytes else None
+        if size is None or size[0] * size[1] > _LARGEST or self._largest(size) > self.max_pixels:
+            return None
+        return _by_turbo(data, size, pinned)
 
     def _decoded(self, image: Pillow.Image, data: ImageData, pinned: bool) -> _Decoded:
         width, height = image.size
@@ -179,17 +191,23 @@ def _fit_together(plans: Sequence[Resize]) -> bool:
 
 def _full_size(image: Pillow.Image, data: ImageData, pinned: bool) -> Tensor:
     """(h, w, 3) uint8 of an opened image, which Pillow decodes unless libjpeg-turbo does."""
-    if isinstance(data, bytes) and _plain(image, data) and _decoders_agree():
-        width, height = image.size
-        pixels = torch.empty((height, width, 3), dtype=torch.uint8, pin_memory=pinned)
-        try:
-            decoded = simplejpeg.decode_jpeg(data, "RGB", buffer=pixels.numpy())
-        except ValueError:  # a warning too, since `strict` is the default: Pillow decides
-            pass
-        else:
-            if decoded.shape == tuple(pixels.shape):
-                return pixels
+    if isinstance(data, bytes) and _plain(image, data):
+        pixels = _by_turbo(data, image.size, pinned)
+        if pixels is not None:
+            return pixels
     return _copied(image.convert("RGB"), pinned)
+
+
+def _by_turbo(data: bytes, size: tuple[int, int], pinned: bool) -> Tensor | None:
+    """(h, w, 3) uint8 of a JPEG file in colour, None where Pillow is to decide."""
+    if not _decoders_agree():
+        return None
+    pixels = torch.empty((size[1], size[0], 3), dtype=torch.uint8, pin_memory=pinned)
+    try:
+        decoded = simplejpeg.decode_jpeg(data, "RGB", buffer=pixels.numpy())
+    except ValueError:  # of a warning too, since `strict` is the default
+        return None
+    return pixels if decoded.shape == tuple(pixels.shape) else None
 
 
 def _plain(image: Pillow.Image, data: bytes) -> bool:
