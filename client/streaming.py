@@ -16,7 +16,7 @@ from clipbench.contract import Reason
 from clipbench.contract.batches import BatchOutcome
 from clipbench.contract.documents import JobDocument, index_or_none
 from clipbench.contract.endpoints import CLASSIFICATION_TRAIN, Task, job_endpoint
-from clipbench.contract.packing import pack
+from clipbench.contract.packing import packed
 from clipbench.datasets import Unreadable, UnreadableKind
 from clipbench.errors import TooLarge
 
@@ -119,7 +119,8 @@ def _send(
 
     def ask(documents: Sequence[JobDocument]) -> DocumentArray:
         deadline = min(MOST_SECONDS, DEADLINE_SECONDS + DOCUMENT_SECONDS * len(documents))
-        return connection.request(batch.endpoint, [pack(documents)], parameters, deadline=deadline)
+        blob = packed(documents)
+        return connection.request_batch(batch.endpoint, blob, parameters, deadline=deadline)
 
     answers = ask_in_parts(ask, batch.documents)
     batch.documents = []

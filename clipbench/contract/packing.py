@@ -31,6 +31,11 @@ _TABLE_SHARE = 4  # a table has at most one fourth of a request's bytes (read, i
 
 def pack(documents: Sequence[JobDocument]) -> Document:
     """The batch as one Document. Raises InvalidRequest for an id or tag that has no UTF-8."""
+    return Document(blob=b"".join(packed(documents)))
+
+
+def packed(documents: Sequence[JobDocument]) -> list[bytes]:
+    """The parts of the batch's `blob`. Raises InvalidRequest as `pack` does."""
     names = dict.fromkeys(name for document in documents for name in document.tags)
     table = {
         "version": VERSION,
@@ -44,7 +49,7 @@ def pack(documents: Sequence[JobDocument]) -> Document:
     except UnicodeEncodeError as error:
         raise InvalidRequest(f"{error.object!r:.200} cannot be sent as UTF-8") from error
     length = len(head).to_bytes(_LENGTH, "little")
-    return Document(blob=b"".join([length, head, *[document.content for document in documents]]))
+    return [length, head, *[document.content for document in documents]]
 
 
 def unpack(documents: Sequence[Document], limits: Limits) -> list[JobDocument]:

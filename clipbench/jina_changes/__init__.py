@@ -1,8 +1,9 @@
 """Every change to Jina's internals; the only package of clipbench that imports Jina.
 
-    gateway      how the gateway answers, waits and listens; applied by executors/gateway
-    supervision  the processes of a started Flow; applied by `clipbench serve`
-    containers   how a container's process stops; applied by deploy/container/start.py
+    gateway           how the gateway answers, waits and listens; applied by executors/gateway
+    unread_documents  requests that it passes on without reading them; applied there too
+    supervision       the processes of a started Flow; applied by `clipbench serve`
+    containers        how a container's process stops; applied by deploy/container/start.py
 
 Each function is one change and says why. All were read in Jina 3.34.0; with another version
 `check_version` raises, since none of what they touch is promised by Jina.

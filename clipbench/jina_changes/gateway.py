@@ -11,7 +11,6 @@ from typing import Any
 from jina.serve import stream
 from jina.serve.executors import __dry_run_endpoint__
 from jina.serve.stream.helper import AsyncRequestsIterator
-from jina.types.request.data import DataRequest
 
 from clipbench.jina_changes import check_version
 
@@ -58,20 +57,6 @@ def answer_first(streamer: Any, handle: Callable[..., Any], process: Callable[..
 
 async def _no_floating_requests() -> None:
     pass
-
-
-def count_bytes_unwritten() -> None:
-    """Let the size of a request or response be asked for without writing it.
-
-    Jina reads each response whole and writes each message once more to count its bytes, also where
-    no metrics want them.
-    """
-    check_version()
-    DataRequest.nbytes = property(_bytes_of)
-
-
-def _bytes_of(message: Any) -> int:
-    return len(message.buffer) if message.buffer is not None else message.proto.ByteSize()
 
 
 def wait_patiently() -> None:

@@ -15,6 +15,7 @@ from clipbench.executors.gateway.guard import Guard
 from clipbench.executors.gateway.openai_door import OpenAIDoor
 from clipbench.executors.gateway.token_check import GrpcTokenCheck, HttpTokenCheck
 from clipbench.jina_changes import gateway as jina_changes
+from clipbench.jina_changes.unread_documents import leave_documents_unread
 from clipbench.lifetime import SUPERVISOR, starting
 from clipbench.memory_trim import keep_freed_memory
 from clipbench.preflight import check_gateway
@@ -49,7 +50,7 @@ class BenchmarkGateway(CompositeGateway):
         """Put the guard before the Flow and the token check before both servers."""
         with starting("gateway"):
             jina_changes.wait_patiently()
-            jina_changes.count_bytes_unwritten()
+            leave_documents_unread()
             self.guard.install(self._request_handler.streamer)
             for server in self.servers:
                 if isinstance(server, GRPCServer):

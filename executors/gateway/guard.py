@@ -79,7 +79,7 @@ class Guard:
             return _refused(request, Unavailable(f"{away} ({error.details()})"))
 
     async def _answer(self, request: DataRequest, return_type: Any) -> DataRequest:
-        size = _size(request)
+        size = request.nbytes
         endpoint = request.header.exec_endpoint
         try:
             await self._check(request, endpoint, size)
@@ -131,15 +131,6 @@ class Guard:
         if not self._known:
             self._known = await self._inner.endpoints()
         return self._known
-
-
-def _size(request: DataRequest) -> int:
-    """The bytes of a request as it travels.
-
-    When this is the first that is asked of a request, Jina leaves the documents unread and passes
-    them on as they came.
-    """
-    return int(request.proto_wo_data.ByteSize())
 
 
 def _tidy(response: DataRequest) -> None:
