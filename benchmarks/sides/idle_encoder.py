@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -46,14 +45,17 @@ class IdleRuntime:
 
 @dataclass(frozen=True)
 class FullSize(DevicePixels):
-    """Decodes as `DevicePixels` does, and leaves it at that."""
+    """Decodes as `DevicePixels` does, and lets the pixels go, as the decoder alone does."""
 
     def prepare(self, images: Sequence[ImageData], device: torch.device, each: Map) -> Batch:
-        found = list(each(partial(self._read, pinned=False), images))
-        refused = [one if isinstance(one, RefusedImage) else None for one in found]
+        refused = list(each(self._refused, images))
         usable = refused.count(None)
         pixels = torch.zeros(1, 1, 1, 1).expand(usable, 3, 1, 1)
         return Batch(pixels if usable else None, refused)
+
+    def _refused(self, image: ImageData) -> RefusedImage | None:
+        found = self._read(image, pinned=False)
+        return found if isinstance(found, RefusedImage) else None
 
 
 class IdleEncoder(Encoder):
