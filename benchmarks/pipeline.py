@@ -205,8 +205,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--images", type=int, default=1024)
-    parser.add_argument("--texts", type=int, default=8192)
+    parser.add_argument("--images", type=int, default=4096)
+    parser.add_argument("--texts", type=int, default=32768)
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
     counts = {"image": chosen.images, "text": -(-chosen.texts // CAPTIONS) * CAPTIONS}

@@ -61,11 +61,11 @@ def unpack(documents: Sequence[Document], limits: Limits) -> list[JobDocument]:
         raise InvalidRequest(
             f"a batch of a job is one packed document (docs/contract.md), not {len(documents)}"
         )
-    blob: bytes = documents[0].blob or b""
+    blob: bytes | memoryview = documents[0].blob or b""
     start = _LENGTH + int.from_bytes(blob[:_LENGTH], "little")
     if start > len(blob):
         raise _invalid(f"`blob` of {len(blob)} bytes ends within its table")
-    table = _table(blob[_LENGTH:start], limits)
+    table = _table(bytes(blob[_LENGTH:start]), limits)
     ids, sizes, tags = table["ids"], table["sizes"], table["tags"]
     if not isinstance(ids, list) or not all(isinstance(id_, str) for id_ in ids):
         raise _invalid("'ids' are strings")
@@ -87,7 +87,7 @@ def unpack(documents: Sequence[Document], limits: Limits) -> list[JobDocument]:
     found = []
     for number, (id_, size) in enumerate(zip(ids, sizes, strict=True)):
         values = {name: column[number] for name, column in tags.items()}
-        found.append(JobDocument(id_, blob[start : start + size], values))
+        found.append(JobDocument(id_, bytes(blob[start : start + size]), values))
         start += size
     return found
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 DATA = 4  # the field of a request (Jina's DataRequestProto) that holds its documents
-_DOCUMENTS, _DOCUMENT, _BLOB = 1, 1, 2  # of DataContentProto, DocumentArrayProto, DocumentProto
+_DOCUMENTS, _DOCUMENT = 1, 1  # of DataContentProto, DocumentArrayProto
+_ID, _BLOB = 1, 2  # of DocumentProto
 _WITH_LENGTH = 2  # the type of such a field
 _LONGEST = 10  # bytes of a varint
 
@@ -31,19 +32,38 @@ def without(message: bytes, number: int) -> tuple[bytes, list[memoryview]] | Non
 
     None where the message has a field of another type or ends within one.
     """
-    others: list[memoryview] = []
-    taken: list[memoryview] = []
-    whole = memoryview(message)
+    found = _fields(memoryview(message))
+    if found is None:
+        return None
+    others = b"".join(whole for kind, whole, _ in found if kind != number)
+    return others, [whole for kind, whole, _ in found if kind == number]
+
+
+def lone_blob(data: memoryview) -> memoryview | None:
+    """The `blob` of the one Document in the field `DATA` of a request; None where it has more."""
+    for number in (DATA, _DOCUMENTS, _DOCUMENT):
+        found = _fields(data)
+        if found is None or [kind for kind, _, _ in found] != [number]:
+            return None
+        data = found[0][2]
+    parts = {kind: content for kind, _, content in _fields(data) or ()}
+    return parts.get(_BLOB) if parts.keys() <= {_ID, _BLOB} else None
+
+
+def _fields(message: memoryview) -> list[tuple[int, memoryview, memoryview]] | None:
+    """Each field's number, its bytes with and without number and length; None as in `without`."""
+    found = []
     at = 0
     while at < len(message):
         start = at
         kind, at = _read_varint(message, at)
         length, at = _read_varint(message, at)
-        if kind & 7 != _WITH_LENGTH or at + length > len(message):
+        end = at + length
+        if kind & 7 != _WITH_LENGTH or end > len(message):
             return None
-        at += length
-        (taken if kind >> 3 == number else others).append(whole[start:at])
-    return b"".join(others), taken
+        found.append((kind >> 3, message[start:end], message[at:end]))
+        at = end
+    return found
 
 
 def _varint(value: int) -> bytes:
@@ -55,7 +75,7 @@ def _varint(value: int) -> bytes:
     return bytes(written)
 
 
-def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+def _read_varint(message: memoryview, at: int) -> tuple[int, int]:
     """The value, and where it ends; past the end of the message where it is cut off."""
     value = 0
     for place, byte in enumerate(message[at : at + _LONGEST]):

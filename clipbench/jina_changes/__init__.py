@@ -1,7 +1,8 @@
 """Every change to Jina's internals; the only package of clipbench that imports Jina.
 
     gateway           how the gateway answers, waits and listens; applied by executors/gateway
-    unread_documents  requests that it passes on without reading them; applied there too
+    unread_documents  who reads a request's documents, and where; applied by executors/gateway
+                      and executors/encoder
     supervision       the processes of a started Flow; applied by `clipbench serve`
     containers        how a container's process stops; applied by deploy/container/start.py
 

@@ -1,11 +1,13 @@
-"""A change to Jina's requests: documents pass through the gateway as they came."""
+"""Changes to Jina's requests: documents are read by whom they are for, and where they lie."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from docarray import Document, DocumentArray
 from jina.proto import jina_pb2, serializer
+from jina.serve.runtimes.worker.request_handling import WorkerRequestHandler
 from jina.types.request.data import DataRequest
 
 from clipbench.contract import wire
@@ -29,6 +31,32 @@ def leave_documents_unread() -> None:
     serializer.DataRequestProto.SerializeToString = staticmethod(_written)
 
 
+def read_batches_in_place(endpoints: Collection[str]) -> None:
+    """Let this process's Executor see a batch of these endpoints in the message that it came in.
+
+    The one Document of such a request has a `blob` that is a view (memoryview). Jina copies it
+    into protobuf's memory and out of it, while the interpreter's lock is held.
+    """
+    check_version()
+    leave_documents_unread()
+    whole, replace = DataRequest.docs, WorkerRequestHandler.replace_docs
+
+    def docs(request: Any) -> Any:
+        if request.direct_docs is None and request.header.exec_endpoint in endpoints:
+            blob = _lone_blob(request._unread)
+            if blob is not None:
+                request.direct_docs = DocumentArray([Document(blob=blob)])
+        return whole.fget(request)
+
+    def replace_docs(request: Any, *documents: Any, **options: Any) -> None:
+        if request.direct_docs is not None:  # those that came are let go
+            request.direct_docs, request._unread = None, ()
+        replace(request, *documents, **options)
+
+    DataRequest.docs = property(docs)
+    WorkerRequestHandler.replace_docs = staticmethod(replace_docs)
+
+
 def _read_head(request: Any) -> None:
     parts = wire.without(request.buffer, wire.DATA)
     head, request._unread = parts or (request.buffer, ())
@@ -40,6 +68,10 @@ def _read_whole(request: Any) -> None:
     whole = _written(request)
     request._pb_body = jina_pb2.DataRequestProto.FromString(whole)
     request.buffer, request._unread = None, ()
+
+
+def _lone_blob(unread: Sequence[memoryview]) -> memoryview | None:
+    return wire.lone_blob(unread[0]) if len(unread) == 1 else None
 
 
 def _written(request: Any) -> bytes:

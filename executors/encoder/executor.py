@@ -14,6 +14,7 @@ from clipbench.contract.endpoints import Kind
 from clipbench.contract.parameters import ModelOptions
 from clipbench.encoding.light_imports import light_imports
 from clipbench.errors import DocumentRefused
+from clipbench.jina_changes.unread_documents import read_batches_in_place
 from clipbench.lifetime import starting
 
 with light_imports():
@@ -24,6 +25,11 @@ with light_imports():
 from clipbench.profiling.exporter import start_exporter
 from clipbench.profiling.metrics import Metrics
 
+_BATCHES = (
+    *(endpoints.CLASSIFICATION_PROMPTS, endpoints.CLASSIFICATION_IMAGES),
+    *(endpoints.CLASSIFICATION_TRAIN, endpoints.RETRIEVAL_IMAGES, endpoints.RETRIEVAL_TEXTS),
+)
+
 
 class CLIPEncoder(Executor):
     """Encodes images and texts with any model of the registry; models load on first use."""
@@ -31,6 +37,7 @@ class CLIPEncoder(Executor):
     def __init__(self, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         with starting("encoder"):
+            read_batches_in_place(_BATCHES)
             self.settings = config.load(settings)
             self.limits = self.settings.limits()
             self.metrics = Metrics("encoder")

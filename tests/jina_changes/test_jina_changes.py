@@ -19,6 +19,7 @@ ENTRY_POINTS = {
     "deploy/container/start.py",
     "executors/gateway/gateway.py",
     "executors/gateway/guard.py",
+    "executors/encoder/executor.py",
 }
 # the attributes of Jina's objects that changes have needed
 PRIVATE = {
