@@ -113,6 +113,7 @@ def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
     return found
 
 
+@cache
 def processor_name() -> str:
     """The processor's name as Linux gives it, else what Python knows."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -50,10 +51,18 @@ def describe(encoder: Encoder, options: ModelOptions) -> dict[str, Any]:
     The device's name and the environment are not in it: replicas on processors of two kinds differ
     in low-order bits only, and a job goes on after an update of the server.
     """
-    description = encoder.describe(options.model, encode_options(options)).as_dict()
+    description = _description(encoder, options)
+    own = {"environment": asdict(environment()), "digest": _digest(description)}
+    return {**description, **own}
+
+
+def _description(encoder: Encoder, options: ModelOptions) -> Mapping[str, Any]:
+    return encoder.describe(options.model, encode_options(options)).as_dict()
+
+
+def _digest(description: Mapping[str, Any]) -> str:
     decisive = {name: value for name, value in description.items() if name != "device_name"}
-    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
-    return {**description, "environment": asdict(environment()), "digest": digest}
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 def encode_batch(
@@ -85,7 +94,7 @@ def encode_batch(
     row_of = {int(position): row for row, position in enumerate(encoded.accepted)}
     return EncodedBatch(
         kind=kind,
-        model=describe(encoder, options)["digest"],
+        model=_digest(_description(encoder, options)),
         items=tuple(items[position] for position in row_of),
         digests=tuple(digests[position] for position in row_of),
         embeddings=encoded.embeddings,

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -128,6 +129,7 @@ class Evaluator:
         if not kept:
             return []
         unit = normalise(batch.embeddings[list(kept)])
+        stored = unit.astype("<f4")
         truncated = set(batch.truncated)
         columns = self.evaluate(job, batch, unit, kept)
         spec = job.spec
@@ -140,16 +142,16 @@ class Evaluator:
                 "position": item.index,
                 "digest": batch.digests[position],
                 "truncated": position in truncated,
-                "labels": json.dumps(item.judgements or item.labels),
+                "labels": _written(item.judgements or item.labels),
                 "image_id": item.image_id,
                 "groups": json.dumps(dict(item.groups)) if item.groups else "",
-                "embedding": row.astype("<f4").tobytes() if keeps else None,
+                "embedding": row.tobytes() if keeps else None,
                 "rank": None,
                 "best": None,
                 "near_tie": False,
                 **extra,
             }
-            for position, row, extra in zip(kept, unit, columns, strict=True)
+            for position, row, extra in zip(kept, stored, columns, strict=True)
             for item in (batch.items[position],)
         ]
 
@@ -209,3 +211,8 @@ class Evaluator:
     def delete(self, job_id: str, owner: str) -> None:
         """Remove the job and everything of it."""
         self.store.delete(self.store.get(job_id, owner))
+
+
+@lru_cache(maxsize=4096)  # the labels of most documents are those of others
+def _written(labels: tuple[Any, ...]) -> str:
+    return json.dumps(labels)
