@@ -21,14 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from docarray import DocumentArray
+from docarray import Document, DocumentArray
 from jina.types.request.data import DataRequest
 
 from clipbench.contract import documents as contract
+from clipbench.contract import packing
+from clipbench.contract import wire as protobuf
 from clipbench.contract.batches import EncodedBatch
+from clipbench.contract.documents import JobDocument
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.limits import Limits
-from clipbench.contract.packing import pack
 from clipbench.contract.parameters import JobSpec, ModelOptions
 from clipbench.datasets import Image, Text, open_dataset
 from clipbench.encoding import jobs
@@ -93,6 +95,20 @@ def wire(documents: Sequence[Any]) -> bytes:
     return bytes(request.proto.SerializeToString())
 
 
+def written(documents: Sequence[JobDocument]) -> bytes:
+    """A request of a job as the client writes it."""
+    head = DataRequest()
+    head.header.exec_endpoint = "/"
+    return protobuf.request(bytes(head), packing.packed(documents))
+
+
+def seen(data: bytes) -> DocumentArray:
+    """The same as the encoder reads it."""
+    cut = protobuf.without(data, protobuf.DATA)
+    assert cut is not None
+    return DocumentArray([Document(blob=protobuf.lone_blob(cut[1][0]))])
+
+
 def unwire(data: bytes) -> DocumentArray:
     """A request as an Executor reads it."""
     return DataRequest(data).docs
@@ -123,9 +139,9 @@ def account(model: str, kind: Kind, count: int, batch: int, repeats: int, folder
 
     made = found.add("client: documents", repeats, make)
     sent = found.add(
-        "client: pack and serialise", repeats, lambda: [wire([pack(part)]) for part in made]
+        "client: pack and serialise", repeats, lambda: [written(part) for part in made]
     )
-    got = found.add("encoder: parse", repeats, lambda: [unwire(data) for data in sent])
+    got = found.add("encoder: parse", repeats, lambda: [seen(data) for data in sent])
     _forward_stages(found, encoder, model, kind, items, batch, repeats)
 
     encoded: list[EncodedBatch] = []

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from benchmarks.measure import Timing
 from benchmarks.sides.processes import processor_seconds
-from clipbench.client.batches import BATCH_DOCUMENTS, BATCH_TEXTS, Batch
+from clipbench.client.batches import BATCH_TEXTS, Batch
 from clipbench.client.connection import Connection
 from clipbench.client.streaming import stream
 from clipbench.contract import documents as contract
@@ -45,8 +45,10 @@ def run_job(
     Unsupported when the service refuses the options, RuntimeError when it does not count all.
     """
     spec = JobSpec(f"bench-{uuid.uuid4().hex}", Task.RETRIEVAL, options, "benchmark", "test")
-    connection.request(job_endpoint(spec.task, "open"), (), spec.parameters())
-    endpoint, size = job_endpoint(spec.task, "images"), BATCH_DOCUMENTS
+    state = contract.answer(
+        connection.request(job_endpoint(spec.task, "open"), (), spec.parameters())
+    )
+    endpoint, size = job_endpoint(spec.task, "images"), state["request_images"]
     if kind == "text":
         endpoint, size = RETRIEVAL_TEXTS, BATCH_TEXTS
     parameters = {"job": spec.job, **options.parameters()}

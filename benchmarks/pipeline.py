@@ -37,6 +37,7 @@ from clipbench.client.batches import Batch, document_shards
 from clipbench.client.connection import Connection
 from clipbench.client.inputs import captions, photos
 from clipbench.client.streaming import stream
+from clipbench.contract.documents import answer
 from clipbench.contract.endpoints import Kind, Task, job_endpoint
 from clipbench.contract.parameters import JobSpec, ModelOptions
 from clipbench.datasets import Image, Text, open_dataset
@@ -130,11 +131,11 @@ def run_job(connection: Connection, inputs: Inputs, count: int) -> float:
     """Documents a second of a job, from the first that is read to the last outcome."""
     options = ModelOptions(MODEL)
     spec = JobSpec(f"bench-{uuid.uuid4().hex}", inputs.task, options, "pipeline", "test")
-    connection.request(job_endpoint(spec.task, "open"), (), spec.parameters())
+    state = answer(connection.request(job_endpoint(spec.task, "open"), (), spec.parameters()))
     parameters = {"job": spec.job, **options.parameters()}
 
     def batches() -> Iterator[Batch]:
-        for shard in document_shards(inputs, []):
+        for shard in document_shards(inputs, [], images=state["request_images"]):
             yield from shard.batches
 
     started = time.perf_counter()

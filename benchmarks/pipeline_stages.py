@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 
 import grpc
 
-from benchmarks.account import OWNER, Account, unwire, wire
+from benchmarks.account import OWNER, Account, seen, unwire, wire, written
 from benchmarks.sides.idle_encoder import MODEL, IdleEncoder
 from clipbench.client.batches import document_shards
 from clipbench.contract.batches import BatchOutcome, EncodedBatch
 from clipbench.contract.endpoints import Kind, Task
 from clipbench.contract.limits import Limits
-from clipbench.contract.packing import pack
 from clipbench.contract.parameters import JobSpec, ModelOptions
 from clipbench.datasets import Image, Text
 from clipbench.encoding import jobs
@@ -57,16 +56,17 @@ def stages(
     items = found.add("client: read", repeats, lambda: list(read()))
     found.documents = len(items)
     given: Any = Given(Task.RETRIEVAL, items)
+    images = jobs.describe(encoder, _OPTIONS)["request_images"]
     batches = found.add(
         "client: digest, batches",
         repeats,
-        lambda: [batch for shard in document_shards(given, []) for batch in shard.batches],
+        lambda: [b for shard in document_shards(given, [], images=images) for b in shard.batches],
     )
     sent = found.add(
-        "client: pack, serialise", repeats, lambda: [wire([pack(b.documents)]) for b in batches]
+        "client: pack, serialise", repeats, lambda: [written(b.documents) for b in batches]
     )
     found.add("a hop of gRPC: both ends", repeats, partial(_hop, sent))
-    got = found.add("encoder: parse", repeats, lambda: [unwire(data) for data in sent])
+    got = found.add("encoder: parse", repeats, lambda: [seen(data) for data in sent])
     _encoder(found, encoder, kind, items, got, repeats)
     encoded = [_encoded(encoder, kind, part) for part in got]
     answers = found.add("encoder: answer", repeats, lambda: [wire(b.pack()) for b in encoded])

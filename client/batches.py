@@ -15,8 +15,8 @@ from clipbench.contract.endpoints import Task
 from clipbench.datasets import Dataset, Image, Inventory, Text, Unreadable, UnreadableKind
 from clipbench.datasets.prompts import prompts
 
-BATCH_DOCUMENTS = 128  # of images; what a request costs beside them is then small
-BATCH_TEXTS = 256  # captions or prompts, which are smaller and computed faster
+BATCH_IMAGES = 128  # where the server does not say how many it wants
+BATCH_TEXTS = 256  # captions or prompts
 BATCH_BYTES = 8 * 1024 * 1024
 IDENTITY = ("through", "first", "last", "sha256")  # of a shard
 _GRADE_BYTES = 24  # of a grade on its way, beside the id
@@ -70,16 +70,19 @@ def document_shards(
     unreadable: list[Unreadable],
     inventory: Inventory | None = None,
     of_train: Inventory | None = None,
+    *,
+    images: int = BATCH_IMAGES,
 ) -> Iterator[Shard]:
     """Shards of images and texts, then of the labelled images that are learned from.
 
     Unreadable documents go to the list, all pieces to the inventory, or that of the labelled ones.
-    A shard ends when either of its batches is full, so the same data have the same shards.
+    A shard ends when either of its batches is full, with so many `images` or `BATCH_TEXTS`, so the
+    same data have the same shards.
     """
     through = 0
     parts = ((dataset, "images", inventory), (dataset.train, "train", of_train))
     for part, verb, told in parts:
-        shard = _OpenShard(dataset.task, verb)
+        shard = _OpenShard(dataset.task, verb, images)
         for document in part.documents(told) if part else ():
             through += 1
             if isinstance(document, Unreadable):
@@ -89,7 +92,7 @@ def document_shards(
             shard.add(document)
             if shard.is_full:
                 yield shard.closed(through)
-                shard = _OpenShard(dataset.task, verb)
+                shard = _OpenShard(dataset.task, verb, images)
         if shard.ids:
             yield shard.closed(through)
 
@@ -97,7 +100,8 @@ def document_shards(
 class _OpenShard:
     """A shard that is being filled."""
 
-    def __init__(self, task: Task, verb: str) -> None:
+    def __init__(self, task: Task, verb: str, images: int) -> None:
+        self._most_images = images
         self._labelled = task is Task.CLASSIFICATION
         self._images = Batch(endpoints.job_endpoint(task, verb))
         self._texts = Batch(endpoints.RETRIEVAL_TEXTS)
@@ -137,7 +141,7 @@ class _OpenShard:
     def is_full(self) -> bool:
         """Whether either batch has as many documents or bytes as a request takes."""
         return (
-            _full(self._images, BATCH_DOCUMENTS)
+            _full(self._images, self._most_images)
             or _full(self._texts, BATCH_TEXTS)
             or len(self.ids) >= SHARD_DOCUMENTS
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from clipbench import results
 from clipbench.client.assemble_result import assemble
-from clipbench.client.batches import BATCH_DOCUMENTS, Batch, document_shards, prompt_batches
+from clipbench.client.batches import BATCH_IMAGES, Batch, document_shards, prompt_batches
 from clipbench.client.connection import DEFAULT_SERVER, Connection
 from clipbench.client.given.endpoint import Endpoint
 from clipbench.client.given.file import EmbeddingFile
@@ -113,7 +113,7 @@ def _evaluate(
         repeated=run.repeated,
         seconds=run.timer.seconds,
         server=connection.server,
-        batch_size=source.batch_size if source else BATCH_DOCUMENTS,
+        batch_size=source.batch_size if source else run.request_images,
         throughput=source.throughput() if source else None,
     )
     if options.folder is not None:
@@ -191,6 +191,7 @@ def _open(
         except JobConflict as error:
             raise JobConflict(f"{error}. {NEXT}" if resumed else str(error)) from error
     state = contract.answer(answer)
+    run.request_images = state["request_images"] or BATCH_IMAGES
     held = state["images"] + state["texts"] + state["train"] + sum(state["refused"].values())
     if journal is not None and (not resumed or held == 0):
         journal.begin()  # also where the server lost the job: all documents are sent again
@@ -244,7 +245,8 @@ def _batches(run: Run, dataset: Dataset, ends: deque[int]) -> Iterator[Batch]:
     """The batches that the server has not answered yet, each shard noted in the journal."""
     through = 0
     answered = run.journal.answered if run.journal else 0
-    for shard in document_shards(dataset, run.unreadable, run.inventory, run.of_train):
+    found = run.unreadable, run.inventory, run.of_train
+    for shard in document_shards(dataset, *found, images=run.request_images):
         through = shard.through
         if run.journal is not None:
             run.journal.sending(shard)

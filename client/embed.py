@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from docarray import Document, DocumentArray
 
-from clipbench.client.batches import BATCH_DOCUMENTS
+from clipbench.client.batches import BATCH_IMAGES
 from clipbench.client.connection import Connection
 from clipbench.client.streaming import ask_in_parts, in_order
 from clipbench.contract.endpoints import Task, encode_endpoint
@@ -92,6 +92,6 @@ def _encoded(
             rows.append((one.id, image_id, embedding))
         return rows
 
-    batches = iter(lambda: list(islice(documents, BATCH_DOCUMENTS)), [])
+    batches = iter(lambda: list(islice(documents, BATCH_IMAGES)), [])
     for rows in in_order(connection, send, batches):
         yield from rows

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from clipbench.client.batches import Batch
+from clipbench.client.batches import BATCH_IMAGES, Batch
 from clipbench.client.connection import Connection
 from clipbench.client.given.source import Source, embedded
 from clipbench.client.journal import Journal
@@ -30,6 +30,7 @@ class Run:
     inventory: Inventory = field(default_factory=Inventory)
     of_train: Inventory = field(default_factory=Inventory)
     repeated: int = 0
+    request_images: int = BATCH_IMAGES
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -29,6 +30,10 @@ from clipbench.environment import environment
 from clipbench.preflight import checkpoint_digests
 from clipbench.serving.encoder import Encoded, EncodeOptions, Encoder
 
+_MOST_IMAGES = 256
+# ViT-B has 0.6 GB of weights, ViT-L 1.7, ViT-H 3.9, ViT-bigG 10
+_IMAGES_BY_BYTES = ((1e9, _MOST_IMAGES), (3e9, 64), (6e9, 32), (math.inf, 16))
+
 
 def encode_options(options: ModelOptions) -> EncodeOptions:
     """The contract's options as the encoder's."""
@@ -52,8 +57,24 @@ def describe(encoder: Encoder, options: ModelOptions) -> dict[str, Any]:
     in low-order bits only, and a job goes on after an update of the server.
     """
     description = _description(encoder, options)
-    own = {"environment": asdict(environment()), "digest": _digest(description)}
+    own = {
+        "environment": asdict(environment()),
+        "digest": _digest(description),
+        "request_images": request_images(description["device"], description["checkpoint_bytes"]),
+    }
     return {**description, **own}
+
+
+def request_images(device: str, checkpoint_bytes: int) -> int:
+    """Images of a request of a job: many where a request costs more than it computes.
+
+    On a CPU the larger towers compute fewer, so that an answer comes every minute or so, and a
+    restart repeats little. The number is the same for every job of the model on such a device,
+    since the last bits of an embedding depend on the request that it is in.
+    """
+    if device != "cpu":
+        return _MOST_IMAGES
+    return next(images for most, images in _IMAGES_BY_BYTES if checkpoint_bytes <= most)
 
 
 def _description(encoder: Encoder, options: ModelOptions) -> Mapping[str, Any]:

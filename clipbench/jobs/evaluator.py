@@ -74,6 +74,7 @@ class Evaluator:
             "train": self.store.count(job, Kind.TRAIN),
             "prompts": self.store.prompt_count(job),
             "expected_images": job.spec.expected_images,
+            "request_images": job.model.get("request_images"),
             "refused": dict(refused),
             "created": job.created,
             "updated": job.updated,

@@ -9,7 +9,7 @@ import pytest
 
 from clipbench.client.batches import (
     BATCH_BYTES,
-    BATCH_DOCUMENTS,
+    BATCH_IMAGES,
     BATCH_TEXTS,
     document_shards,
     prompt_batches,
@@ -46,10 +46,18 @@ def test_every_document_is_in_one_batch(name, request):
 
 def test_batches_are_bounded_in_number_and_bytes(emoji):
     for batch in batches(emoji):
-        most = BATCH_TEXTS if batch.endpoint == RETRIEVAL_TEXTS else BATCH_DOCUMENTS
+        most = BATCH_TEXTS if batch.endpoint == RETRIEVAL_TEXTS else BATCH_IMAGES
         assert 1 <= len(batch.documents) <= most
         held = sum(len(document.content) for document in batch.documents)
         assert batch.size == held <= BATCH_BYTES
+
+
+@pytest.mark.parametrize("images", [1, 30, 500])
+def test_a_request_has_as_many_images_as_the_server_wants(garments, images):
+    found = [b for shard in document_shards(garments, [], images=images) for b in shard.batches]
+    numbers = [len(batch.documents) for batch in found]
+    assert numbers[:-1] == [images] * (len(numbers) - 1)
+    assert sum(numbers) == 200
 
 
 @pytest.mark.parametrize("name", ["emoji", "garments"])

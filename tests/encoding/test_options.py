@@ -10,7 +10,7 @@ from docarray import Document, DocumentArray
 from clipbench.contract.limits import Limits
 from clipbench.contract.parameters import ModelOptions
 from clipbench.encode_settings import Activation, Normalisation, Precision, RuntimeName
-from clipbench.encoding.jobs import encode_options
+from clipbench.encoding.jobs import encode_options, request_images
 from clipbench.encoding.public import encode, options_of, rank
 from clipbench.errors import InvalidRequest, Unsupported
 from clipbench.networks import precision_check
@@ -99,3 +99,11 @@ def test_a_precision_slower_than_float32_here_is_refused_unless_it_is_forced(enc
 
 def documents():
     return DocumentArray([Document(text="a red apple", matches=[Document(text="a green apple")])])
+
+
+@pytest.mark.parametrize(
+    ("device", "gigabytes", "images"),
+    [("cpu", 0.6, 256), ("cpu", 1.7, 64), ("cpu", 3.9, 32), ("cpu", 10.2, 16), ("cuda", 10.2, 256)],
+)
+def test_a_large_tower_on_a_cpu_is_sent_few_images_at_a_time(device, gigabytes, images):
+    assert request_images(device, int(gigabytes * 1e9)) == images

@@ -72,3 +72,4 @@ def test_a_result_names_the_server_that_made_it_and_the_client_apart(
     assert (result.server.commit is None) == (here.commit is None)
     assert result.server.packages["torch"]
     assert result.server.processor == result.run.device_name == processor_name()
+    assert result.run.batch_size == 256  # of a small tower
