@@ -44,7 +44,7 @@ def plain_size(data: bytes) -> tuple[int, int] | None:
                 return None
         elif marker == _TABLES:
             kinds = data[body:end:_TABLE_BYTES]
-            if (length - 2) % _TABLE_BYTES or any(kind > 15 for kind in kinds):
+            if (length - 2) % _TABLE_BYTES or max(kinds, default=0) > 15:
                 return None
         elif marker in _OPENINGS:
             opening, fewest = _OPENINGS[marker]
