@@ -9,17 +9,14 @@ With `Decoding.GPU` the device decodes plain JPEG files, whose pixels then diffe
 from __future__ import annotations
 
 import functools
-import io
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import PIL
-import simplejpeg
 import torch
 from PIL import Image as Pillow
 from PIL import ImageFile
@@ -27,7 +24,7 @@ from torch import Tensor
 
 from clipbench.encode_settings import Convert, Decoding
 from clipbench.errors import Unsupported
-from clipbench.pixels import exact_resize
+from clipbench.pixels import exact_resize, turbo
 from clipbench.pixels.exact_resize import Resize
 from clipbench.pixels.geometry import Placement, place
 from clipbench.pixels.jpeg_header import plain_size
@@ -86,9 +83,9 @@ class DevicePixels(PillowPixels):
     def _unopened(self, data: bytes, pinned: bool) -> Tensor | None:
         """(h, w, 3) uint8 of a file whose header needs no Pillow and whose size is allowed."""
         size = plain_size(data) if len(data) <= self.max_bytes else None
-        if size is None or size[0] * size[1] > _LARGEST or self._largest(size) > self.max_pixels:
+        if size is None or size[0] * size[1] > _LARGEST or self._too_large(size):
             return None
-        return _by_turbo(data, size, pinned)
+        return turbo.decode(data, size, pinned)
 
     def _decoded(self, image: Pillow.Image, data: ImageData, pinned: bool) -> _Decoded:
         width, height = image.size
@@ -192,22 +189,10 @@ def _fit_together(plans: Sequence[Resize]) -> bool:
 def _full_size(image: Pillow.Image, data: ImageData, pinned: bool) -> Tensor:
     """(h, w, 3) uint8 of an opened image, which Pillow decodes unless libjpeg-turbo does."""
     if isinstance(data, bytes) and _plain(image, data):
-        pixels = _by_turbo(data, image.size, pinned)
+        pixels = turbo.decode(data, image.size, pinned)
         if pixels is not None:
             return pixels
     return _copied(image.convert("RGB"), pinned)
-
-
-def _by_turbo(data: bytes, size: tuple[int, int], pinned: bool) -> Tensor | None:
-    """(h, w, 3) uint8 of a JPEG file in colour, None where Pillow is to decide."""
-    if not _decoders_agree():
-        return None
-    pixels = torch.empty((size[1], size[0], 3), dtype=torch.uint8, pin_memory=pinned)
-    try:
-        decoded = simplejpeg.decode_jpeg(data, "RGB", buffer=pixels.numpy())
-    except ValueError:  # of a warning too, since `strict` is the default
-        return None
-    return pixels if decoded.shape == tuple(pixels.shape) else None
 
 
 def _plain(image: Pillow.Image, data: bytes) -> bool:
@@ -281,26 +266,3 @@ def _device_pixels(pixels: PillowPixels) -> DevicePixels:
 def _tell(warning: str) -> None:
     """Log a warning once."""
     _log.warning("%s", warning)
-
-
-@functools.cache
-def _decoders_agree() -> bool:
-    """Whether libjpeg-turbo gives the installed Pillow's pixels, for the usual kinds of files."""
-    generator = np.random.default_rng(0)
-    image = Pillow.fromarray(generator.integers(0, 256, (45, 59, 3), dtype=np.uint8))
-    kinds: Sequence[dict[str, Any]] = (
-        *(dict[str, Any](subsampling=subsampling) for subsampling in range(3)),
-        {"progressive": True},
-        {"keep_rgb": True, "subsampling": 0},
-    )
-    agree = all(_same_pixels(partial(image.save, format="JPEG", **kind)) for kind in kinds)
-    if not agree:
-        _tell(f"simplejpeg does not decode as Pillow {PIL.__version__} does: Pillow decodes")
-    return agree
-
-
-def _same_pixels(save: Callable[[io.BytesIO], None]) -> bool:
-    file = io.BytesIO()
-    save(file)
-    ours = simplejpeg.decode_jpeg(file.getvalue(), "RGB")
-    return np.array_equal(ours, np.asarray(Pillow.open(file)))

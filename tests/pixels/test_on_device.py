@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from benchmarks.inputs import camera_photo
 from clipbench.encode_settings import Convert, Decoding, EncodeSettings, Interpolation
 from clipbench.errors import Unsupported
-from clipbench.pixels import exact_resize, on_device
+from clipbench.pixels import exact_resize, on_device, turbo
 from clipbench.pixels.geometry import ResizeMode
 from clipbench.pixels.on_device import DevicePixels
 from clipbench.pixels.pillow import PillowPixels
@@ -148,14 +148,14 @@ def test_groups_are_bounded_by_their_padded_bytes(monkeypatch):
 
 def test_plain_jpeg_files_are_decoded_without_pillow(monkeypatch):
     decoded = []
-    real = on_device.simplejpeg.decode_jpeg
+    real = turbo.simplejpeg.decode_jpeg
 
     def counted(data, *args, **options):
         decoded.append(data)
         return real(data, *args, **options)
 
-    on_device._decoders_agree()
-    monkeypatch.setattr(on_device.simplejpeg, "decode_jpeg", counted)
+    turbo._decoders_agree()
+    monkeypatch.setattr(turbo.simplejpeg, "decode_jpeg", counted)
     grey, cmyk = UNUSUAL["grey"](), UNUSUAL["CMYK"]()
     assert_the_same(PLAIN, [JPEG, PNG, grey, cmyk])
     assert decoded == [JPEG]
@@ -233,14 +233,13 @@ def test_where_one_shape_differs_pillow_resizes_and_the_log_says_so(monkeypatch,
 
 
 def test_another_decoder_than_pillow_s_is_not_used(monkeypatch, caplog):
-    on_device._decoders_agree.cache_clear()
-    on_device._tell.cache_clear()
+    turbo._decoders_agree.cache_clear()
     monkeypatch.setattr(
-        on_device.simplejpeg, "decode_jpeg", lambda *_, **__: np.zeros((45, 59, 3), np.uint8)
+        turbo.simplejpeg, "decode_jpeg", lambda *_, **__: np.zeros((45, 59, 3), np.uint8)
     )
     with caplog.at_level(logging.WARNING):
         assert_the_same(PLAIN, [JPEG])
-    on_device._decoders_agree.cache_clear()
+    turbo._decoders_agree.cache_clear()
     assert "Pillow decodes" in caplog.text
 
 
