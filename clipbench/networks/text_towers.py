@@ -27,7 +27,7 @@ class PooledText(nn.Module):
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """(n, length) ids and mask to (n, embed_dim)."""
         given = {"token_type_ids": torch.zeros_like(ids)} if self._segments else {}
-        states = self.transformer(input_ids=ids, attention_mask=mask, **given)[0]
+        states = self.transformer(input_ids=ids, attention_mask=_every_pair(mask), **given)[0]
         out: Tensor = self.get_submodule(self.head_name)(self.pool(states, mask))
         return out
 
@@ -62,10 +62,19 @@ class FirstTokenBert(nn.Module):
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """(n, length) ids and mask to (n, embed_dim)."""
         states = self.bert(
-            input_ids=ids, attention_mask=mask, token_type_ids=torch.zeros_like(ids)
+            input_ids=ids, attention_mask=_every_pair(mask), token_type_ids=torch.zeros_like(ids)
         )[0]
         out: Tensor = states[:, 0].to(self.text_projection.dtype) @ self.text_projection
         return out
+
+
+def _every_pair(mask: Tensor) -> Tensor:
+    """(n, length) to (n, 1, length, length) bool, which transformers takes as it is.
+
+    Of a smaller one it reads whether all is true, for which a GPU is waited for, and then computes
+    without: a pass that reads nothing of a GPU can be recorded.
+    """
+    return mask[:, None, None].bool().expand(-1, 1, mask.shape[1], -1)
 
 
 def transformers_encoder(shape: Mapping[str, Any]) -> Any:

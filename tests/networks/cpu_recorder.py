@@ -1,4 +1,5 @@
-"""Records and repeats work on the CPU, as `graphs.CudaGraphs` does on a GPU."""
+"""Records and repeats work on the CPU, as `graphs.CudaGraphs` does on a GPU, and refuses what it
+refuses."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import weakref
 
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class CpuRecorder:
@@ -47,4 +49,16 @@ class _Items(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is Tensor.item:
             return self._answer(args[0], func)
+        return func(*args, **(kwargs or {}))
+
+
+_READING = ("aten::_local_scalar_dense", "aten::item", "aten::is_nonzero", "aten::nonzero")
+
+
+class UnderCapture(TorchDispatchMode):
+    """Work that reads a number of a tensor fails, as under a GPU's capture."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.name() in _READING:
+            raise RuntimeError("operation not permitted when stream is capturing")
         return func(*args, **(kwargs or {}))

@@ -19,6 +19,7 @@ from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings, E
 from clipbench.serving.options import UserCheckpoint
 from clipbench.weights.checkpoints import read
 from tests.networks import kinds
+from tests.networks.cpu_recorder import UnderCapture
 from tests.networks.kind_settings import KINDS, LAYOUTS
 from tests.networks.kinds import TEXTS, reference
 from tests.networks.stock import cosines
@@ -87,6 +88,17 @@ def test_pixels_ids_and_embeddings_are_open_clip_s(name, folder, encoder):
     as_it_is = {"normalize": False}
     assert_equal(of_images, theirs.encode_image(pixels, **as_it_is).numpy())
     assert_equal(of_texts, theirs.encode_text(ids, **as_it_is).numpy())
+
+
+@torch.inference_mode()
+def test_no_pass_reads_a_number_that_a_gpu_would_be_waited_for(encoder):
+    for name in KINDS:
+        loaded = encoder.load(name, EncodeOptions())
+        towers, side = loaded.runtime._towers, loaded.info.image_size
+        whole = loaded.batch([[0] * 6 + [1]])  # no padding, where transformers drops its mask
+        with UnderCapture():
+            towers.images(torch.zeros(1, 3, side, side))
+            towers.texts(*map(torch.from_numpy, whole))
 
 
 @torch.inference_mode()
