@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 _log = logging.getLogger(__name__)
+HandOver = Callable[[Tensor], Tensor]
 
 
 class Copies(Protocol):
     """One device's; safe between threads."""
 
-    def ahead(self) -> AbstractContextManager[object]:
-        """Entered by a thread to launch what runs beside the passes."""
-        ...
+    def ahead(self) -> AbstractContextManager[HandOver]:
+        """Entered by a thread to launch what runs beside the passes; left before a pass takes it.
 
-    def hand_over(self, tensor: Tensor) -> Tensor:
-        """The tensor that was made ahead, for a pass that is launched from now on."""
+        Yields what gives a tensor that was made there to a pass that is launched from then on.
+        """
         ...
 
     def fetch(self, tensor: Tensor) -> Callable[[], Tensor]:
@@ -37,11 +37,8 @@ class Copies(Protocol):
 class PlainCopies:
     """In turn with the passes: all that a CPU needs, and right on any device."""
 
-    def ahead(self) -> AbstractContextManager[object]:
-        return nullcontext()
-
-    def hand_over(self, tensor: Tensor) -> Tensor:
-        return tensor
+    def ahead(self) -> AbstractContextManager[HandOver]:
+        return nullcontext(lambda tensor: tensor)
 
     def fetch(self, tensor: Tensor) -> Callable[[], Tensor]:
         return tensor.cpu
@@ -54,14 +51,19 @@ class CudaCopies:
         self._device = device
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
-    def ahead(self) -> AbstractContextManager[object]:
-        return torch.cuda.stream(self._stream)
+    @contextmanager
+    def ahead(self) -> Iterator[HandOver]:
+        made: Any = torch.cuda.Event()
 
-    def hand_over(self, tensor: Tensor) -> Tensor:
-        current = torch.cuda.current_stream(self._device)
-        current.wait_stream(self._stream)
-        tensor.record_stream(current)  # its memory is not given to the next batch before
-        return tensor
+        def hand_over(tensor: Tensor) -> Tensor:
+            current: Any = torch.cuda.current_stream(self._device)
+            current.wait_event(made)  # and for no later batch, which other threads launched since
+            tensor.record_stream(current)  # its memory is not given to the next batch before
+            return tensor
+
+        with torch.cuda.stream(self._stream):
+            yield hand_over
+            made.record(self._stream)
 
     def fetch(self, tensor: Tensor) -> Callable[[], Tensor]:
         pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
@@ -87,9 +89,9 @@ def checked(make: Callable[[], Copies], device: torch.device) -> Copies:
     given = torch.arange(1 << 20, dtype=torch.float32)
     try:
         copies = make()
-        with copies.ahead():
+        with copies.ahead() as hand_over:
             there = given.to(device, non_blocking=True) + 1
-        back = copies.fetch(copies.hand_over(there) * 2)()
+        back = copies.fetch(hand_over(there) * 2)()
         problem = None if torch.equal(back, (given + 1) * 2) else "other numbers came back"
     except Exception as error:  # whatever it is, plain copies do without
         problem = str(error)

@@ -136,12 +136,12 @@ class Encoder:
         def encode(batch: Sequence[ImageData]) -> list[Floats | RefusedImage]:
             each = self._decoders.map if self._decoders else map
             copies = copies_of(loaded.runtime.device)
-            with self._stage("decode"), copies.ahead():
+            with self._stage("decode"), copies.ahead() as hand_over:
                 pixels, refused = source.prepare(batch, loaded.runtime.device, each)
             if pixels is None:
                 return [why for why in refused if why]
             with self._stage("forward"):
-                embeddings = iter(loaded.encode_images(copies.hand_over(pixels)))
+                embeddings = iter(loaded.encode_images(hand_over(pixels)))
             return [why or next(embeddings) for why in refused]
 
         todo = [images[position] for position in rows.todo]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from clipbench.networks import runtimes
-from clipbench.networks.copies import PlainCopies, checked, copies_of
+from clipbench.networks.copies import CudaCopies, PlainCopies, checked, copies_of
 from clipbench.pixels.pillow import PillowPixels
 from clipbench.serving import encoder as serving
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
@@ -30,7 +31,7 @@ class Told(PlainCopies):
     @contextmanager
     def ahead(self):
         self._inside.now = True
-        yield
+        yield self.hand_over
         self._inside.now = False
 
     def tell(self, what):
@@ -79,6 +80,30 @@ def test_pixels_are_made_ahead_and_handed_over_before_their_pass(told):
     encoder.encode_texts(MODEL, options, ["a word"])
     assert told.order == [("fetch", False), ("wait", False)]
     encoder.close()
+
+
+def test_a_pass_waits_for_its_own_pixels_and_for_no_later_ones(monkeypatch):
+    """Two batches are made ahead; the first one's pass waits for what was launched up to it."""
+    launched, waited = [], []
+
+    class Event:
+        def record(self, _stream):
+            self.after = len(launched)
+
+    current = SimpleNamespace(wait_event=lambda event: waited.append(event.after))
+    monkeypatch.setattr(torch.cuda, "Stream", lambda _device: None)
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "stream", nullcontext)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _device: current)
+    copies = CudaCopies(CPU)
+    made = []
+    for batch in ("first", "second"):
+        with copies.ahead() as hand_over:
+            launched.append(batch)
+        made.append(hand_over)
+    pixels = SimpleNamespace(record_stream=lambda stream: waited.append(stream))
+    assert made[0](pixels) is pixels
+    assert waited == [1, current]
 
 
 class Broken(PlainCopies):
