@@ -53,7 +53,7 @@ class CudaCopies:
 
     @contextmanager
     def ahead(self) -> Iterator[HandOver]:
-        made: Any = torch.cuda.Event()
+        made: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
 
         def hand_over(tensor: Tensor) -> Tensor:
             current: Any = torch.cuda.current_stream(self._device)

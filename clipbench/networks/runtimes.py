@@ -6,6 +6,7 @@ import functools
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from clipbench.networks import onednn_linear
 from clipbench.networks.copies import copies_of
-from clipbench.networks.graphs import Graphs, Recorder, Tower
+from clipbench.networks.graphs import SMALL_FLOPS, Graphs, Pass, Recorder, Tower, flops
 from clipbench.networks.token_batches import Ids
 from clipbench.networks.towers import Towers
 
@@ -92,26 +93,45 @@ class TorchRuntime:
         return self._pass(self._towers.texts, *map(torch.from_numpy, batch))
 
     @torch.inference_mode()
+    def small(self, pixels: Tensor, texts: Sequence[Ids]) -> tuple[int, int]:
+        """How many images and tokens a pass may have that is worth recording, from one of each."""
+
+        def most(tower: Tower, batch: Iterable[Tensor], size: int) -> int:
+            each = flops(tower, [part.to(self.device) for part in batch])
+            return int(SMALL_FLOPS * size // max(1, each))
+
+        with self._turn:
+            return (
+                most(self._towers.images, [pixels], len(pixels)),
+                most(self._towers.texts, map(torch.from_numpy, texts), texts[0].size),
+            )
+
+    @torch.inference_mode()
     def record(
-        self, images: Iterable[Sequence[Tensor]], texts: Iterable[Sequence[Sequence[Ids]]]
+        self,
+        images: Iterable[tuple[Sequence[Tensor], Floats]],
+        texts: Iterable[tuple[Sequence[Sequence[Ids]], Floats]],
     ) -> None:
         """Record a pass of each shape, where the device can; `Graphs.record` has the rules.
 
-        Of each shape there are several batches, which differ in contents.
+        Of each shape there are several batches, and the embeddings of the first.
         """
         if self._graphs is None:
             return
-        passes: list[tuple[Tower, Sequence[Sequence[Tensor]]]] = [
-            *((self._towers.images, [[pixels] for pixels in alike]) for alike in images),
-            *(
-                (
-                    self._towers.texts,
-                    [[torch.from_numpy(part) for part in batch] for batch in alike],
-                )
-                for alike in texts
-            ),
-        ]
-        self._graphs.record(passes, self._turn)
+        towers = self._towers
+        of_images = (
+            Pass(towers.images, [[pixels] for pixels in alike], torch.from_numpy(plain))
+            for alike, plain in images
+        )
+        of_texts = (
+            Pass(
+                towers.texts,
+                [[torch.from_numpy(part) for part in batch] for batch in alike],
+                torch.from_numpy(plain),
+            )
+            for alike, plain in texts
+        )
+        self._graphs.record(chain(of_images, of_texts), self._turn)
 
     def forget_recorded(self) -> None:
         """Give the memory of the recorded passes back: all are computed plainly from here on."""

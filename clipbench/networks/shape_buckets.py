@@ -16,10 +16,6 @@ from torch import Tensor
 from clipbench.networks.token_batches import Ids, Rows, TokenLayout, end_of, pad
 
 _LENGTHS = (8, 16, 24, 32, 48, 64, 77, 96, 128, 192, 256, 384, 512)
-# A pass that a GPU computes faster than its kernels are launched: an H200 computed 128 captions in
-# 1 of the 3.6 ms that launching took; a job asks for 256, which are 4,096 tokens when padded
-# to 16. Of images 32, since a recorded pass of a large model holds much memory.
-_SMALL_TOKENS, _SMALL_IMAGES = 4096, 32
 
 
 @dataclass(frozen=True)
@@ -70,16 +66,6 @@ class Buckets:
             while count <= self.most_texts(length, layout, context_length):
                 yield count, length
                 count *= 2
-
-
-def small_images(count: int) -> bool:
-    """Whether launching the pass takes longer than computing it."""
-    return count <= _SMALL_IMAGES
-
-
-def small_texts(count: int, length: int) -> bool:
-    """Whether launching the pass takes longer than computing it."""
-    return count * length <= _SMALL_TOKENS
 
 
 def _lengths(layout: TokenLayout, context_length: int) -> tuple[int, ...]:

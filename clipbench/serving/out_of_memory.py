@@ -66,17 +66,15 @@ def load_or_evict(
     raise Unsupported(_reason(name, told))
 
 
-def fits(work: Callable[[], object]) -> bool:
-    """Run `work` and say whether memory held it; what it took is given back where not."""
+def held(work: Callable[[], Result]) -> Result | None:
+    """What `work` returns; None where memory did not hold it, and what it took is given back."""
     try:
-        work()
+        return work()
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-    else:
-        return True
     _return_cached()
-    return False
+    return None
 
 
 def is_out_of_memory(error: BaseException) -> bool:

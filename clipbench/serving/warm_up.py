@@ -6,18 +6,20 @@ The first pass of a shape waits there for plans and kernels; a small pass is rep
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from clipbench.errors import Unsupported
-from clipbench.networks.runtimes import TorchRuntime
-from clipbench.networks.shape_buckets import Buckets, small_images, small_texts
+from clipbench.networks.runtimes import Floats, TorchRuntime
+from clipbench.networks.shape_buckets import Buckets
 from clipbench.networks.token_batches import Ids
 from clipbench.serving.loading import Loaded
-from clipbench.serving.out_of_memory import fits
+from clipbench.serving.out_of_memory import held
 
 _log = logging.getLogger(__name__)
 
@@ -30,14 +32,18 @@ def warm_up(loaded: Loaded, reserve: Callable[[int], None]) -> Loaded:
     runtime = loaded.runtime
     if loaded.buckets is None or not isinstance(runtime, TorchRuntime):
         return loaded
-    buckets = _that_fit(loaded, loaded.buckets)
+    buckets, of_images, of_texts = _that_fit(loaded, loaded.buckets)
     loaded = replace(loaded, buckets=buckets)
-    counts = filter(small_images, buckets.image_counts())
-    shapes = buckets.text_shapes(loaded.layout, loaded.info.context_length)
     try:
+        shortest = min(of_texts, key=math.prod)
+        images, tokens = runtime.small(_pixels(loaded, 1)[0], _texts(loaded, *shortest)[0])
         runtime.record(
-            (_pixels(loaded, count) for count in counts),
-            (_texts(loaded, *shape) for shape in shapes if small_texts(*shape)),
+            ((_pixels(loaded, n), of_images[n]) for n in sorted(of_images)[::-1] if n <= images),
+            (
+                (_texts(loaded, *shape), of_texts[shape])
+                for shape in sorted(of_texts, key=math.prod, reverse=True)
+                if math.prod(shape) <= tokens
+            ),
         )
     except Exception as error:  # whatever it is, the plain passes have run
         _log.warning("no pass of %s is recorded: %s", loaded.info.name, error)
@@ -50,26 +56,40 @@ def warm_up(loaded: Loaded, reserve: Callable[[int], None]) -> Loaded:
     return loaded
 
 
-def _that_fit(loaded: Loaded, buckets: Buckets) -> Buckets:
-    """The buckets up to the first pass that memory does not hold; one document always is one."""
-    wanted = buckets
+_OfImages = dict[int, Floats]
+_OfTexts = dict[tuple[int, int], Floats]
+
+
+def _that_fit(loaded: Loaded, buckets: Buckets) -> tuple[Buckets, _OfImages, _OfTexts]:
+    """The buckets up to the first pass that memory does not hold, and the embeddings of each shape.
+
+    One document always is one.
+    """
+    wanted, of_images, of_texts = buckets, _OfImages(), _OfTexts()
+
+    def images(count: int) -> Floats:
+        return loaded.encode_images(_pixels(loaded, count)[0])
+
     for count in wanted.image_counts():
-        pixels = _pixels(loaded, count)[0]
-        if not fits(lambda given=pixels: loaded.encode_images(given)):  # type: ignore[misc]
+        found = held(partial(images, count))
+        if found is None:
             buckets = replace(buckets, images=max(1, count // 2))
             break
+        of_images[count] = found
     for count, length in wanted.text_shapes(loaded.layout, loaded.info.context_length):
         if count > 1 and count * length > buckets.tokens:
             continue
-        texts = _texts(loaded, count, length)[0]
-        if not fits(lambda given=texts: loaded.runtime.encode_texts(*given)):  # type: ignore[misc]
+        found = held(partial(loaded.runtime.encode_texts, *_texts(loaded, count, length)[0]))
+        if found is None:
             buckets = replace(buckets, tokens=count * length // 2)
+        else:
+            of_texts[count, length] = found
     if buckets != wanted:
         _log.warning(
             "%s: memory holds batches of %d images and %d tokens, not of %d and %d",
             *(loaded.info.name, buckets.images, buckets.tokens, wanted.images, wanted.tokens),
         )
-    return buckets
+    return buckets, of_images, of_texts
 
 
 def _pixels(loaded: Loaded, count: int) -> tuple[Tensor, Tensor]:

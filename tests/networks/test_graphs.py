@@ -7,14 +7,15 @@ import gc
 import logging
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from clipbench.networks.graphs import CudaGraphs, Graphs, recorder_of
+from clipbench.networks.graphs import CudaGraphs, Graphs, Pass, recorder_of
 from tests.networks.cpu_recorder import CpuRecorder
 
 CPU = torch.device("cpu")
@@ -42,7 +43,7 @@ class Baked(Tower):
 
 class Unrecordable(Tower):
     def forward(self, rows: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
-        if self.passes == 2 * 2:  # the plain ones of two batches
+        if self.passes == 1:  # the plain one ran
             raise RuntimeError("operation not permitted when stream is capturing")
         return super().forward(rows, factor)
 
@@ -52,9 +53,14 @@ def batch(rows: int, seed: int) -> list[torch.Tensor]:
     return [torch.rand(rows, 4, generator=made), torch.rand(2, generator=made)]
 
 
+def one_pass(tower, size):
+    batches = [batch(size, 0), batch(size, 1)]
+    return Pass(tower, batches, tower(*batches[0]))
+
+
 def recorded(tower, *sizes, recorder=None):
     graphs = Graphs(recorder or CpuRecorder(), CPU)
-    graphs.record([(tower, [batch(size, 0), batch(size, 1)]) for size in sizes], nullcontext())
+    graphs.record([one_pass(tower, size) for size in sizes], nullcontext())
     return graphs
 
 
@@ -103,8 +109,7 @@ def test_a_pass_that_is_not_the_plain_one_stays_plain_and_the_log_says_why(kind,
     tower, sound = kind(), Tower()
     graphs = Graphs(CpuRecorder(), CPU)
     with caplog.at_level(logging.WARNING):
-        alike = [batch(8, 0), batch(8, 1)]
-        graphs.record([(tower, alike), (sound, alike)], nullcontext())
+        graphs.record([one_pass(tower, 8), one_pass(sound, 8)], nullcontext())
     (line,) = caplog.messages
     assert said in line
     assert f"{kind.__name__} on (8, 4) (2,)" in line
@@ -115,14 +120,18 @@ def test_a_pass_that_is_not_the_plain_one_stays_plain_and_the_log_says_why(kind,
 
 
 def test_all_passes_of_a_tower_that_differ_are_one_line_of_the_log(caplog):
-    assert len(recorded(Baked(), 1, 2, 4)) == 0
+    assert len(recorded(Baked(), 4, 2, 1)) == 0
     (line,) = caplog.messages
     assert "Baked on (4, 4) (2,) stays unrecorded, as do 2 smaller ones: it differs by" in line
 
 
 def test_after_a_failure_the_tower_s_later_passes_are_not_tried(caplog):
     tower = Unrecordable()
-    graphs = recorded(tower, 1, 2, 4)
+    graphs = Graphs(CpuRecorder(), CPU)
+    sizes = (4, 2, 1)
+    given = [Pass(tower, [batch(size, 0)] * 2, torch.zeros(size, 3)) for size in sizes]
+    tower.passes = 1
+    graphs.record(given, nullcontext())
     assert len(graphs) == 0
     assert len(caplog.messages) == 1
 
@@ -168,7 +177,7 @@ def test_callers_that_take_turns_get_their_own_rows():
     runtime = TorchRuntime(Towers(Images(), nn.Identity()), CPU, False, recorder)
     with torch.inference_mode():
         pixels = torch.rand(64, 2, 3, 8, 8)
-    runtime.record([(torch.zeros(2, 3, 8, 8), torch.ones(2, 3, 8, 8))], [])
+    runtime.record([((torch.zeros(2, 3, 8, 8), torch.ones(2, 3, 8, 8)), np.zeros((2, 3)))], [])
     assert runtime.bytes == runtime._graphs.bytes
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(runtime.encode_images, pixels))
@@ -181,23 +190,32 @@ def test_callers_that_take_turns_get_their_own_rows():
     assert torch.equal(torch.from_numpy(runtime.encode_images(pixels[0])), pixels[0].mean((2, 3)))
 
 
-@pytest.mark.parametrize("broken", [True, False])
-def test_after_a_capture_that_cuda_broke_off_nothing_is_recorded_in_the_process(
-    broken, monkeypatch, caplog
-):
-    stream = SimpleNamespace(device_index=0, wait_stream=lambda _other: None)
-    kept = []
+@pytest.fixture
+def cuda(monkeypatch):
+    """PyTorch's CUDA as far as recording asks for it; `broken`: it breaks a capture off that fails.
 
-    @contextmanager
-    def capture(_graph, _pool, _stream, *, capture_error_mode):
-        try:
-            yield
-        finally:
-            if broken:
+    A replay repeats nothing. now: whether a capture is going on; emptied: the cache, how often.
+    """
+    told = SimpleNamespace(now=False, emptied=0, broken=False, kept=[])
+    stream = SimpleNamespace(device_index=0, wait_stream=lambda _other: None)
+
+    class Graph:
+        replay = staticmethod(lambda: None)
+
+        def capture_begin(self, _pool, capture_error_mode):
+            assert capture_error_mode == "thread_local"
+            told.now = True
+
+        def capture_end(self):
+            told.now = False
+            if told.broken:
                 raise RuntimeError("capture invalidated")
 
+    def empty_cache():
+        told.emptied += 1
+
     def end(_device, _pool):
-        if not broken:
+        if not told.broken:
             raise RuntimeError("not recording to this pool")
 
     device = {
@@ -206,25 +224,47 @@ def test_after_a_capture_that_cuda_broke_off_nothing_is_recorded_in_the_process(
         "stream": lambda _stream: nullcontext(),
         "device": lambda _device: nullcontext(),
         "graph_pool_handle": lambda: (0, 1),
-        "CUDAGraph": object,
-        "graph": capture,
+        "CUDAGraph": Graph,
+        "empty_cache": empty_cache,
         "memory_snapshot": list,
     }
     for name, stand_in in device.items():
         monkeypatch.setattr(torch.cuda, name, stand_in)
     monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", end)
-    monkeypatch.setattr(CudaGraphs, "_broken", kept)
-    graphs = Graphs(CudaGraphs(CPU), CPU)
-    alike = [batch(8, 0), batch(8, 1)]
-    graphs.record([(UnderCapture(), alike), (UnderCapture(), alike)], nullcontext())
-    assert len(kept) == broken
+    monkeypatch.setattr(CudaGraphs, "_broken", told.kept)
+    return told
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_after_a_capture_that_cuda_broke_off_nothing_is_recorded_in_the_process(
+    broken, cuda, caplog
+):
+    class UnderCapture(Tower):
+        def forward(self, rows, factor):
+            if cuda.now:
+                raise RuntimeError("operation not permitted when stream is capturing")
+            return super().forward(rows, factor)
+
+    cuda.broken = broken
+    passes = [one_pass(UnderCapture(), 8), one_pass(UnderCapture(), 8)]
+    Graphs(CudaGraphs(CPU), CPU).record(passes, nullcontext())
+    assert len(cuda.kept) == broken
     first, second = caplog.messages
     assert "operation not permitted" in first
     assert ("broke off an earlier recording" if broken else "operation not permitted") in second
 
 
-class UnderCapture(Tower):
-    def forward(self, rows, factor):
-        if self.passes == 2 * 2 + 1:  # after the plain ones of two batches, and one on the stream
-            raise RuntimeError("operation not permitted when stream is capturing")
-        return super().forward(rows, factor)
+def test_recording_a_pass_takes_two_plain_ones_and_a_cache_is_emptied_once(cuda):
+    class Same(Tower):
+        captured = 0
+
+        def forward(self, rows, factor):
+            self.captured += cuda.now
+            return torch.ones_like(super().forward(rows, factor))
+
+    tower = Same()
+    graphs = recorded(tower, 8, 4, 2, recorder=CudaGraphs(CPU))
+    assert len(graphs) == tower.captured == 3
+    once = 1  # on the stream of the captures
+    assert tower.passes - tower.captured == once + 2 * 3
+    assert cuda.emptied == 1

@@ -11,8 +11,13 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from open_clip.model import CLIP
 
+from clipbench.networks.architectures import config_of_architecture
 from clipbench.networks.runtimes import TorchRuntime
+from clipbench.networks.shape_buckets import Buckets
+from clipbench.networks.token_batches import TokenLayout
+from clipbench.networks.towers import CausalTextTower, Towers, image_tower
 from clipbench.serving import loading
 from clipbench.serving.encoder import EncodeOptions, Encoder, EncoderSettings
 from tests.networks.cpu_recorder import CpuRecorder
@@ -105,6 +110,41 @@ def test_recorded_passes_count_as_the_model_s_memory_and_go_when_it_is_evicted(e
     assert recorder.held_bytes() == 0
     encoder.encode_texts(NANO, JOB, ["loaded again"])
     assert len(recorder.outputs()) == before
+
+
+def test_a_job_s_own_passes_are_small_where_launching_takes_longer_and_large_ones_are_not():
+    """A job's requests are of 128 images, or of 256 texts: 8,192 tokens of 32 each."""
+    buckets = Buckets(4 * EncoderSettings().batch_tokens, 128)
+    most = {}
+    for architecture in ("ViT-B-32", "ViT-L-14"):
+        with torch.device("meta"):
+            clip = CLIP(**config_of_architecture(architecture))
+            towers = Towers(image_tower(clip.visual), CausalTextTower(clip))
+            runtime = TorchRuntime(towers, torch.device("meta"), packed=False)
+        texts = buckets.arrange([[0] * 7 + [1]], TokenLayout.PREFIXES, 0, 77)
+        most[architecture] = runtime.small(torch.zeros(1, 3, 224, 224), texts)
+    images, tokens = most["ViT-B-32"]
+    assert 128 <= images < 512
+    assert tokens >= buckets.tokens
+    images, tokens = most["ViT-L-14"]
+    assert 4 <= images < 32
+    assert tokens >= buckets.tokens
+
+
+def test_what_is_not_small_runs_plainly(encoder, monkeypatch):
+    monkeypatch.setattr(TorchRuntime, "small", lambda *_: (4, 64))
+    recorder = CpuRecorder()
+    monkeypatch.setattr(loading, "recorder_of", lambda _device: recorder)
+    made = Encoder(EncoderSettings(as_gpu=True, **SETTINGS))
+    assert np.array_equal(
+        made.encode_texts(NANO, JOB, TEXTS).embeddings,
+        encoder.encode_texts(NANO, JOB, TEXTS).embeddings,
+    )
+    buckets = made.load(NANO, JOB).buckets
+    shapes = buckets.text_shapes(TokenLayout.PREFIXES, 77)
+    small = sum(count * length <= 64 for count, length in shapes)
+    assert 0 < len(recorder.outputs()) == small + len((1, 2, 4))
+    made.close()
 
 
 def test_a_fault_of_recording_costs_no_model_but_the_recorded_passes(encoder, monkeypatch, caplog):
