@@ -13,7 +13,7 @@ from clipbench.errors import Unsupported
 _SMALLEST, _LARGEST = 256, 16384  # sides of the square matrices that are multiplied
 _PASS_SECONDS = 0.005  # of a product that fills the device: a shorter one measures its launch
 _REPEATS = 5
-_ATTEMPTS = 6  # before a refusal: other programs may have taken the cores meanwhile
+ATTEMPTS = 6  # before a refusal: other programs may have taken the cores meanwhile
 _TOLERANCE = 0.9  # of float32's rate: rates of one machine differ by some percent
 
 
@@ -22,7 +22,7 @@ def require_faster(precision: str, dtype: torch.dtype, device: torch.device) -> 
     if dtype is torch.float32:
         return
     rates = []
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         rates.append([flops(str(device), each, attempt) for each in (dtype, torch.float32)])
         if rates[-1][0] >= _TOLERANCE * rates[-1][1]:
             return
