@@ -146,13 +146,16 @@ def passes(
     sizes: Sequence[int],
     seconds: float,
 ) -> dict[str, Any]:
-    """Milliseconds of a text pass by batch, recorded and launched; how many passes are recorded."""
+    """Milliseconds of a text pass by batch, recorded and launched; how many passes are recorded.
+
+    Where none is, there is no time of one.
+    """
     with _loaded(settings, model, precision) as loaded:
         runtime: Any = loaded.runtime
         found: dict[str, Any] = {"recorded passes": len(runtime._graphs or ())}
         for way in ("recorded", "launched"):
             found[way] = {}
-            for size in sizes:
+            for size in sizes if way == "launched" or found["recorded passes"] else ():
                 given = [texts[i % len(texts)] for i in range(size)]
                 batch = loaded.batch(loaded.tokenizer(given, loaded.info.context_length).ids)
                 rate = _rate(lambda b=batch: runtime.encode_texts(*b), 1, runtime.device, seconds)

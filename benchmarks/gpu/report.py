@@ -106,9 +106,10 @@ def show(report: Report) -> None:
             cells = "  ".join(f"{size}: {number(rate)}/s" for size, rate in rates.items())
             print(f"{name}, {kind}s by batch  {cells}")
     if found := report.parts.get("passes"):
-        for size, recorded in found["recorded"].items():
-            launched = found["launched"][size]
-            print(f"a pass of {size} texts: {recorded:.2f} ms recorded, {launched:.2f} ms launched")
+        for size, launched in found["launched"].items():
+            recorded = found["recorded"].get(size)
+            cell = f"recorded {NOT_RUN}" if recorded is None else f"{recorded:.2f} ms recorded"
+            print(f"a pass of {size} texts: {cell}, {launched:.2f} ms launched")
         print(f"recorded passes: {found['recorded passes']}")
     cosines = report.parts.get("equality")
     if cosines:

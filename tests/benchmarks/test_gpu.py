@@ -75,6 +75,9 @@ def test_a_pass_has_a_time_recorded_and_launched(monkeypatch):
     found = in_process.passes(SETTINGS, NANO, Precision.FLOAT32, TEXTS, (1, 2), 0.01)
     assert found["recorded passes"] > 4
     assert all(ms > 0 for way in ("recorded", "launched") for ms in found[way].values())
+    monkeypatch.setattr(loading, "recorder_of", lambda _device: None)
+    found = in_process.passes(SETTINGS, NANO, Precision.FLOAT32, TEXTS, (1,), 0.01)
+    assert (found["recorded"], list(found["launched"])) == ({}, [1])
 
 
 def test_utilisation_is_the_mean_of_one_device_and_nothing_without_one():
@@ -110,13 +113,18 @@ def test_a_part_that_fails_or_comes_too_late_leaves_the_others(capsys, monkeypat
     report.run("late", lambda: 4)
     report.add("jobs, bench, image", ((7000.0, 8000.0), 0.4))
     report.add("clip_client, bench, text", None)
-    report.parts["passes"] = {"recorded passes": 9, "recorded": {1: 0.5}, "launched": {1: 4.0}}
+    report.parts["passes"] = {
+        "recorded passes": 9,
+        "recorded": {1: 0.5},
+        "launched": {1: 4.0, 2: 5},
+    }
     report.parts["bare tower, bench"] = {"image": {32: 6000.0, 512: 30_000.0}}
     reports.complete(report)
     reports.show(report)
     printed = capsys.readouterr().out
     assert "not run: late: no time is left" in printed
     assert "a pass of 1 texts: 0.50 ms recorded, 4.00 ms launched" in printed
+    assert "a pass of 2 texts: recorded not run, 5.00 ms launched" in printed
     assert "VRAM of bench, peak: not run" in printed
     assert "resize equal to Pillow: not run" in printed
     assert "alone and beside 15 others: not run" in printed
