@@ -49,3 +49,9 @@ def test_what_is_no_message_is_not_cut(data):
         head, taken = parts
         whole = jina_pb2.DataRequestProto.FromString(head + b"".join(taken))
         assert whole == jina_pb2.DataRequestProto.FromString(data)
+
+
+def test_a_message_of_very_many_fields_is_left_to_protobuf():
+    one = b"".join(wire.field(3, [b""]))
+    assert wire.without(one * 200, wire.DATA) == (one * 200, [])
+    assert wire.without(one * 1_000_000, wire.DATA) is None
