@@ -22,14 +22,22 @@ from clipbench.contract.parameters import JobSpec, ModelOptions
 def unseen(kind: str, contents: Iterable[str | bytes]) -> Iterator[JobDocument]:
     """The contents as documents, each with a mark of its own: nothing comes from a cache.
 
-    An image file may be followed by anything; a text gets a word more.
+    A JPEG file gets a comment, so that it ends as before; another image file may be followed by
+    anything; a text gets a word more.
     """
     mark = uuid.uuid4().hex[:8]
     for n, content in enumerate(contents):
         if kind == "text":
             yield contract.text_document(str(n), n, f"{content} {mark[:3]}{n:x}", "0")
         else:
-            yield contract.image_document(str(n), n, content + f"{mark}{n}".encode(), None)
+            yield contract.image_document(str(n), n, _marked(content, f"{mark}{n}".encode()), None)
+
+
+def _marked(file: bytes, mark: bytes) -> bytes:
+    start = b"\xff\xd8"
+    if not file.startswith(start):
+        return file + mark
+    return start + b"\xff\xfe" + (len(mark) + 2).to_bytes(2) + mark + file[len(start) :]
 
 
 def run_job(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +37,26 @@ BARS = {
 }
 
 
+PART_SECONDS = 75.0  # a part that takes longer hangs; of a part of parts, its own time
+LAST_SECONDS = 25.0  # of the part that begins just before the limit
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError in what takes longer. Only for the main thread."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"it did not end within {seconds:.0f} s")
+
+    handler = signal.signal(signal.SIGALRM, late)
+    outer = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *outer)
+        signal.signal(signal.SIGALRM, handler)
+
+
 @dataclass
 class Report:
     """What was measured, by part; `missing` says why a part did not run.
@@ -56,7 +78,8 @@ class Report:
             self.missing[name] = f"no time is left of {self.limit:.0f} s"
             return None
         try:
-            self.parts[name] = work()
+            with _within(min(PART_SECONDS, self.limit + LAST_SECONDS - before + self.started)):
+                self.parts[name] = work()
             print(f"{name}: {time.monotonic() - before:.1f} s", flush=True)
         except Exception as error:  # a benchmark reports what it has
             self.missing[name] = f"{type(error).__name__}: {error}"[:300]

@@ -1,6 +1,7 @@
 """`python -m benchmarks.gpu` without a card: its parts on a CPU, and what it says did not run."""
 
 import json
+import threading
 import time
 from contextlib import contextmanager
 from functools import partial
@@ -109,6 +110,9 @@ def test_a_part_that_fails_or_comes_too_late_leaves_the_others(capsys, monkeypat
     report = reports.Report(limit=1e9)
     report.run("fails", lambda: 1 / 0)
     assert report.run("runs", lambda: 3) == 3
+    monkeypatch.setattr(reports, "PART_SECONDS", 0.05)
+    report.run("hangs", threading.Event().wait)
+    monkeypatch.setattr(reports, "PART_SECONDS", 60)
     report.limit = time.monotonic() - report.started - 1
     report.run("late", lambda: 4)
     report.add("jobs, bench, image", ((7000.0, 8000.0), 0.4))
@@ -122,6 +126,7 @@ def test_a_part_that_fails_or_comes_too_late_leaves_the_others(capsys, monkeypat
     reports.complete(report)
     reports.show(report)
     printed = capsys.readouterr().out
+    assert "not run: hangs: TimeoutError: it did not end within 0 s" in printed
     assert "not run: late: no time is left" in printed
     assert "a pass of 1 texts: 0.50 ms recorded, 4.00 ms launched" in printed
     assert "a pass of 2 texts: recorded not run, 5.00 ms launched" in printed
@@ -163,7 +168,9 @@ def test_a_server_that_does_not_start_leaves_its_rows_unmeasured(capsys, monkeyp
     rows = {row["name"]: row for row in written["rows"]}
     assert set(reports.BARS) <= set(rows)
     assert not any(row["ratio"] or row["share"] or row["ours"] for row in rows.values())
-    assert {"weights"} == set(saved[0])  # what was measured is kept, however the run ends
+    assert {"inputs", "weights, bench", "weights, large"} == set(
+        saved[0]
+    )  # what was measured is kept, however the run ends
 
 
 @pytest.mark.slow

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks import jobs, measure, precision, scale
 from benchmarks.memory import Watch, proportional
@@ -21,6 +24,9 @@ from benchmarks.sides.processes import (
 )
 from clipbench.client.connection import Connection
 from clipbench.contract.parameters import ModelOptions
+from clipbench.pixels.jpeg_header import plain_size
+from clipbench.pixels.on_device import _whole
+from tests.pictures import encoded, picture
 
 NANO = "ViT-nano-16-64::embedded"
 BUSY = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()"
@@ -77,6 +83,15 @@ def test_no_document_is_sent_twice_to_the_same_cache(kind):
     content = {"text": "a red apple", "image": b"\xff\xd8"}[kind]
     sent = [d for _ in range(2) for d in jobs.unseen(kind, [content] * 3)]
     assert len({d.content for d in sent}) == 6
+
+
+def test_a_marked_photo_is_one_that_nvjpeg_takes():
+    photo = encoded(picture(60, 40, 1))
+    (sent,) = jobs.unseen("image", [photo])
+    marked, given = (Image.open(io.BytesIO(data)) for data in (sent.content, photo))
+    assert _whole(marked, sent.content)
+    assert plain_size(sent.content) == given.size
+    assert np.array_equal(np.asarray(marked), np.asarray(given))
 
 
 @pytest.mark.parametrize("vnni", [True, False])
