@@ -195,7 +195,8 @@ class Server:
         multiprocessing.set_forkserver_preload(_PRELOAD)
         with supervision.silent_start():
             self._flow = Flow.load_config(yaml.safe_dump(self._declared, sort_keys=False))
-            self._flow.env = environment  # the fork server has that of the first Flow
+            # the fork server has the environment of the first Flow
+            supervision.give_environment(self._flow, environment)
             try:
                 self._flow.start()
             except RuntimeFailToStart:

@@ -30,6 +30,9 @@ SUPERVISOR = "CLIPBENCH_SUPERVISOR"
 REASONS = "CLIPBENCH_START_REASONS"
 """The supervisor's file, in which a process that does not start writes why."""
 
+SHARING = "CLIPBENCH_SHARING"
+"""How many replicas of an Executor share its GPU, in the environment of each."""
+
 _CHECK_SECONDS = 0.5
 
 

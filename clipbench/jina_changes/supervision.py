@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
 from clipbench.jina_changes import check_version
+from clipbench.lifetime import SHARING
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,23 @@ def processes(flow: Any) -> Iterator[FlowProcess]:
             pods = replicas._pods
             for index in range(len(pods)):
                 yield FlowProcess(name if len(pods) == 1 else f"{name}/{index}", pods, index)
+
+
+def give_environment(flow: Any, environment: Mapping[str, str]) -> None:
+    """Give a Flow's processes these variables, those of their Executor's declaration, and SHARING.
+
+    Jina's own setter drops what an Executor declares. Jina deals the GPUs out among replicas where
+    `CUDA_VISIBLE_DEVICES` is RR, RR1: or RR0,2, and tells a replica no more than its own.
+    """
+    check_version()
+    flow.args.env = dict(environment)
+    for _, deployment in flow:
+        deployment.args.env = {**environment, **(deployment.args.env or {})}
+        deployment.update_pod_args()
+        for replicas in deployment.pod_args["pods"].values():
+            cards = [one.env.get("CUDA_VISIBLE_DEVICES") for one in replicas]
+            for one, card in zip(replicas, cards, strict=True):
+                one.env[SHARING] = str(cards.count(card))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from clipbench.contract.parameters import ModelOptions
 from clipbench.encoding.light_imports import light_imports
 from clipbench.errors import DocumentRefused
 from clipbench.jina_changes.unread_documents import read_batches_in_place
-from clipbench.lifetime import starting
+from clipbench.lifetime import SHARING, starting
 
 with light_imports():
     from clipbench.encoding import jobs, public
@@ -41,8 +42,8 @@ class CLIPEncoder(Executor):
             self.settings = config.load(settings)
             self.limits = self.settings.limits()
             self.metrics = Metrics("encoder")
-            processes = getattr(self.runtime_args, "replicas", 1)
-            own = encoder_settings(self.settings, processes)
+            replicas = getattr(self.runtime_args, "replicas", 1)
+            own = encoder_settings(self.settings, int(os.environ.get(SHARING, replicas)))
             self.encoder = Encoder(own, self.metrics.stage)
             self.metrics.watch_models(self.encoder.loaded)
             port = self.settings.metrics_port("encoder", self.runtime_args)
