@@ -20,7 +20,8 @@ from typing import Any
 from clipbench.encode_settings import EncodeSettings
 from clipbench.errors import DataError
 from clipbench.files import read_json, read_text
-from clipbench.metrics import MEASURES, Directed, Direction, measure_of, parse
+from clipbench.metrics import MEASURES, Directed, Direction, Measure, measure_of, parse
+from clipbench.results.key import ResultKey
 from clipbench.results.types import Documents, MeasuredData, Model, Result, Run, Task
 
 TASKS = {
@@ -43,8 +44,16 @@ class Imported:
     """The outcome of each row or file: a result, or place and reason where it is left out."""
 
     results: list[Result] = field(default_factory=list)
+    places: dict[ResultKey, str] = field(default_factory=dict)  # of each result
     refused: list[str] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)  # of a task that is not scored here
+
+    def add(self, result: Result, place: str) -> None:
+        """Raises DataError for a second result of one model on one data set: which is right?"""
+        first = self.places.setdefault(result.key, place)
+        if first != place:
+            raise DataError(f"{place}: a result of the same model and data set as {first}")
+        self.results.append(result)
 
 
 def read(path: str | Path, *, split: str = "test") -> Imported:
@@ -61,7 +70,8 @@ def read(path: str | Path, *, split: str = "test") -> Imported:
         except DataError as error:
             found.refused.append(str(error))
     if not found.results:
-        reasons = [*found.refused, *found.passed_over] or [f"{path}: no JSON file in it"]
+        nothing = f"{path}: no {'JSON file' if path.is_dir() else 'row'} in it"
+        reasons = [*found.refused, *found.passed_over] or [nothing]
         raise DataError("\n".join(reasons))
     return found
 
@@ -79,7 +89,7 @@ def _read_file(path: Path, split: str, found: Imported) -> None:
                 known = ", ".join(TASKS)
                 found.passed_over.append(f"{place}: task: expected {known}, found {task!r}")
             else:
-                found.results.append(_result(document, place, split, created))
+                found.add(_result(document, place, split, created), place)
         except DataError as error:
             found.refused.append(str(error))
 
@@ -179,8 +189,15 @@ def _metrics(found: object, place: str) -> dict[str, float]:
     for key, value in found.items():
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise DataError(f"{place}: metrics.{key}: expected a number, found {value!r}")
-        if math.isfinite(value):  # acc5 of fewer than five classes is NaN there, absent here
-            metrics[_renamed(key)] = float(value)
+        name = _renamed(key)
+        if math.isnan(value) and name == "acc5":  # of fewer than five classes, absent here
+            continue
+        measure = measure_of(name)
+        of_one = measure is not None and measure.points == Measure.points
+        if not math.isfinite(value) or (of_one and not 0 <= value <= 1):
+            expected = "a share of 1" if of_one else "a finite number"
+            raise DataError(f"{place}: metrics.{key}: expected {expected}, found {value}")
+        metrics[name] = float(value)
     for figure in [parse(key) for key in metrics if measure_of(key)]:
         if isinstance(figure, Directed) and figure.measure.both:
             both = [str(Directed(direction, figure.measure)) for direction in DIRECTIONS.values()]

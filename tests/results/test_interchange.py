@@ -63,6 +63,27 @@ def test_acc5_of_few_classes_is_absent_not_nan(tmp_path):
     assert interchange.read(saved(document, tmp_path)).results[0].metrics == {"acc1": 0.5}
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.1, 64.23])
+def test_what_is_no_score_is_refused_and_not_left_out(value, tmp_path):
+    document = {**THEIRS, "metrics": {"acc1": value, "mean_per_class_recall": 0.5}}
+    with pytest.raises(DataError, match=rf"metrics\.acc1: expected a share of 1, found {value}"):
+        interchange.read(saved(document, tmp_path))
+
+
+def test_a_second_row_of_one_model_and_data_set_does_not_replace_the_first(tmp_path):
+    head = "dataset,model,pretrained,task,acc1\n"
+    row = "cifar10,ViT-B-32,openai,zeroshot_classification"
+    (tmp_path / "a.csv").write_text(f"{head}{row},0.5\n{row},0.6\n")
+    found = interchange.read(tmp_path / "a.csv")
+    assert [result.metrics["acc1"] for result in found.results] == [0.5]
+    (refused,) = found.refused
+    assert "line 3: a result of the same model and data set as" in refused
+    assert refused.endswith("line 2")
+    (tmp_path / "a.csv").write_text(head)
+    with pytest.raises(DataError, match="no row in it"):
+        interchange.read(tmp_path / "a.csv")
+
+
 def test_another_language_is_another_data_set(tmp_path):
     result = interchange.read(saved({**THEIRS, "language": "it"}, tmp_path)).results[0]
     assert (result.dataset.id, result.dataset.language) == ("vtab/cifar100/it", "it")
