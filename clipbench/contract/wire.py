@@ -53,7 +53,7 @@ def lone_blob(data: memoryview) -> memoryview | None:
 
 def _fields(message: memoryview) -> list[tuple[int, memoryview, memoryview]] | None:
     """Each field's number, its bytes with and without number and length; None as in `without`."""
-    found = []
+    found: list[tuple[int, memoryview, memoryview]] = []
     at = 0
     while at < len(message):
         start = at
