@@ -59,6 +59,17 @@ def test_one_channel_is_resized_as_three_are():
     assert np.array_equal(got[0, :, :, 0].numpy(), pillow(grey, (20, 28), Interpolation.BICUBIC))
 
 
+@pytest.mark.parametrize("more", [-1, 1])
+def test_another_order_of_the_axes_is_found_out_where_they_change(more, monkeypatch):
+    def vertical_first(plan):
+        rows, columns = (s - t for s, t in zip(plan.source, plan.target, strict=True))
+        return rows > 0 and rows > 2 * columns + more
+
+    monkeypatch.setattr(Resize, "vertical_first", property(vertical_first))
+    for interpolation in FILTERS:
+        assert not matches_pillow.__wrapped__(interpolation, CPU)
+
+
 def test_the_installed_pillow_is_compared_before_it_is_replaced():
     assert matches_pillow(Interpolation.BICUBIC, CPU)
     assert not matches_pillow(Interpolation.LANCZOS, CPU)
