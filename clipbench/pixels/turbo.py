@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import logging
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,8 @@ import simplejpeg
 import torch
 from PIL import Image as Pillow
 from torch import Tensor
+
+_SUBSAMPLINGS = ("444", "422", "420", "440", "411")  # each has an upsampling of its own
 
 _log = logging.getLogger(__name__)
 
@@ -38,14 +39,14 @@ def decode(data: bytes, size: tuple[int, int], pinned: bool) -> Tensor | None:
 @functools.cache
 def _decoders_agree() -> bool:
     """Whether libjpeg-turbo gives the installed Pillow's pixels, for the usual kinds of files."""
-    generator = np.random.default_rng(0)
-    image = Pillow.fromarray(generator.integers(0, 256, (45, 59, 3), dtype=np.uint8))
-    kinds: Sequence[dict[str, Any]] = (
-        *(dict[str, Any](subsampling=subsampling) for subsampling in range(3)),
-        {"progressive": True},
-        {"keep_rgb": True, "subsampling": 0},
-    )
-    agree = all(_same_pixels(partial(image.save, format="JPEG", **kind)) for kind in kinds)
+    pixels = np.random.default_rng(0).integers(0, 256, (45, 59, 3), dtype=np.uint8)
+    files = [simplejpeg.encode_jpeg(pixels, 85, "RGB", each) for each in _SUBSAMPLINGS]
+    kinds: Sequence[dict[str, Any]] = ({"progressive": True}, {"keep_rgb": True, "subsampling": 0})
+    for kind in kinds:
+        saved = io.BytesIO()
+        Pillow.fromarray(pixels).save(saved, "JPEG", **kind)
+        files.append(saved.getvalue())
+    agree = all(map(_same_pixels, files))
     if not agree:
         _log.warning(
             "simplejpeg does not decode as Pillow %s does: Pillow decodes", PIL.__version__
@@ -53,8 +54,6 @@ def _decoders_agree() -> bool:
     return agree
 
 
-def _same_pixels(save: Callable[[io.BytesIO], None]) -> bool:
-    file = io.BytesIO()
-    save(file)
-    ours = simplejpeg.decode_jpeg(file.getvalue(), "RGB")
-    return np.array_equal(ours, np.asarray(Pillow.open(file)))
+def _same_pixels(file: bytes) -> bool:
+    ours = simplejpeg.decode_jpeg(file, "RGB")
+    return np.array_equal(ours, np.asarray(Pillow.open(io.BytesIO(file))))

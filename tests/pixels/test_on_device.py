@@ -232,11 +232,16 @@ def test_where_one_shape_differs_pillow_resizes_and_the_log_says_so(monkeypatch,
     assert "Pillow resizes on the CPU" in record.message
 
 
-def test_another_decoder_than_pillow_s_is_not_used(monkeypatch, caplog):
+@pytest.mark.parametrize("kind", ["444", "422", "420", "440", "411"])
+def test_a_decoder_of_other_pixels_for_one_subsampling_is_not_used(kind, monkeypatch, caplog):
     turbo._decoders_agree.cache_clear()
-    monkeypatch.setattr(
-        turbo.simplejpeg, "decode_jpeg", lambda *_, **__: np.zeros((45, 59, 3), np.uint8)
-    )
+    real = turbo.simplejpeg.decode_jpeg
+
+    def another(data, *given, **options):
+        differs = turbo.simplejpeg.decode_jpeg_header(data)[3] == kind
+        return real(data, *given, **options) ^ np.uint8(differs)
+
+    monkeypatch.setattr(turbo.simplejpeg, "decode_jpeg", another)
     with caplog.at_level(logging.WARNING):
         assert_the_same(PLAIN, [JPEG])
     turbo._decoders_agree.cache_clear()
