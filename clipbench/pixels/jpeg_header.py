@@ -1,8 +1,8 @@
-"""The size of a plain JPEG file in colour, read in the time of a few of Pillow's calls.
+"""The size of a plain JPEG file in colour, while the interpreter's lock is held for a moment.
 
-Pillow reads a header in Python, at 60 to 100 µs a photo with the interpreter's lock: a fifth of
-what its decoding takes. A header here has nothing but the segments of a usual photo, each whole and
-of the form in which Pillow takes it; of any other file Pillow says what it is.
+`PIL.Image.open` holds it for 23 µs a photo, this for 3.6 (docs/performance.md); decoding needs none.
+A header here has nothing but the segments of a usual photo, each whole and of the form in which
+Pillow takes it; of any other file Pillow says what it is.
 """
 
 from __future__ import annotations
