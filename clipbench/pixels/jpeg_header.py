@@ -1,6 +1,6 @@
 """The size of a plain JPEG file in colour, while the interpreter's lock is held for a moment.
 
-`PIL.Image.open` holds it for 23 µs a photo, this for 3.6 (docs/performance.md); decoding needs none.
+`PIL.Image.open` holds it for 23 µs a photo, this for 3.6 (docs/performance.md); decoding for none.
 A header here has nothing but the segments of a usual photo, each whole and of the form in which
 Pillow takes it; of any other file Pillow says what it is.
 """
