@@ -130,7 +130,7 @@ class Evaluator:
         if not kept:
             return []
         unit = normalise(batch.embeddings[list(kept)])
-        stored = unit.astype("<f4")
+        stored = unit.astype("<f4", copy=False)
         truncated = set(batch.truncated)
         columns = self.evaluate(job, batch, unit, kept)
         spec = job.spec

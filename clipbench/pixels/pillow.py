@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # a client without torch checks images by this code
 warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)
 
 T = TypeVar("T")
-DAMAGE = (
+_DAMAGE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -55,6 +55,9 @@ DAMAGE = (
     zlib.error,
 )
 """What Pillow raises of a damaged file; its reader of AVIF also RuntimeError."""
+
+UNREADABLE = (*_DAMAGE, RuntimeError, Pillow.DecompressionBombError)
+"""What it raises of any file that it does not read, for those who do nothing else meanwhile."""
 
 Pixels = NDArray[np.uint8]
 
@@ -98,7 +101,7 @@ class PillowPixels(Preprocessing):
                 Reason.IMAGE_TOO_LARGE, f"{size} bytes, the limit is {self.max_bytes}"
             )
         try:
-            image = _open(data) if isinstance(data, bytes) else _from_array(data)
+            image = open_image(data) if isinstance(data, bytes) else _from_array(data)
             if too_large := self._too_large(image.size):
                 return too_large
             return work(image)
@@ -112,7 +115,7 @@ class PillowPixels(Preprocessing):
             return RefusedImage(Reason.NOT_AN_IMAGE, f"not an image in one of: {known}")
         except _NotAnImage as error:
             return RefusedImage(Reason.NOT_AN_IMAGE, str(error))
-        except DAMAGE as error:
+        except _DAMAGE as error:
             return _damaged(error)
         except RuntimeError as error:
             if isinstance(data, bytes) and _by_avif_reader(error, data):
@@ -189,7 +192,8 @@ class PillowPixels(Preprocessing):
         return rows.view(batch.shape).permute(0, 3, 1, 2)
 
 
-def _open(data: bytes) -> Pillow.Image:
+def open_image(data: bytes) -> Pillow.Image:
+    """An image in one of `FORMATS`, of which the header is read. Raises what Pillow does."""
     return Pillow.open(io.BytesIO(data), formats=tuple(FORMATS))
 
 

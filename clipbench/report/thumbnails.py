@@ -7,7 +7,6 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from clipbench.contract.formats import FORMATS
 from clipbench.datasets import Dataset, Image, Text, open_dataset
 from clipbench.errors import ClipbenchError
 from clipbench.report.mistakes import Look, Mistake, MistakeSet
@@ -74,13 +73,13 @@ def data_uri(data: bytes) -> str:
     """The image made small, as a data URI; empty where it cannot be decoded."""
     from PIL import Image as Picture
 
-    from clipbench.pixels.pillow import DAMAGE
+    from clipbench.pixels.pillow import UNREADABLE, open_image
 
     try:
-        with Picture.open(io.BytesIO(data), formats=tuple(FORMATS)) as picture:
+        with open_image(data) as picture:
             picture.draft("RGB", (SIDE * 2, SIDE * 2))
             small = picture.convert("RGBA")
-    except (*DAMAGE, RuntimeError, Picture.DecompressionBombError):
+    except UNREADABLE:
         return ""
     small.thumbnail((SIDE, SIDE))
     paper = Picture.new("RGB", small.size, "white")
