@@ -89,17 +89,20 @@ def batches(items: Sequence[Any], size: int) -> list[list[Any]]:
 
 def wire(documents: Sequence[Any]) -> bytes:
     """A request as the client writes it."""
-    request = DataRequest()
-    request.header.exec_endpoint = "/"
+    request = _empty()
     request.data.docs = DocumentArray(documents)
     return bytes(request.proto.SerializeToString())
 
 
 def written(documents: Sequence[JobDocument]) -> bytes:
     """A request of a job as the client writes it."""
-    head = DataRequest()
-    head.header.exec_endpoint = "/"
-    return protobuf.request(bytes(head), packing.packed(documents))
+    return protobuf.request(bytes(_empty()), packing.packed(documents))
+
+
+def _empty() -> DataRequest:
+    request = DataRequest()
+    request.header.exec_endpoint = "/"
+    return request
 
 
 def seen(data: bytes) -> DocumentArray:

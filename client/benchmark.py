@@ -12,7 +12,7 @@ from typing import Any
 
 from clipbench import results
 from clipbench.client.assemble_result import assemble
-from clipbench.client.batches import BATCH_IMAGES, Batch, document_shards, prompt_batches
+from clipbench.client.batches import Batch, document_shards, prompt_batches
 from clipbench.client.connection import DEFAULT_SERVER, Connection
 from clipbench.client.given.endpoint import Endpoint
 from clipbench.client.given.file import EmbeddingFile
@@ -191,7 +191,7 @@ def _open(
         except JobConflict as error:
             raise JobConflict(f"{error}. {NEXT}" if resumed else str(error)) from error
     state = contract.answer(answer)
-    run.request_images = state["request_images"] or BATCH_IMAGES
+    run.request_images = state["request_images"] or run.request_images
     held = state["images"] + state["texts"] + state["train"] + sum(state["refused"].values())
     if journal is not None and (not resumed or held == 0):
         journal.begin()  # also where the server lost the job: all documents are sent again
